@@ -1,0 +1,1 @@
+"""Every outside format, both directions: bytes <-> canonical frame."""

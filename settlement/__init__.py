@@ -1,0 +1,1 @@
+"""What is true: vocabulary, reconciliation, payout, ledger, audit and the store."""
