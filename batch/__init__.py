@@ -1,0 +1,1 @@
+"""The only place where stages meet: the night, its steps, the inbox, imports, configuration and the demo city."""

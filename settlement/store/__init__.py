@@ -1,0 +1,1 @@
+"""The only SQLAlchemy and SQL: tables, migrations, COPY in and out, locks, reads, embedded server."""
