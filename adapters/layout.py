@@ -1,0 +1,473 @@
+"""A record layout as data: one YAML description reads, writes, validates and documents a format (feeds.md).
+
+A layout names header lines, one record line, trailer lines and an end mark. A line is fixed-width by bytes or delimited.
+This module holds the description, its loading from YAML, the codec of a single line (headers, trailers, payout rows)
+and `describe`. Bulk records are read and written by columns in adapters/feeds.
+
+    fixed      every field has a byte `start` (from 1) and a `length` in bytes of the encoded text
+    delimited  fields stand in order, separated by `separator`; nothing is quoted: a value that holds the separator
+               is refused
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from importlib import resources
+from typing import Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from settlement.model.errors import BadInput
+from settlement.model.money import INT64_MAX, format_yuan, parse_amount
+
+FieldType = Literal["text", "digits", "count", "amount", "date", "datetime", "hex", "card"]
+Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
+D = TypeVar("D", bound=BaseModel)
+Value = str | int | date | datetime | None
+
+MAX_YAML_BYTES = 262_144
+_NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
+_TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+_TOKEN = re.compile("|".join(_TOKENS))
+
+
+class CellError(ValueError):
+    """One cell that cannot be read or written: the field's name, a reject code, and a message without the value."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.code = field, code
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class LayoutField(_Document):
+    """One field. `start` is the 1-based byte in a fixed line; widths are bytes of the encoded text.
+
+    type      text: padded right with blanks. digits, hex, card: identifiers, kept as text with their leading zeros.
+              count: a whole number. amount: digits in `unit` (fen), or decimal text (yuan); `signs` lists every mark
+              that may stand in its first byte. date, datetime: exactly `format`, of YYYY MM DD hh mm ss and literals.
+    values    every code that may stand here and what it means; an unknown code is refused.
+    constant  the one value that may stand here; written as such.
+    blanks    texts that mean "no value" beside the empty and all-blank cell.
+    declares  on a header or trailer field: the `count` of records, the unsigned `total` of the field named in `of`, or
+              the `clearing_date` of the file.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str = ""
+    type: FieldType = "text"
+    start: int | None = Field(default=None, ge=1)
+    length: int | None = Field(default=None, ge=1, le=65_535)
+    format: str = ""
+    unit: Literal["fen", "yuan"] | None = None
+    signs: dict[str, Literal[1, -1]] = Field(default_factory=dict)
+    values: dict[str, str] = Field(default_factory=dict)
+    constant: str | None = None
+    required: bool = False
+    pad: Literal["", " ", "0"] = ""
+    blanks: tuple[str, ...] = Field(default=(), strict=False)
+    declares: Literal["count", "total", "clearing_date"] | None = None
+    of: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.type in {"date", "datetime"} and not self.format:
+            raise ValueError(f"{self.name}: give its format, like YYYYMMDD")
+        if self.format and self.type not in {"date", "datetime"}:
+            raise ValueError(f"{self.name}: only a date or datetime has a format")
+        if self.signs and (self.type != "amount" or any(len(mark) != 1 for mark in self.signs)):
+            raise ValueError(f"{self.name}: signs are single marks of an amount")
+        if (self.declares == "total") != bool(self.of):
+            raise ValueError(f"{self.name}: `declares: total` and `of: FIELD` go together")
+        return self
+
+    @property
+    def end(self) -> int:
+        """The 1-based last byte of a fixed field."""
+        assert self.start is not None
+        assert self.length is not None
+        return self.start + self.length - 1
+
+
+class Line(_Document):
+    """One kind of line: its fields in order; `length` only where a fixed line is longer than its last field."""
+
+    fields: tuple[LayoutField, ...] = Field(min_length=1, strict=False)
+    length: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [field.name for field in self.fields]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"field named twice: {', '.join(twice)}")
+        return self
+
+    def field(self, name: str) -> LayoutField | None:
+        """The field of that name, or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    @property
+    def width(self) -> int:
+        """Bytes of a fixed line without its newline."""
+        return self.length or max(field.end for field in self.fields)
+
+
+class Layout(_Document):
+    """A format as data. `filename` is a regular expression whose group `clearing_date` gives the file's clearing date.
+
+    `separator` stands between delimited fields, and in the bytes between fixed fields. `end_mark` is the last line of
+    the file, without a newline after it where `end_mark_newline` is false. `key` and `original_key` name the record
+    fields of the natural key of a transaction and of its original.
+    """
+
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    source: str = ""
+    gives: Literal["transaction", "payment", "result"] = "transaction"
+    shape: Literal["fixed", "delimited"]
+    encoding: Encoding
+    newline: Literal["crlf", "lf", "any"] = "crlf"
+    separator: str = Field(default=" ", min_length=1, max_length=4)
+    unit: Literal["fen", "yuan"] = "fen"
+    zone: str = "Asia/Shanghai"
+    filename: str = ""
+    maximum_records: int | None = Field(default=None, ge=1)
+    header: tuple[Line, ...] = Field(default=(), strict=False)
+    record: Line
+    trailer: tuple[Line, ...] = Field(default=(), strict=False)
+    end_mark: str = ""
+    end_mark_newline: bool = False
+    key: tuple[str, ...] = Field(default=(), strict=False)
+    original_key: tuple[str, ...] = Field(default=(), strict=False)
+    notes: tuple[str, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.shape == "fixed":
+            if len(self.separator) != 1 or not self.separator.isascii():
+                raise ValueError("separator: a fixed layout has one ASCII character between fields")
+            for line in self.lines:
+                _check_positions(line)
+        for field in (f for line in (*self.header, *self.trailer) for f in line.fields if f.declares == "total"):
+            target = self.record.field(field.of)
+            if target is None or target.type != "amount":
+                raise ValueError(f"{field.name}: `of` must name an amount of the record, not {field.of!r}")
+        for name in (*self.key, *self.original_key):
+            if self.record.field(name) is None:
+                raise ValueError(f"key: the record has no field {name!r}")
+        return self
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every kind of line, in the order of the file."""
+        return (*self.header, self.record, *self.trailer)
+
+    @property
+    def newline_bytes(self) -> bytes:
+        """What a writer puts after a line (CRLF where the reader takes any)."""
+        return _NEWLINES.get(self.newline, b"\r\n")
+
+    @property
+    def read_encoding(self) -> str:
+        """The strict codec for reading: what banks call GBK is read as GB18030; a BOM is accepted on UTF-8."""
+        return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
+
+    @property
+    def write_encoding(self) -> str:
+        """The strict codec for writing; a BOM is written once, by the writer of the first line (utf-8-sig)."""
+        return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+
+    def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
+        """The unit an amount is written in."""
+        return field.unit or self.unit
+
+
+def _check_positions(line: Line) -> None:
+    """Fixed fields have a place, in order, and do not overlap."""
+    last = 0
+    for field in line.fields:
+        if field.start is None or field.length is None:
+            raise ValueError(f"{field.name}: a fixed field has start and length")
+        if field.start <= last:
+            raise ValueError(f"{field.name}: byte {field.start} belongs to the field before it")
+        last = field.end
+    if line.length is not None and line.length < last:
+        raise ValueError(f"length {line.length} is shorter than the last field, which ends at byte {last}")
+
+
+# --- loading ---------------------------------------------------------------------------------------------------------
+
+
+def load_layout(text: str, name: str) -> Layout:
+    """A Layout from YAML text; `name` is what messages call it. BadInput: not YAML, or not a layout."""
+    return load_document(text, name, Layout)
+
+
+def load_document(text: str, name: str, model: type[D]) -> D:
+    """A YAML document as `model`: at most 256 KiB, no aliases, no duplicate keys. BadInput names place and remedy."""
+    if len(text.encode()) > MAX_YAML_BYTES:
+        raise BadInput(f"{name}: larger than {MAX_YAML_BYTES} bytes; a layout is a short document")
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
+            raise BadInput(f"{name}: YAML aliases are not taken; write the value out")
+        data = yaml.load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
+        raise BadInput(f"{where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}; correct it") from None
+    return document_of(data, name, model)
+
+
+def document_of(data: object, name: str, model: type[D]) -> D:
+    """`data` (a mapping as YAML gives it) as `model`. BadInput names the key and what is wrong there."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "document"
+        raise BadInput(f"{name}: {where}: {first['msg']}; `puhui feed describe` shows a correct layout") from None
+
+
+def shipped_text(package: str, name: str) -> str | None:
+    """The YAML text of a layout that ships in `package`/layouts, or None."""
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None:
+        return None
+    path = resources.files(package) / "layouts" / f"{name}.yaml"
+    return path.read_text("utf-8") if path.is_file() else None
+
+
+def shipped_layout(package: str, name: str) -> Layout:
+    """The layout that ships in `package`/layouts as `name`.yaml. BadInput: there is none."""
+    text = shipped_text(package, name)
+    if text is None:
+        raise BadInput(f"layout {name!r} does not ship; give one that `puhui feed list` names, or a YAML file")
+    return load_layout(text, f"{name}.yaml")
+
+
+# --- one line --------------------------------------------------------------------------------------------------------
+
+
+def strftime_format(form: str) -> str:
+    """YYYYMMDDhhmmss as Python's format string."""
+    return _TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
+
+
+def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value:
+    """The value of one cell. None where it is blank; CellError where it is not what the field says."""
+    bare = text.strip(" ")
+    if field.constant is not None:
+        if bare != field.constant.strip(" "):
+            raise CellError(field.name, "BAD_CONSTANT", f"must be {field.constant!r}")
+        return bare
+    if not bare or bare in field.blanks:
+        if field.required:
+            raise CellError(field.name, "MISSING", "is blank; it must be given")
+        return None
+    if field.values and bare not in field.values:
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+    return _parse_typed(field, bare, text, unit)
+
+
+def _parse_typed(field: LayoutField, bare: str, text: str, unit: Literal["fen", "yuan"]) -> Value:
+    match field.type:
+        case "amount":
+            return parse_signed(field, text if field.signs else bare, unit)
+        case "count":
+            if re.fullmatch("[0-9]{1,18}", bare, re.ASCII) is None:
+                raise CellError(field.name, "BAD_COUNT", "is not a whole number; write digits")
+            return int(bare)
+        case "date" | "datetime":
+            return _parse_date(field, bare)
+        case "digits":
+            _need(field, bare, "[0-9]+", "BAD_DIGITS", "has something that is not a digit")
+        case "hex":
+            _need(field, bare, "[0-9A-Fa-f]+", "BAD_HEX", "has something that is not a hexadecimal digit")
+        case "card":
+            _need(field, bare, "[0-9*]+", "BAD_CARD", "is not a card number of digits")
+        case "text":
+            if any(ord(char) < 32 or ord(char) == 127 for char in bare):
+                raise CellError(field.name, "BAD_TEXT", "has a control character")
+    return bare
+
+
+def _need(field: LayoutField, text: str, pattern: str, code: str, message: str) -> None:
+    if re.fullmatch(pattern, text, re.ASCII) is None:
+        raise CellError(field.name, code, message)
+
+
+def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> int:
+    """An amount cell in fen: an optional mark of the sign table, then digits (fen) or decimal text (yuan)."""
+    sign = 1
+    if field.signs and text[:1] in field.signs:
+        sign, text = field.signs[text[0]], text[1:]
+    elif field.signs and not text[:1].isdigit():
+        raise CellError(
+            field.name, "BAD_SIGN", f"begins with a mark that is none of {', '.join(map(repr, field.signs))}"
+        )
+    try:
+        fen = parse_amount(text.strip(" "), 2 if unit == "yuan" else 0)
+    except ValueError as error:
+        raise CellError(field.name, "BAD_AMOUNT", str(error)) from None
+    return sign * fen
+
+
+def _parse_date(field: LayoutField, text: str) -> date | datetime:
+    """Exactly the field's format: strptime alone would also take missing zeros."""
+    shape = re.escape(field.format)
+    for token in _TOKENS:
+        shape = shape.replace(token, f"[0-9]{{{len(token)}}}")
+    if re.fullmatch(shape, text, re.ASCII) is None:
+        raise CellError(field.name, "BAD_DATE", f"is not written {field.format}")
+    try:
+        moment = datetime.strptime(text, strftime_format(field.format))  # noqa: DTZ007 the caller knows the zone
+    except ValueError:
+        raise CellError(field.name, "BAD_DATE", f"is no such day or time; write a real one as {field.format}") from None
+    return moment.date() if field.type == "date" else moment
+
+
+def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) -> str:
+    """The text of one cell, not yet padded. CellError where the field cannot hold the value."""
+    if field.constant is not None:
+        return field.constant
+    if value is None or value == "":
+        if field.required:
+            raise CellError(field.name, "MISSING", "has no value; it must be given")
+        return ""
+    if isinstance(value, date):  # a datetime is a date
+        return value.strftime(strftime_format(field.format))
+    if isinstance(value, int):
+        return _format_number(field, value, unit)
+    if field.values and value not in field.values:
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+    return value
+
+
+def _format_number(field: LayoutField, value: int, unit: Literal["fen", "yuan"]) -> str:
+    if field.type == "count":
+        return str(value)
+    sign = next((mark for mark, way in field.signs.items() if way == (-1 if value < 0 else 1)), None)
+    if abs(value) > INT64_MAX or (sign is None and (value < 0 or field.signs)):
+        raise CellError(field.name, "BAD_SIGN", "has no mark for this sign")
+    body = format_yuan(abs(value)) if unit == "yuan" else str(abs(value))
+    if field.length is not None and field.start is not None:  # a delimited cell is as long as its digits
+        body = body.rjust(field.length - len(sign or ""), "0")
+    return (sign or "") + body
+
+
+def encode_text(field: str, text: str, encoding: str) -> bytes:
+    """`text` in the target encoding; CellError names the character the encoding lacks (never a `?` in its place)."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        char = text[error.start]
+        message = f"character U+{ord(char):04X} is not in {encoding}; use one that the bank's system knows"
+        raise CellError(field, "NOT_IN_ENCODING", message) from None
+
+
+def encode_line(layout: Layout, line: Line, values: Mapping[str, Value]) -> bytes:
+    """One line without its newline, from values by field name (amounts in fen). CellError: a value does not fit."""
+    cells = [format_cell(field, values.get(field.name), layout.unit_of(field)) for field in line.fields]
+    if layout.shape == "delimited":
+        return _encode_delimited(layout, line, cells)
+    out = bytearray(layout.separator.encode("ascii") * line.width)
+    for field, cell in zip(line.fields, cells, strict=True):
+        assert field.start is not None
+        assert field.length is not None
+        raw = encode_text(field.name, cell, layout.write_encoding)
+        if len(raw) > field.length:
+            raise CellError(field.name, "TOO_LONG", f"is {len(raw)} bytes; at most {field.length} fit")
+        zero = field.pad == "0" or field.type in {"amount", "count"}
+        out[field.start - 1 : field.end] = raw.rjust(field.length, b"0") if zero and raw else raw.ljust(field.length)
+    return bytes(out)
+
+
+def _encode_delimited(layout: Layout, line: Line, cells: Sequence[str]) -> bytes:
+    for field, cell in zip(line.fields, cells, strict=True):
+        if layout.separator in cell or "\n" in cell or "\r" in cell:
+            raise CellError(field.name, "HAS_SEPARATOR", f"holds {layout.separator!r} or a line end; take it out")
+        raw = encode_text(field.name, cell, layout.write_encoding)
+        if field.length is not None and len(raw) > field.length:
+            raise CellError(field.name, "TOO_LONG", f"is {len(raw)} bytes; at most {field.length} fit")
+    return encode_text("", layout.separator.join(cells), layout.write_encoding)
+
+
+def split_line(layout: Layout, line: Line, raw: bytes) -> list[str]:
+    """The cells of one line (no newline) as text, by bytes where it is fixed. CellError: length, number or encoding."""
+    if layout.shape == "fixed":
+        if len(raw) != line.width:
+            raise CellError("", "RECORD_LENGTH", f"the line is {len(raw)} bytes; {line.width} are expected")
+        return [_decode_text(f.name, raw[(f.start or 1) - 1 : f.end], layout.read_encoding) for f in line.fields]
+    cells = _decode_text("", raw, layout.read_encoding).split(layout.separator)
+    if len(cells) != len(line.fields):
+        message = f"the line has {len(cells)} fields; {len(line.fields)} are expected"
+        raise CellError("", "FIELD_COUNT", message)
+    return cells
+
+
+def _decode_text(field: str, raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise CellError(field, "BAD_ENCODING", f"byte {error.start} of it is not {encoding}") from None
+
+
+def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
+    """The values of one line by field name (amounts in fen). CellError: the first field that is wrong."""
+    cells = split_line(layout, line, raw)
+    pairs = zip(line.fields, cells, strict=True)
+    return {field.name: parse_cell(field, cell, layout.unit_of(field)) for field, cell in pairs}
+
+
+# --- describe --------------------------------------------------------------------------------------------------------
+
+
+def describe(layout: Layout) -> str:
+    """The layout as a table for people: one line per field."""
+    how = "fixed width, by bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
+    head = [
+        f"{layout.format}: {layout.title}",
+        f"{how}; {layout.encoding}; newline {layout.newline}; unit {layout.unit}",
+    ]
+    head += [f"file name: {layout.filename}"] if layout.filename else []
+    head += [f"end mark: {layout.end_mark}"] if layout.end_mark else []
+    head += [f"natural key: {' '.join(layout.key)}"] if layout.key else []
+    head += [f"source: {layout.source}"] if layout.source else []
+    parts = [(f"header {n}", line) for n, line in enumerate(layout.header, 1)]
+    parts += [("record", layout.record), *((f"trailer {n}", line) for n, line in enumerate(layout.trailer, 1))]
+    for title, line in parts:
+        size = f" ({line.width} bytes)" if layout.shape == "fixed" else ""
+        head += ["", f"{title}{size}", *_field_table(layout, line)]
+    return "\n".join([*head, *(f"note: {note}" for note in layout.notes)]) + "\n"
+
+
+def _field_table(layout: Layout, line: Line) -> list[str]:
+    rows = [("start", "length", "type", "name", "what")]
+    for number, field in enumerate(line.fields, 1):
+        place = str(field.start) if layout.shape == "fixed" else f"#{number}"
+        rows.append((place, str(field.length or ""), field.type, field.name, _field_words(layout, field)))
+    sizes = [max(len(row[n]) for row in rows) for n in range(4)]
+    return ["  ".join([*(cell.ljust(sizes[n]) for n, cell in enumerate(row[:4])), row[4]]).rstrip() for row in rows]
+
+
+def _field_words(layout: Layout, field: LayoutField) -> str:
+    words = [field.title, field.format]
+    words += [layout.unit_of(field)] if field.type == "amount" else []
+    words += [f"constant {field.constant!r}"] if field.constant is not None else []
+    words += ["signs " + " ".join(f"{mark!r}={'+' if way > 0 else '-'}" for mark, way in field.signs.items())] * bool(
+        field.signs
+    )
+    words += ["values " + " ".join(f"{code}={meaning}" for code, meaning in field.values.items())] * bool(field.values)
+    words += ["required"] * field.required
+    words += [f"declares {field.declares} {field.of}".rstrip()] if field.declares else []
+    return "; ".join(word for word in [*words, field.note] if word)
