@@ -114,6 +114,8 @@ statement = Table(
     fen("due_fen"),
     fen("settled_fen"),
     fen("carried_fen"),
+    Column("holdback_fen", BigInteger, nullable=False, comment="kept back by this statement, part of carried_fen"),
+    day("holdback_until", null=True),
     words("digest"),
     UniqueConstraint("programme", "year", "number"),
     UniqueConstraint("programme", "payee_kind", "payee_no", "business_date"),
@@ -167,6 +169,17 @@ statement_held = Table(
     comment="settle: awards listed as held on a statement",
 )
 
+statement_adjustment = Table(
+    "statement_adjustment",
+    metadata,
+    Column("discrepancy_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("statement_no", Text, ForeignKey(statement.c.statement_no), nullable=False, index=True),
+    Column("amount_fen", BigInteger, nullable=False, comment="more to the payee is positive"),
+    ForeignKeyConstraint(["discrepancy_id", "seq"], [discrepancy_event.c.discrepancy_id, discrepancy_event.c.seq]),
+    comment="settle: an adjustment is on one statement at most",
+)
+
 payout_batch = Table(
     "payout_batch",
     metadata,
@@ -204,6 +217,15 @@ payout_item = Table(
     comment="settle: a payable is in one live item: attempt n+1 needs the return of attempt n",
 )
 
+payout_hold = Table(
+    "payout_hold",
+    metadata,
+    Column("statement_no", Text, ForeignKey(statement.c.statement_no), primary_key=True),
+    Column("business_date", Date, primary_key=True),
+    words("reason"),
+    comment="settle: a payable that is in no live item, and why",
+)
+
 payout_decision = Table(
     "payout_decision",
     metadata,
@@ -219,7 +241,7 @@ payout_decision = Table(
     ForeignKeyConstraint(["batch_no", "maker"], [payout_batch.c.batch_no, payout_batch.c.maker]),
     CheckConstraint("actor <> maker", name="not_the_maker"),
     CheckConstraint("step <> 'released' OR (approver IS NOT NULL AND approver <> actor)", name="second_person"),
-    comment="portal: approval and release by people",
+    comment="portal: approval and release by people; settle: voided when the execution date has passed",
 )
 
 payout_result = Table(
