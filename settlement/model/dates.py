@@ -42,7 +42,9 @@ def business_date(instant: datetime, zone: ZoneInfo, cutoff: time) -> date:
     return local.date() + timedelta(days=1 if late else 0)
 
 
-def resolve_yearless(month: int, day: int, hour: int, minute: int, second: int, clearing: date, zone: ZoneInfo) -> datetime:
+def resolve_yearless(
+    month: int, day: int, hour: int, minute: int, second: int, clearing: date, zone: ZoneInfo
+) -> datetime:
     """A time without a year (ISO 8583 DE7, UnionPay 传输时间) as the instant nearest to the clearing date.
 
     Over New Year the neighbouring year is taken. ValueError where the day does not exist in any candidate year.

@@ -48,7 +48,11 @@ def parse_amount_column(text: pl.Series, minor_digits: int = 2) -> pl.Series:
 
     At most 15 digits before the point are read; anything longer is null, as an amount that large is no payment.
     """
-    pattern = rf"^([0-9]{{1,15}})(?:\.([0-9]{{1,{max(minor_digits, 1)}}})0*)?$" if minor_digits else r"^([0-9]{1,15})(?:\.(0+))?$"
+    pattern = (
+        rf"^([0-9]{{1,15}})(?:\.([0-9]{{1,{max(minor_digits, 1)}}})0*)?$"
+        if minor_digits
+        else r"^([0-9]{1,15})(?:\.(0+))?$"
+    )
     frame = pl.DataFrame({"t": text.cast(pl.String)}).select(
         whole=pl.col("t").str.extract(pattern, 1),
         part=pl.col("t").str.extract(pattern, 2).fill_null(""),

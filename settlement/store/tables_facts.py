@@ -12,7 +12,6 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     ForeignKeyConstraint,
-    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -28,7 +27,7 @@ from settlement.store.schema import day, fen, instant, metadata, words
 file = Table(
     "file",
     metadata,
-    Column("file_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("file_id", BigInteger, primary_key=True, comment="1, 2, 3 … without gaps"),
     words("source"),
     words("name"),
     Column("delivery", Integer, nullable=False, comment="1 for the first time this name came"),

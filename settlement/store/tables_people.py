@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -91,7 +90,7 @@ audit = Table(
 decision = Table(
     "decision",
     metadata,
-    Column("decision_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("decision_id", BigInteger, primary_key=True, comment="1, 2, 3 … without gaps"),
     Column("business_date", Date, nullable=False, comment="the open business date whose night takes it"),
     instant("at"),
     words("actor"),
@@ -109,14 +108,13 @@ decision = Table(
 import_file = Table(
     "import_file",
     metadata,
-    Column("import_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("import_id", BigInteger, primary_key=True, comment="1, 2, 3 … without gaps"),
     words("kind"),
     words("name"),
     words("sha256"),
     Column("rows", BigInteger, nullable=False),
     instant("imported_at"),
     words("imported_by"),
-    UniqueConstraint("kind", "sha256"),
     comment="batch/imports.py: an import is an archived file; rows of the highest import win per key",
 )
 

@@ -1,0 +1,1 @@
+"""Programme folder, schemes as text, and the reference tables people import."""

@@ -1,0 +1,290 @@
+"""What a parsed delivery becomes: new rows, duplicates, conflicts, or a refusal; one outcome that adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+from settlement.store.copy import copy_in
+from sqlalchemy import Connection, Table
+
+from adapters.base import Closing
+from batch.config import AccountConfig, SourceConfig
+from batch.run import Run
+from settlement.model import frames
+from settlement.model.cards import mask
+from settlement.model.money import format_yuan
+from settlement.model.outcomes import FileStatus
+from settlement.model.rejects import Reject
+from settlement.store import intake
+from settlement.store import tables as t
+
+OUTCOME: frames.Schema = {
+    "file_id": pl.Int64,
+    "business_date": pl.Date,
+    "status": pl.String,
+    "clearing_date": pl.Date,
+    "records": pl.Int64,
+    "accepted": pl.Int64,
+    "rejected": pl.Int64,
+    "duplicate": pl.Int64,
+    "quarantined": pl.Int64,
+    "skipped": pl.Int64,
+    "declared_records": pl.Int64,
+    "total_fen": pl.Int64,
+    "declared_total_fen": pl.Int64,
+    "code": pl.String,
+    "message": pl.String,
+}
+_REJECT_ROWS: frames.Schema = {
+    "file_id": pl.Int64,
+    "seq": pl.Int64,
+    "record": pl.Int64,
+    "byte": pl.Int64,
+    "field": pl.String,
+    "code": pl.String,
+    "message": pl.String,
+}
+# The same key with another of these is a conflict (feeds.md: another amount, card or merchant).
+_CONTENT = ("kind", "original_key", "merchant_no", "card_id", "gross_fen", "paid_fen", "claimed_fen")
+DUPLICATE_ROW = "DUPLICATE_ROW"
+CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Row of file_outcome with its rejects."""
+
+    status: FileStatus
+    closing: Closing | None = None
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    clearing_date: date | None = None
+    code: str | None = None
+    message: str | None = None
+    rejects: list[Reject] = field(default_factory=list)
+
+    def row(self, file_id: int, business_date: date) -> dict[str, Any]:
+        """The row as a mapping with the columns of OUTCOME; a refused file has no accepted record."""
+        closing = self.closing or Closing(0, 0, 0)
+        counted = self.accepted + self.duplicate + self.quarantined + closing.skipped
+        return {
+            "file_id": file_id,
+            "business_date": business_date,
+            "status": str(self.status),
+            "clearing_date": self.clearing_date or closing.clearing_date,
+            "records": closing.records,
+            "accepted": self.accepted,
+            "rejected": closing.records - counted,
+            "duplicate": self.duplicate,
+            "quarantined": self.quarantined,
+            "skipped": closing.skipped,
+            "declared_records": closing.declared_records,
+            "total_fen": closing.total_fen,
+            "declared_total_fen": closing.declared_total_fen,
+            "code": self.code,
+            "message": self.message,
+        }
+
+    def reject_rows(self, file_id: int) -> pl.DataFrame:
+        """Rows of file_reject in order of record."""
+        ordered = sorted(self.rejects, key=lambda r: (r.record, r.byte, r.field, r.code, r.message))
+        rows = [(file_id, n, r.record, r.byte, r.field, r.code, r.message) for n, r in enumerate(ordered, 1)]
+        return pl.DataFrame(rows, schema=_REJECT_ROWS, orient="row")
+
+
+def refuse(closing: Closing, reject: Reject) -> Closing:
+    """The closing with the file as a whole refused."""
+    return replace(closing, refused=reject)
+
+
+def nothing(closing: Closing, rejects: list[Reject]) -> Outcome:
+    """Outcome of a file that is refused, or in which no row could be accepted, or that is rightly empty."""
+    if closing.refused is not None:
+        bad = closing.refused
+        return Outcome(
+            FileStatus.REJECTED,
+            closing=replace(closing, skipped=0),
+            code=bad.code,
+            message=bad.message,
+            rejects=[*rejects, bad],
+        )
+    return Outcome(FileStatus.PARTIAL if rejects else FileStatus.ACCEPTED, closing=closing, rejects=rejects)
+
+
+def transactions(
+    connection: Connection,
+    run: Run,
+    table: Table,
+    file_id: int,
+    frame: pl.DataFrame,
+    rejects: list[Reject],
+    closing: Closing,
+    *,
+    again: bool,
+) -> Outcome:
+    """Stores the new rows of a feed or clearing file; the same key again is a duplicate, or a conflict (quarantined).
+
+    A clearing file that holds one key twice with the same content keeps the second copy as item `key#2`: the bank
+    counts it twice, so reconciliation must see it.
+    """
+    key = "item_id" if table is t.clearing_item else "transaction_id"
+    rows = _numbered(connection, run, frame, file_id)
+    schema = {name: rows.schema[name] for name in ("transaction_id", *_CONTENT)}
+    stored = intake.known_rows(
+        connection, table, key, rows["transaction_id"], {key: pl.String, **{c: schema[c] for c in _CONTENT}}
+    )
+    stored = stored.rename({key: "transaction_id"})
+    first = rows.filter(pl.col("transaction_id").is_first_distinct())
+    known = pl.concat([stored, first.join(stored, on="transaction_id", how="anti").select(stored.columns)])
+    marked = rows.join(known, on="transaction_id", how="left", suffix="_known", maintain_order="left")
+    same = pl.all_horizontal([pl.col(c).eq_missing(pl.col(f"{c}_known")) for c in _CONTENT])
+    new = pl.col("transaction_id").is_first_distinct() & ~pl.col("transaction_id").is_in(
+        stored["transaction_id"].implode()
+    )
+    marked = marked.with_columns(new=new, same=same)
+    accepted = marked.filter(pl.col("new"))
+    twice = marked.filter(~pl.col("new") & pl.col("same"))
+    conflict = marked.filter(~pl.col("new") & ~pl.col("same"))
+    if table is t.clearing_item:
+        copies = _second_copies(twice, stored)
+        accepted = pl.concat([accepted, copies]).sort("record")
+        twice = twice.join(copies, on="record", how="anti")
+    names = [c.name for c in table.columns if c.name != key]
+    copy_in(connection, table, accepted.rename({"transaction_id": key}).select(key, *names))
+    noted = [*rejects, *_row_rejects(twice, DUPLICATE_ROW), *_row_rejects(conflict, CONFLICT)]
+    status = FileStatus.PARTIAL if rejects or conflict.height else FileStatus.ACCEPTED
+    if again:
+        status = FileStatus.CONFLICT if conflict.height else FileStatus.SUPERSET
+    return Outcome(
+        status,
+        closing=closing,
+        accepted=accepted.height,
+        duplicate=twice.height,
+        quarantined=conflict.height,
+        clearing_date=closing.clearing_date or _day(frame, "clearing_date"),
+        rejects=noted,
+    )
+
+
+def _day(frame: pl.DataFrame, column: str) -> date | None:
+    newest = frame[column].max()
+    return newest if isinstance(newest, date) else None
+
+
+def _numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: int) -> pl.DataFrame:
+    """Canonical rows with card tokens turned into card_id, ready for their table."""
+    frame = frames.conform(frame, frames.TRANSACTION)
+    ids = intake.card_ids(connection, frame["card_token"], run.keys.tokeniser.key_id)
+    rows = frame.join(ids, left_on="card_token", right_on="token", how="left", maintain_order="left")
+    return rows.with_columns(file_id=pl.lit(file_id, pl.Int64), business_date=pl.lit(run.business_date, pl.Date)).drop(
+        "card_token", "file"
+    )
+
+
+def _second_copies(twice: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Copies within this very file (their key is not stored yet), renamed key#2, key#3 …"""
+    copies = twice.filter(~pl.col("transaction_id").is_in(stored["transaction_id"].implode()))
+    number = pl.int_range(2, pl.len() + 2, dtype=pl.Int64).over("transaction_id")
+    return copies.with_columns(transaction_id=pl.format("{}#{}", "transaction_id", number))
+
+
+def _row_rejects(rows: pl.DataFrame, code: str) -> list[Reject]:
+    """Duplicate and conflicting rows as rejects with what they would have moved."""
+    out = []
+    for row in rows.iter_rows(named=True):
+        amount = row["paid_fen"] if row["paid_fen"] is not None else row["gross_fen"]
+        shown = format_yuan(amount) if amount is not None else "?"
+        if code == DUPLICATE_ROW:
+            message = f"{row['transaction_id']} was taken before with the same content; no effect"
+        else:
+            known = row["paid_fen_known"] if row["paid_fen_known"] is not None else row["gross_fen_known"]
+            was = format_yuan(known) if known is not None else "?"
+            message = (
+                f"{row['transaction_id']} is known with other content (amount {was}, now {shown}); held until decided"
+            )
+        out.append(Reject("", row["record"], row["byte_start"], "transaction_id", code, message))
+    return out
+
+
+def statements(
+    connection: Connection, run: Run, source: SourceConfig, file_id: int, frame: pl.DataFrame, closing: Closing
+) -> Outcome:
+    """Stores bank statements; one that does not add up, or does not go on from the last closing, refuses the file."""
+    frame = frames.conform(frame, frames.STATEMENT_LINE)
+    accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
+    sums = frame.group_by("account", "statement", maintain_order=True).agg(
+        pl.col("opening_fen", "closing_fen", "currency").first(),
+        pl.col("amount_fen").sum(),
+        pl.col("booking_date").max(),
+    )
+    opening: dict[str, int] = {}
+    for row in sums.iter_rows(named=True):
+        wrong = _statement_wrong(connection, accounts, opening, row)
+        if wrong:
+            return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
+    day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
+    _store_statements(connection, run, accounts, file_id, frame, sums, day)
+    return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
+
+
+def _statement_wrong(
+    connection: Connection, accounts: dict[str, AccountConfig], opening: dict[str, int], row: dict[str, Any]
+) -> tuple[str, str] | None:
+    """(code, message) of what is wrong with a statement; None when it adds up and goes on from the last one."""
+    account = row["account"]
+    if account not in accounts:
+        return "ACCOUNT", f"account {mask(account)} is not in puhui.toml for this source; add it or correct the file"
+    if row["opening_fen"] is None or row["closing_fen"] is None:
+        return (
+            "BALANCE",
+            f"statement {row['statement']} lacks its opening or closing balance; ask the bank for the whole",
+        )
+    difference = row["closing_fen"] - row["opening_fen"] - row["amount_fen"]
+    if difference:
+        return (
+            "BALANCE",
+            f"statement {row['statement']}: opening + lines differ from closing by {format_yuan(difference)}",
+        )
+    last = opening.get(account)
+    if last is None:
+        last = intake.last_closing(connection, account)
+    if last is None:
+        last = accounts[account].first_opening_fen
+    if row["opening_fen"] != last:
+        gap = format_yuan(row["opening_fen"] - last)
+        return "GAP", f"statement {row['statement']} opens {gap} away from the last closing; a statement is missing"
+    opening[account] = row["closing_fen"]
+    return None
+
+
+def _store_statements(
+    connection: Connection,
+    run: Run,
+    accounts: dict[str, AccountConfig],
+    file_id: int,
+    frame: pl.DataFrame,
+    sums: pl.DataFrame,
+    day: date,
+) -> None:
+    name = pl.col("account").replace_strict({number: a.name for number, a in accounts.items()}, return_dtype=pl.String)
+    identity = pl.format("{}:{}", name, "statement").alias("statement_id")
+    stamp = {"file_id": pl.lit(file_id, pl.Int64), "business_date": pl.lit(run.business_date, pl.Date)}
+    heads = sums.with_columns(identity, name.alias("account"), statement_date=pl.lit(day, pl.Date), **stamp)
+    copy_in(connection, t.bank_statement, heads.select([c.name for c in t.bank_statement.columns]))
+    numbers = frame["counterparty_account"].drop_nulls().unique().sort()
+    table = pl.DataFrame(
+        {
+            "counterparty_account": numbers,
+            "counterparty_masked": [mask(n) for n in numbers],
+            "counterparty_index": [run.keys.keyed_index(n) for n in numbers],
+        },
+        schema={"counterparty_account": pl.String, "counterparty_masked": pl.String, "counterparty_index": pl.String},
+    )
+    lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
+    lines = lines.with_columns(pl.format("{}/{}", "statement_id", "line").alias("line_id"))
+    lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
+    copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))

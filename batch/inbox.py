@@ -1,0 +1,135 @@
+"""The exchange folder: which files are complete, and taking one so that a crash neither loses nor doubles it.
+
+Taking a file is three moves: rename in/<name> to taking/<name>~<delivery>; hash, archive and claim in the database;
+remove the taken copy. A run that was killed between two moves finds the copy in taking/: with its row it is only
+removed, without it is claimed now. The delivery number makes the name of the copy unique.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from batch.config import SourceConfig
+from settlement.model.errors import TryAgain
+
+MARKER = ".ok"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What lies in a source's folder: complete file names in order, and what is left lying with the reason."""
+
+    complete: list[str]
+    left: list[tuple[str, str]]
+
+
+def folders(home: Path, source: SourceConfig) -> tuple[Path, Path, Path]:
+    """(in, taking, out) of a source."""
+    root = home / "exchange" / source.folder
+    return root / "in", root / "taking", root / "out"
+
+
+def look(home: Path, source: SourceConfig) -> Seen:
+    """Reads the source's inbox and changes nothing; names outside the pattern are other sources' or rubbish."""
+    inbox = folders(home, source)[0]
+    try:
+        entries = sorted(os.scandir(inbox), key=lambda e: e.name.encode("utf-8", "surrogateescape"))
+    except FileNotFoundError:
+        return Seen([], [])
+    except OSError as error:
+        raise TryAgain(f"{inbox}: cannot be read ({error.strerror}); correct its permissions and run again") from None
+    names = {entry.name for entry in entries}
+    complete: list[str] = []
+    left: list[tuple[str, str]] = []
+    for entry in entries:
+        name = entry.name
+        if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
+            continue
+        if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+            left.append((name.encode("ascii", "replace").decode()[:80], "not a plain file with a plain name"))
+            continue
+        wrong = _incomplete(inbox, name, names, source)
+        if wrong:
+            left.append((name, wrong))
+        else:
+            complete.append(name)
+    return Seen(complete, left)
+
+
+def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, str]]:
+    """(folder, name) of entries that belong to no source: shown, never taken."""
+    found = []
+    for folder in sorted({source.folder for source in sources}):
+        here = [source for source in sources if source.folder == folder]
+        inbox = folders(home, here[0])[0]
+        if not inbox.is_dir():
+            continue
+        for name in sorted(path.name for path in inbox.iterdir()):
+            data = name.removesuffix(MARKER)
+            if name.endswith(".part") or any(fnmatch.fnmatchcase(data, source.pattern) for source in here):
+                continue
+            found.append((folder, name.encode("ascii", "replace").decode()[:80]))
+    return found
+
+
+def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -> str:
+    """Why the file must wait; "" when it is complete."""
+    if source.complete == "rename":
+        return ""
+    if name + MARKER not in names:
+        return f"waits for {name}{MARKER}"
+    try:
+        said = (inbox / (name + MARKER)).read_bytes()
+    except OSError as error:
+        return f"{name}{MARKER} cannot be read ({error.strerror})"
+    if not said.strip():
+        return ""
+    try:
+        marker = json.loads(said)
+        size, sha256 = marker.get("size"), marker.get("sha256")
+    except (ValueError, AttributeError):
+        return f"{name}{MARKER} is neither empty nor a JSON object"
+    data = inbox / name
+    if size is not None and size != data.stat().st_size:
+        return f"{name}{MARKER} says {size} bytes, the file has {data.stat().st_size}"
+    if sha256 is not None and sha256 != file_digest(data):
+        return f"{name}{MARKER} names another SHA-256"
+    return ""
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path:
+    """Moves in/<name> to taking/ and removes its marker; gives the path of the copy."""
+    inbox, taking, _ = folders(home, source)
+    taking.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copy = taking / f"{name}~{delivery}"
+    (inbox / name).rename(copy)
+    (inbox / (name + MARKER)).unlink(missing_ok=True)
+    return copy
+
+
+def taken(home: Path, source: SourceConfig) -> list[tuple[Path, str, int]]:
+    """Copies that a killed run left in taking/ and that match the source's pattern: (path, name, delivery)."""
+    inbox, taking, _ = folders(home, source)
+    if not taking.is_dir():
+        return []
+    found = []
+    for path in sorted(taking.iterdir()):
+        name, _, number = path.name.rpartition("~")
+        if number.isdigit() and fnmatch.fnmatchcase(name, source.pattern):
+            if not (inbox / name).exists():
+                (inbox / (name + MARKER)).unlink(missing_ok=True)
+            found.append((path, name, int(number)))
+    return found

@@ -1,0 +1,135 @@
+"""ingest: parses deliveries, accepts, rejects, receipts. One transaction a file.
+
+Writes transaction, clearing_item, bank_statement, bank_line, card_token, file_outcome, file_reject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from adapters.registry import adapter
+from settlement.store.archive import Archive
+from settlement.store.copy import copy_in
+from settlement.store.database import Database
+from sqlalchemy import Connection
+
+from adapters.base import Closing, Context, Parsed
+from batch import accept
+from batch.config import SourceConfig
+from batch.run import Run, Summary
+from settlement.model.errors import BadConfiguration
+from settlement.model.outcomes import FileStatus
+from settlement.model.rejects import Reject
+from settlement.store import intake, runs
+from settlement.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One pending row of `file`."""
+
+    file_id: int
+    source: str
+    name: str
+    delivery: int
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A delivery as its adapter read it: all accepted rows, all rejects, what is known at the end."""
+
+    frame: pl.DataFrame
+    rejects: list[Reject]
+    closing: Closing
+
+
+def ingest(database: Database, run: Run) -> Summary:
+    """Gives every pending delivery its outcome."""
+    archive = Archive(run.home / "archive", run.keys)
+    with database.engine.connect() as connection:
+        pending = [Delivery(*row) for row in intake.pending_files(connection).iter_rows()]
+    counts: dict[str, int] = {}
+    for delivery in pending:
+        status = _ingest_file(database, run, archive, delivery)
+        counts[status] = counts.get(status, 0) + 1
+    return {"files": len(pending), "status": dict(sorted(counts.items()))}
+
+
+def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery) -> str:
+    source = next((s for s in run.config.sources if s.name == delivery.source), None)
+    if source is None:
+        raise BadConfiguration(
+            f"{delivery.name}: its source {delivery.source!r} is not in puhui.toml any more; put it back to take the file"
+        )
+    with database.engine.connect() as connection:
+        before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)
+    content = None if before else _parse(run, archive, delivery, source)
+
+    def work(connection: Connection) -> str:
+        runs.guard(connection, run.fence)
+        if content is None:
+            return _duplicate_file(connection, run, delivery, before or "")
+        return _store(connection, run, delivery, source, content)
+
+    return database.in_transaction(work)
+
+
+def _parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) -> Content:
+    """Reads the archived bytes through the source's adapter, whole."""
+    chosen = adapter(source.format)
+    assert chosen.read is not None, f"{source.format} does not read"
+    context = Context(delivery.name, source.name, source.settings, run.keys.tokeniser)
+    frames: list[pl.DataFrame] = []
+    rejects: list[Reject] = []
+    closing: Closing | None = None
+    with archive.open(delivery.sha256) as stream:
+        for item in chosen.read(stream, context):
+            if isinstance(item, Parsed):
+                frames.append(item.frame)
+                rejects += item.rejects
+            else:
+                closing = item
+    assert closing is not None, f"{source.format} gave no closing"
+    whole = source.reject_file_on_bad_row or source.role == "statement"
+    if closing.refused is None and rejects and whole:
+        first = rejects[0]
+        refused = Reject(first.file, 0, -1, "", "BAD_ROW", f"this source takes no file with a bad row: {first.message}")
+        closing = accept.refuse(closing, refused)
+    frame = pl.concat(frames) if frames else pl.DataFrame()
+    return Content(frame, rejects, closing)
+
+
+def _duplicate_file(connection: Connection, run: Run, delivery: Delivery, before: str) -> str:
+    message = f"the same bytes as {before}; nothing was done"
+    outcome = accept.Outcome(FileStatus.DUPLICATE, code="DUPLICATE_FILE", message=message)
+    _write_outcome(connection, run, delivery, outcome)
+    return outcome.status
+
+
+def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceConfig, content: Content) -> str:
+    """Stores the accepted rows and the outcome of one delivery."""
+    closing = content.closing
+    if closing.refused is None and content.frame.height:
+        again = intake.same_name_before(connection, delivery.file_id, delivery.source, delivery.name)
+        if source.role == "statement":
+            outcome = accept.statements(connection, run, source, delivery.file_id, content.frame, closing)
+        else:
+            table = t.transaction if source.role == "feed" else t.clearing_item
+            outcome = accept.transactions(
+                connection, run, table, delivery.file_id, content.frame, content.rejects, closing, again=again
+            )
+    else:
+        outcome = accept.nothing(closing, content.rejects)
+    _write_outcome(connection, run, delivery, outcome)
+    return outcome.status
+
+
+def _write_outcome(connection: Connection, run: Run, delivery: Delivery, outcome: accept.Outcome) -> None:
+    rows = outcome.reject_rows(delivery.file_id)
+    row = pl.DataFrame([outcome.row(delivery.file_id, run.business_date)], schema=accept.OUTCOME)
+    copy_in(connection, t.file_outcome, row)
+    if rows.height:
+        copy_in(connection, t.file_reject, rows)

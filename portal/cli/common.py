@@ -1,0 +1,57 @@
+"""Options and printing that the verbs share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from settlement.model.dates import parse_date
+from settlement.model.errors import BadInput
+
+Home = Annotated[
+    Path,
+    typer.Option(
+        "--home", envvar="PUHUI_HOME", help="Folder of puhui.toml, keys, exchange and out.", show_default=True
+    ),
+]
+As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The user who acts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+HERE = Path()
+
+
+def day(text: str, option: str = "--date") -> date:
+    """A date option."""
+    try:
+        return parse_date(text)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from None
+
+
+def print_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:
+    """Rows as an aligned table (Chinese counts as two columns wide), or as JSON objects with the headings as keys."""
+    body = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if as_json:
+        print(json.dumps([dict(zip(headings, row, strict=True)) for row in body], ensure_ascii=False, indent=1))
+        return
+    widths = [max(_width(cell) for cell in column) for column in zip(headings, *body, strict=True)]
+    for row in (list(headings), *body):
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    """Columns a text takes on a terminal."""
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def note(text: str) -> None:
+    """A line for the person at the terminal, on standard error."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,139 @@
+"""Rows of receive and ingest: deliveries, their outcomes, and what is already known of the keys in a file."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Table, and_, func, insert, literal, select, text
+
+from settlement.model import frames
+from settlement.store import tables as t
+from settlement.store.copy import copy_in, copy_out
+
+PENDING: frames.Schema = {
+    "file_id": pl.Int64,
+    "source": pl.String,
+    "name": pl.String,
+    "delivery": pl.Int64,
+    "sha256": pl.String,
+    "size": pl.Int64,
+}
+
+
+def next_delivery(connection: Connection, source: str, name: str) -> int:
+    """The number of the next delivery of this name: 1 for a name that never came."""
+    count = select(func.coalesce(func.max(t.file.c.delivery), 0)).where(
+        t.file.c.source == source, t.file.c.name == name
+    )
+    return int(connection.execute(count).scalar_one()) + 1
+
+
+def claimed(connection: Connection, source: str, name: str, delivery: int) -> bool:
+    """True where that delivery has its row."""
+    row = select(literal(1)).where(t.file.c.source == source, t.file.c.name == name, t.file.c.delivery == delivery)
+    return connection.execute(row).first() is not None
+
+
+def claim(connection: Connection, **row: Any) -> int:
+    """Inserts the row of a delivery (all columns of `file` but file_id) and gives its file_id."""
+    file_id = int(connection.execute(select(func.coalesce(func.max(t.file.c.file_id), 0) + 1)).scalar_one())
+    connection.execute(insert(t.file).values(file_id=file_id, **row))
+    return file_id
+
+
+def pending_files(connection: Connection) -> pl.DataFrame:
+    """Deliveries without an outcome, oldest first (PENDING)."""
+    done = select(literal(1)).where(t.file_outcome.c.file_id == t.file.c.file_id).exists()
+    query = select(*[t.file.c[name] for name in PENDING]).where(~done).order_by(t.file.c.file_id)
+    return copy_out(connection, query, PENDING)
+
+
+def same_bytes_before(connection: Connection, file_id: int, source: str, sha256: str) -> str | None:
+    """Name of an earlier delivery of the same source with the same bytes that was not refused; None if there is none."""
+    query = (
+        select(t.file.c.name)
+        .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
+        .where(
+            t.file.c.source == source,
+            t.file.c.sha256 == sha256,
+            t.file.c.file_id < file_id,
+            t.file_outcome.c.status != "REJECTED",
+        )
+        .order_by(t.file.c.file_id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def same_name_before(connection: Connection, file_id: int, source: str, name: str) -> bool:
+    """True where an earlier delivery of that name was taken and not refused."""
+    query = (
+        select(literal(1))
+        .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
+        .where(and_(t.file.c.source == source, t.file.c.name == name, t.file.c.file_id < file_id))
+        .where(t.file_outcome.c.status.not_in(["REJECTED", "DUPLICATE"]))
+    )
+    return connection.execute(query).first() is not None
+
+
+def wanted(connection: Connection, ids: pl.Series) -> None:
+    """Puts `ids` into the transaction's temporary table wanted_id(id), emptied first, for joins."""
+    connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS wanted_id (id text PRIMARY KEY) ON COMMIT DROP"))
+    connection.execute(text("TRUNCATE wanted_id"))
+    copy_in(connection, "wanted_id", pl.DataFrame({"id": ids.unique().sort()}))
+    connection.execute(text("ANALYZE wanted_id"))
+
+
+def known_rows(connection: Connection, table: Table, key: str, ids: pl.Series, schema: frames.Schema) -> pl.DataFrame:
+    """The stored rows of `table` whose `key` is among `ids`, with the columns of `schema`."""
+    wanted(connection, ids)
+    query = select(*[table.c[name] for name in schema]).where(
+        table.c[key].in_(select(text("id")).select_from(text("wanted_id")))
+    )
+    return copy_out(connection, query, schema)
+
+
+def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataFrame:
+    """(token, card_id) for every distinct token; tokens never seen are given the next numbers, in order of token.
+
+    Takes the transaction's advisory lock on cards, so that an import and a night cannot number one card twice.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('puhui.card_token'))"))
+    distinct = tokens.drop_nulls().unique().sort().rename("token")
+    schema: frames.Schema = {"token": pl.String, "card_id": pl.Int64}
+    wanted(connection, distinct)
+    query = select(t.card_token.c.token, t.card_token.c.card_id).where(
+        t.card_token.c.key_id == key_id,
+        t.card_token.c.token.in_(select(text("id")).select_from(text("wanted_id"))),
+    )
+    known = copy_out(connection, query, schema)
+    new = distinct.to_frame().join(known, on="token", how="anti", maintain_order="left")
+    if new.height:
+        last = int(connection.execute(select(func.coalesce(func.max(t.card_token.c.card_id), 0))).scalar_one())
+        new = new.with_columns(card_id=pl.int_range(last + 1, last + 1 + new.height, dtype=pl.Int64))
+        copy_in(connection, t.card_token, new.with_columns(key_id=pl.lit(key_id)))
+    return pl.concat([known, new.select("token", "card_id")] if new.height else [known])
+
+
+def last_closing(connection: Connection, account: str) -> int | None:
+    """Closing balance of the account's newest statement in fen; None where there is none yet."""
+    query = (
+        select(t.bank_statement.c.closing_fen)
+        .where(t.bank_statement.c.account == account)
+        .order_by(t.bank_statement.c.statement_date.desc(), t.bank_statement.c.file_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def chain_head(connection: Connection, before: date) -> str:
+    """Digest of the newest closed day before that date; 64 zeros where no day is closed."""
+    query = (
+        select(t.close_record.c.digest)
+        .where(t.close_record.c.business_date < before)
+        .order_by(t.close_record.c.business_date.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or "0" * 64
