@@ -191,8 +191,8 @@ def draft(awards: pl.DataFrame, payees: pl.DataFrame, adjustments: pl.DataFrame)
     """Tonight's statements from open awards (OPEN_AWARD), payees whose cycle is due (DUE_PAYEE) and adjustments.
 
     An award is taken when it is due and its clearing date lies in or before the payee's period; the others of that
-    reach are listed as held. A payee gets a statement when it has an award or an adjustment to show, or carried money that
-    may now be paid.
+    reach are listed as held. A payee gets a statement when it has an award or an adjustment to show, or carried money
+    that may now be paid.
     """
     awards, payees = conform(awards, OPEN_AWARD), conform(payees, DUE_PAYEE)
     reach = awards.join(payees.select(*PAYEE_KEY, "period_to", "next_due"), on=PAYEE_KEY).filter(
