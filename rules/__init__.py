@@ -1,0 +1,24 @@
+"""Rating: scheme documents to a plan, transactions to awards (PURE).
+
+`parse_programme` and `parse_scheme` read the documents, `compile_plan` checks them against the directory, `rate` rates
+a batch and carries State on.
+"""
+
+from rules.engine import rate
+from rules.parse import Document, parse_programme, parse_scheme
+from rules.plan import Plan, compile_plan
+from rules.rated import Rated
+from rules.state import STATE_KEYS, STATE_SCHEMAS, State
+
+__all__ = [
+    "STATE_KEYS",
+    "STATE_SCHEMAS",
+    "Document",
+    "Plan",
+    "Rated",
+    "State",
+    "compile_plan",
+    "parse_programme",
+    "parse_scheme",
+    "rate",
+]

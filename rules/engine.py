@@ -1,0 +1,31 @@
+"""The one door to rating: `rate` by the kernel or by the reference, which give the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from rules import reference
+from rules.plan import Plan
+from rules.rated import Rated
+from rules.state import State
+
+Engine = Literal["kernel", "reference"]
+
+
+def rate(plan: Plan, transactions: pl.DataFrame, state: State, *, engine: Engine = "kernel") -> Rated:
+    """Rates one batch (rules.md sections 3 to 6).
+
+    `transactions`: RATE_INPUT with ids that are unique and unknown to `state` (assert), in any order. SALE needs
+    gross_fen > 0, REFUND gross_fen or paid_fen (> 0). Amounts are at most documents.MAX_FEN, which keeps every sum in
+    int64. Data problems are outcomes; nothing is raised.
+    """
+    known = pl.concat(
+        [state.sales["transaction_id"], state.operations["transaction_id"], state.waiting["transaction_id"]]
+    )
+    ids = transactions["transaction_id"]
+    assert ids.is_unique().all(), "a transaction id stands twice"
+    assert not ids.is_in(known.implode()).any(), "a transaction is known to State already"
+    del engine  # one engine until the kernel stands
+    return reference.rate(plan, transactions, state)
