@@ -1,12 +1,18 @@
-"""The digest of a statement: SHA-256 of its canonical JSON, computed from rows alone, so that anyone can check it."""
+"""The digest of a statement: SHA-256 of its canonical text, computed from rows alone, so that anyone can check it.
+
+The text is one line of canonical JSON for the statement's own figures, one for each of its lines, then one line per
+award and per held award, `transaction_id|line|granted|payable` and `transaction_id|line|reason|expected`, sorted.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+
+import polars as pl
+
+_NO = "statement_no"
 
 
 def _plain(value: object) -> str:
@@ -20,12 +26,34 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
-def statement_digest(
-    head: Mapping[str, Any],
-    lines: Sequence[Mapping[str, Any]],
-    awards: Sequence[Mapping[str, Any]],
-    held: Sequence[Mapping[str, Any]],
-) -> str:
-    """SHA-256 (hex) over the statement's own figures, its lines, its awards (id, line, fen) and what is held."""
-    content = {"statement": head, "lines": list(lines), "awards": list(awards), "held": list(held)}
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+def _json_lines(frame: pl.DataFrame, *order: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in frame.sort(_NO, *order).iter_rows(named=True):
+        found.setdefault(row[_NO], []).append(canonical_json(row))
+    return found
+
+
+def _text_lines(frame: pl.DataFrame, *columns: str) -> dict[str, str]:
+    texts = [pl.col(name).cast(pl.String).fill_null("") for name in columns]
+    lines = frame.sort(_NO, *columns[:2]).select(_NO, text=pl.concat_str(texts, separator="|"))
+    joined = lines.group_by(_NO).agg(pl.col("text").str.join("\n"))
+    return dict(joined.iter_rows())
+
+
+def statement_digests(
+    statements: pl.DataFrame, lines: pl.DataFrame, awards: pl.DataFrame, held: pl.DataFrame
+) -> dict[str, str]:
+    """Statement number to digest (hex).
+
+    `statements`: the columns of the table but `digest`; `lines` and `held`: those of their tables; `awards`:
+    statement_no, transaction_id, line, granted_fen, payable_fen. Row order does not matter.
+    """
+    heads = {row[_NO]: canonical_json(row) for row in statements.iter_rows(named=True)}
+    figures = _json_lines(lines, "line")
+    taken = _text_lines(awards, "transaction_id", "line", "granted_fen", "payable_fen")
+    waiting = _text_lines(held, "transaction_id", "line", "reason", "expected_date")
+    digests = {}
+    for number, head in heads.items():
+        parts = [head, *figures.get(number, []), "awards", taken.get(number, ""), "held", waiting.get(number, "")]
+        digests[number] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return digests
