@@ -1,0 +1,379 @@
+"""camt.053 and camt.054, versions .02 to .12, with or without a namespace, to STATEMENT_LINE frames.
+
+Source: ISO 20022 message definitions camt.053.001.02 to .12; feeds.md "Bank clearing and statements";
+docs/formats_accounts.md.
+
+An entry (Ntry) is one movement of the account; its details (NtryDtls/TxDtls) say what it is made of. One row per
+detail, and the details must sum to the entry; an entry without details is one row. CdtDbtInd is the direction of the
+booking: RvslInd only says that it undoes an earlier one, it never flips the sign.
+
+The file is read as a stream: lxml closes one detail and one entry after another, and each is dropped once it is a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, BinaryIO
+
+from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, parse_day, remittance_text
+from adapters.accounts.camt_head import Head, read_head
+from adapters.accounts.currency import is_currency, minor_digits
+from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, Line, Statement, empty_line, fits, line_frame
+from adapters.base import Closing, Context, Parsed, Read
+from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
+from settlement.model.errors import BadInput
+from settlement.model.money import parse_amount
+from settlement.model.rejects import Reject
+
+MAX_DETAILS = 100_000
+_CONTAINERS = {"BkToCstmrStmt": "camt053", "BkToCstmrDbtCdtNtfctn": "camt054", "BkToCstmrAcctRpt": "camt052"}
+_ADVICE = {
+    "camt053": "a bank statement; read it as camt053",
+    "camt054": "a debit/credit notification; read it as camt054",
+    "camt052": "an account report of the running day, which is not final; ask the bank for camt.053",
+}
+_MESSAGE_ID = re.compile(r"(?:^|[:/])camt\.05([0-9])\.001\.([0-9]{2})$", re.ASCII)
+_NOT_BOOKED = frozenset({"PDNG", "INFO", "FUTR"})
+
+
+class _BadEntryError(Exception):
+    """One entry that cannot be accepted: field, code, message."""
+
+    def __init__(self, field_name: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.code, self.message = field_name, code, message
+
+
+def reader(name: str) -> Read:
+    """`read` of the format `name` (camt053 or camt054)."""
+
+    def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+        return _Reader(name, context).read(stream)
+
+    return read
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One pass over one file. Settings: `details` is "rows" (a row per detail) or "entry" (a row per entry)."""
+
+    name: str
+    context: Context
+    parts: Elements = field(default_factory=Elements)
+    days: dict[str, date] = field(default_factory=dict)
+    details: list[Detail] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    head: Head | None = None
+    checked: bool = False
+    statements: int = 0
+    records: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    total_fen: int = 0
+    closing_date: date | None = None
+
+    def read(self, stream: BinaryIO) -> Iterator[Parsed | Closing]:
+        """Blocks of lines, then the Closing; a file that cannot be trusted ends with `refused`."""
+        if self.context.settings.get("details", "rows") not in {"rows", "entry"}:
+            raise BadInput(f"{self.context.source}: setting details is rows or entry")
+        try:
+            yield from self._blocks(GuardedStream(stream, "Ntry"))
+            self._check_found()
+        except XmlRefusedError as refused:
+            reject = Reject(self.context.file, 0, refused.byte, "", refused.code, refused.message)
+            yield self._closing(reject)
+            return
+        yield self._closing(None)
+
+    def _check_found(self) -> None:
+        if not self.checked:
+            raise XmlRefusedError("not_camt", f"no {self.name} message in this XML; send the bank's file unchanged")
+        if not self.statements:
+            raise XmlRefusedError("no_statement", "the message holds no statement; send the whole file again")
+
+    def _closing(self, refused: Reject | None) -> Closing:
+        waiting = ", ".join(f"{status} {count}" for status, count in sorted(self.waiting.items()))
+        notes = [*self.notes, f"{NOT_BOOKED}: {waiting}"] if waiting else self.notes
+        return Closing(
+            records=self.records,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            skipped=self.skipped,
+            total_fen=self.total_fen,
+            clearing_date=self.closing_date,
+            notes=tuple(notes),
+            refused=refused,
+        )
+
+    def _blocks(self, guard: GuardedStream) -> Iterator[Parsed]:
+        names = self.parts.local
+        for element in elements(guard, ("TxDtls", "Ntry", "GrpHdr", "Stmt", "Ntfctn", "Rpt")):
+            match names[element.tag]:
+                case "TxDtls":
+                    self._take_detail(element)
+                case "Ntry":
+                    self._take_entry(element, guard)
+                    if len(self.lines) >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
+                        yield self._flush()
+                case "GrpHdr":
+                    self._check_message(element.getparent())
+                    element.clear()
+                case _:
+                    self._begin_statement(element)
+                    yield self._end_statement(element, guard)
+            guard.progress()
+
+    def _flush(self) -> Parsed:
+        assert self.head is not None, "lines without a statement"
+        parsed = Parsed(line_frame(self.head.statement, self.lines, self.context.file), self.rejects)
+        self.lines, self.rejects = [], []
+        return parsed
+
+    def _check_message(self, container: Any) -> None:
+        """Refuses another message than the one that was asked for, and a version that is not .02 to .12."""
+        name = _CONTAINERS.get(local_name(container)) if container is not None else None
+        if name is None:
+            raise XmlRefusedError("not_camt", f"no {self.name} message in this XML; send the bank's file unchanged")
+        if name != self.name:
+            raise XmlRefusedError("wrong_message", f"this is {name}, {_ADVICE[name]}")
+        space = namespace(container)
+        match = _MESSAGE_ID.search(space)
+        if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 12):
+            raise XmlRefusedError("version", f"not {name} version 02 to 12; ask the bank for one of these")
+        self.checked = True
+
+    def _begin_statement(self, element: Any) -> Head:
+        """The head of the statement, read when its first entry, or its end, is here."""
+        if self.head is None:
+            self._check_message(element.getparent())
+            self.head = read_head(element, self.parts)
+        return self.head
+
+    def _end_statement(self, element: Any, guard: GuardedStream) -> Parsed:
+        head = self._begin_statement(element)
+        head.check_end(element, self.parts)
+        statement = head.statement
+        self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
+        days = [day for day in (self.closing_date, statement.closing_date) if day is not None]
+        self.closing_date = max(days, default=None)
+        if statement.lines == 0:
+            self.lines.append(empty_line(0, guard.position))
+        parsed = self._flush()
+        self.statements += 1
+        self.head = None
+        _drop(element)
+        return parsed
+
+    def _take_detail(self, element: Any) -> None:
+        if len(self.details) >= MAX_DETAILS:
+            raise XmlRefusedError("too_many_details", f"an entry with more than {MAX_DETAILS} details")
+        self.details.append(self.parts.detail(element))
+        element.clear()
+
+    def _take_entry(self, element: Any, guard: GuardedStream) -> None:
+        """One entry becomes lines, a reject, or a count of what is not booked."""
+        owner = element.getparent()
+        if owner is None or self.parts.local[owner.tag] not in {"Stmt", "Ntfctn", "Rpt"}:
+            raise XmlRefusedError("not_camt", "an entry outside a statement; send the bank's file unchanged")
+        head = self._begin_statement(owner)
+        entry = self.parts.entry(element)
+        _drop(element)
+        details, self.details = self.details, []
+        start, end = guard.ranges.popleft() if guard.ranges else (-1, -1)
+        self.records += 1
+        try:
+            amount = self._entry_amount(entry, head)
+            booked = self._is_booked(entry)
+            self._count(head, amount, booked)
+            if booked:
+                self._add_lines(head.statement, entry, details, amount, (self.records, start, end))
+                self.accepted += 1
+            else:
+                self.skipped += 1
+        except _BadEntryError as bad:
+            head.unread += bad.field == "Amt"
+            self.rejected += 1
+            self.rejects.append(Reject(self.context.file, self.records, start, bad.field, bad.code, bad.message))
+
+    def _count(self, head: Head, amount: int, booked: bool) -> None:
+        head.entries += 1
+        head.entries_fen += amount
+        head.booked += booked
+        head.booked_fen += amount * booked
+        self.total_fen += amount
+        if not fits(self.total_fen):
+            raise XmlRefusedError("total_too_large", "the amounts of this file add up beyond int64")
+
+    def _entry_amount(self, entry: Entry, head: Head) -> int:
+        """Unsigned minor units of the entry, whose currency must be the statement's."""
+        if entry.amount is None:
+            raise _BadEntryError("Amt", "no_amount", "the entry has no amount; ask the bank to send it again")
+        statement = head.statement
+        currency = entry.amount.currency
+        if not is_currency(currency):
+            raise _BadEntryError("Ccy", "bad_currency", "not a currency; three capital letters, like CNY")
+        if not statement.currency:
+            statement.currency = currency
+        if currency != statement.currency:
+            message = (
+                f"the entry is in {currency}, the statement in {statement.currency}; ask the bank for one currency"
+            )
+            raise _BadEntryError("Ccy", "other_currency", message)
+        return _minor(entry.amount, "Amt")
+
+    def _is_booked(self, entry: Entry) -> bool:
+        """True for BOOK; what is pending or informs only is counted and skipped."""
+        if entry.status in _NOT_BOOKED:
+            self.waiting[entry.status] = self.waiting.get(entry.status, 0) + 1
+            return False
+        if entry.status != "BOOK":
+            raise _BadEntryError("Sts", "unknown_status", "the status is not BOOK, PDNG, INFO or FUTR")
+        return True
+
+    def _add_lines(
+        self, statement: Statement, entry: Entry, details: list[Detail], amount: int, place: tuple[int, int, int]
+    ) -> None:
+        """The lines of a booked entry; everything is checked before the first of them counts."""
+        sign = _sign(entry.indicator, "CdtDbtInd")
+        reversal = _reversal(entry.reversal)
+        booking, value = self._day(entry.booking, "BookgDt"), self._day(entry.value, "ValDt")
+        whole = self.context.settings.get("details") == "entry"
+        if whole or len(details) <= 1:
+            if details and not whole:
+                _check_single(details[0], entry, amount)
+            only = details[0] if len(details) == 1 else None
+            pairs: list[tuple[Detail | None, int]] = [(only, sign * amount)]
+        else:
+            pairs = list(zip(details, _detail_amounts(details, entry, sign, amount), strict=True))
+        if not fits(statement.total_fen + sign * amount):
+            raise XmlRefusedError("total_too_large", "the amounts of this statement add up beyond int64")
+        statement.total_fen += sign * amount
+        for detail, signed in pairs:
+            statement.lines += 1
+            self.lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, place))
+
+    def _day(self, text: str | None, name: str) -> date | None:
+        if text is None:
+            return None
+        found = self.days.get(text)
+        if found is None:
+            try:
+                found = parse_day(text)
+            except ValueError as error:
+                raise _BadEntryError(name, "bad_date", str(error)) from None
+            if len(self.days) < MAX_DETAILS:
+                self.days[text] = found
+        return found
+
+
+def _line(
+    number: int,
+    days: tuple[date | None, date | None],
+    signed: int,
+    reversal: bool,
+    entry: Entry,
+    detail: Detail | None,
+    place: tuple[int, int, int],
+) -> Line:
+    """One row.
+
+    The counterparty is the debtor of a credit and the creditor of a debit. A reversal and a returned payment keep the
+    parties of what they undo, so there it is the other way round.
+    """
+    reference = entry.reference or entry.own_reference
+    end_to_end_id = name = account = None
+    bank_code = entry.bank_code
+    if detail is not None:
+        undone = reversal or detail.returned is not None
+        other = detail.debtor if (signed >= 0) != undone else detail.creditor
+        if undone and other.name is None and other.account is None:
+            other = detail.creditor if other is detail.debtor else detail.debtor
+        name, account = other.name, other.account
+        reference = detail.reference or reference
+        end_to_end_id = detail.end_to_end_id
+        bank_code = detail.bank_code or bank_code
+    remittance = remittance_text(detail, entry)
+    return Line(number, *days, signed, reversal, reference, end_to_end_id, name, account, remittance, bank_code, *place)
+
+
+def _check_single(detail: Detail, entry: Entry, amount: int) -> None:
+    """The amount of a single detail, where it is in the entry's currency, must be the entry's."""
+    assert entry.amount is not None
+    for said in (detail.amount, detail.transaction_amount):
+        if said is not None and said.currency == entry.amount.currency:
+            if _minor(said, "TxDtls/Amt") != amount:
+                raise _differ()
+            return
+
+
+def _detail_amounts(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int]:
+    """Signed minor units of each of several details, which must sum to the entry.
+
+    A detail without a direction has the entry's. Where every detail states the opposite direction and the sizes sum to
+    the entry, the bank wrote the direction of the original payment: the booking's direction holds.
+    """
+    assert entry.amount is not None
+    sizes = [_own_amount(detail, entry.amount.currency) for detail in details]
+    signs = [sign if detail.indicator is None else _sign(detail.indicator, "TxDtls/CdtDbtInd") for detail in details]
+    signed = [one * size for one, size in zip(signs, sizes, strict=True)]
+    if sum(signed) == sign * amount:
+        return signed
+    if sum(sizes) == amount and all(one == -sign for one in signs):
+        return [sign * size for size in sizes]
+    raise _differ()
+
+
+def _own_amount(detail: Detail, currency: str) -> int:
+    """Minor units of a detail in the entry's currency: its amount, transaction amount or counter value."""
+    for said in (detail.amount, detail.transaction_amount, detail.counter_value):
+        if said is not None and said.currency == currency:
+            return _minor(said, "TxDtls/Amt")
+    message = (
+        f"a detail of the entry has no amount in {currency}, so that the details cannot sum to the entry; "
+        "ask the bank for it, or set details=entry to take the entry as one line"
+    )
+    raise _BadEntryError("TxDtls", "details_without_amount", message)
+
+
+def _differ() -> _BadEntryError:
+    message = "the details do not sum to the entry; ask the bank, or set details=entry to take the entry as one line"
+    return _BadEntryError("TxDtls", "details_differ", message)
+
+
+def _minor(amount: AmountText, name: str) -> int:
+    try:
+        return parse_amount(amount.text, minor_digits(amount.currency))
+    except ValueError as error:
+        raise _BadEntryError(name, "bad_amount", str(error)) from None
+
+
+def _sign(indicator: str | None, name: str) -> int:
+    if indicator == "CRDT":
+        return 1
+    if indicator == "DBIT":
+        return -1
+    raise _BadEntryError(name, "bad_sign", "neither CRDT nor DBIT")
+
+
+def _reversal(text: str | None) -> bool:
+    if text in {None, "false", "0"}:
+        return False
+    if text in {"true", "1"}:
+        return True
+    raise _BadEntryError("RvslInd", "bad_reversal", "neither true nor false")
+
+
+def _drop(element: Any) -> None:
+    """Empties a read element and takes its like before it out of the tree (itself it must not leave yet)."""
+    element.clear()
+    before = element.getprevious()
+    while before is not None and before.tag == element.tag:
+        element.getparent().remove(before)
+        before = element.getprevious()

@@ -1,0 +1,156 @@
+"""What every reader of account statements shares: frames of lines, the balance of a statement, masking.
+
+A line is credit positive, in minor units of its currency. A statement whose lines do not lead from the opening to the
+closing balance is not refused: its lines are given, and the difference is named in `Closing.notes` under a stable code
+(feeds.md "Bank clearing and statements"), so that the night holds it and `feed convert` ends with 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+
+from adapters.accounts.currency import format_minor
+from settlement.model.cards import mask
+from settlement.model.frames import STATEMENT_LINE, conform
+from settlement.model.money import INT64_MAX
+
+BLOCK_LINES = 8192
+
+# Codes a note begins with, before its colon.
+BALANCE_DIFFERENCE = "balance_difference"
+BALANCE_CURRENCY = "balance_currency"
+BALANCE_MISSING = "balance_missing"
+NOT_BOOKED = "not_booked"
+
+# A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
+# whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.
+_CARD = r"(?:^|[^0-9])((?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?:[^0-9]|$)"
+_CARD_NUMBER = re.compile(r"(?<![0-9])(?:(?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?![0-9])", re.ASCII)
+
+
+class Line(NamedTuple):
+    """One row of a statement before it is a column: the fields of STATEMENT_LINE that differ from line to line."""
+
+    line: int | None
+    booking_date: date | None
+    value_date: date | None
+    amount_fen: int | None
+    reversal: bool | None
+    reference: str | None
+    end_to_end_id: str | None
+    counterparty_name: str | None
+    counterparty_account: str | None
+    remittance: str | None
+    bank_code: str | None
+    record: int
+    byte_start: int
+    byte_end: int
+
+
+@dataclass(slots=True)
+class Statement:
+    """The head of one statement and the running sum of its lines, in minor units."""
+
+    statement: str
+    account: str
+    currency: str
+    opening_fen: int | None = None
+    closing_fen: int | None = None
+    closing_date: date | None = None
+    total_fen: int = 0
+    lines: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def balance_notes(self, *, wants_balances: bool) -> list[str]:
+        """The notes of this statement, with its balance difference or, where balances are due, their absence."""
+        if any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
+            return self.notes  # amounts of two currencies have no difference
+        if self.opening_fen is None or self.closing_fen is None:
+            if not wants_balances:
+                return self.notes
+            which = [n for n, v in (("opening", self.opening_fen), ("closing", self.closing_fen)) if v is None]
+            return [
+                *self.notes,
+                f"{BALANCE_MISSING}: statement {self.statement} has no {' and no '.join(which)} balance",
+            ]
+        gap = self.opening_fen + self.total_fen - self.closing_fen
+        if gap == 0:
+            return self.notes
+        opening, total, closing, difference = (
+            format_minor(v, self.currency) for v in (self.opening_fen, self.total_fen, self.closing_fen, gap)
+        )
+        said = (
+            f"{BALANCE_DIFFERENCE}: statement {self.statement}: opening {opening} + lines {total} is not closing "
+            f"{closing} {self.currency}; difference {difference}"
+        )
+        return [*self.notes, said]
+
+
+def out_of_balance(notes: Iterable[str]) -> list[str]:
+    """Those of a reader's notes that say a statement does not add up: `convert` ends with 1, the night holds it."""
+    return [note for note in notes if note.startswith((BALANCE_DIFFERENCE, BALANCE_CURRENCY))]
+
+
+def unproven(notes: Iterable[str]) -> list[str]:
+    """Those of a reader's notes that say a statement lacks a balance, so that a lost line would not show."""
+    return [note for note in notes if note.startswith(BALANCE_MISSING)]
+
+
+def fits(amount: int) -> bool:
+    """True where an amount or a running sum fits int64."""
+    return -INT64_MAX <= amount <= INT64_MAX
+
+
+def mask_cards(text: str) -> str:
+    """`text` with every card-like number masked; accounts and references of other shapes stay as they are."""
+    return _CARD_NUMBER.sub(_mask_match, text)
+
+
+def _mask_match(match: re.Match[str]) -> str:
+    """UnionPay's numbers are masked whatever their check digit (its own samples fail Luhn); others if Luhn holds."""
+    number = match.group()
+    if number[0] in "68" or _luhn(number):
+        return mask(number)
+    return number
+
+
+def _luhn(number: str) -> bool:
+    doubled = (int(d) * 2 for d in number[-2::-2])
+    return (sum(int(d) for d in number[::-2]) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
+
+
+def line_frame(statement: Statement, lines: Sequence[Line], file: str) -> pl.DataFrame:
+    """The lines of one statement as a STATEMENT_LINE frame, card numbers masked."""
+    columns = dict(zip(Line._fields, zip(*lines, strict=True), strict=True))
+    frame = pl.DataFrame(
+        [pl.Series(name, columns[name], STATEMENT_LINE[name], strict=True) for name in Line._fields]
+    ).with_columns(
+        pl.lit(statement.statement, pl.String).alias("statement"),
+        pl.lit(statement.account, pl.String).alias("account"),
+        pl.lit(statement.currency, pl.String).alias("currency"),
+        pl.lit(statement.opening_fen, pl.Int64).alias("opening_fen"),
+        pl.lit(statement.closing_fen, pl.Int64).alias("closing_fen"),
+        pl.lit(file, pl.String).alias("file"),
+    )
+    frame = frame.with_columns(
+        _masked(frame[name]) for name in ("counterparty_name", "counterparty_account", "remittance")
+    )
+    return conform(frame, STATEMENT_LINE)
+
+
+def empty_line(start: int, end: int) -> Line:
+    """The one row of a statement that has no line: its `line` is null, so that its balances are not lost."""
+    return Line(None, None, None, None, None, None, None, None, None, None, None, 0, start, end)
+
+
+def _masked(column: pl.Series) -> pl.Series:
+    """Only where a text holds a card-like number does the column go through Python."""
+    if not column.str.contains(_CARD).any():
+        return column
+    return pl.Series(column.name, [text if text is None else mask_cards(text) for text in column], pl.String)

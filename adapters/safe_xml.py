@@ -1,0 +1,195 @@
+"""XML from outside, read as a stream that cannot hurt: no DOCTYPE, no entities, bounded encoding, size and depth.
+
+operations.md "Security and privacy". `GuardedStream` stands between the file and lxml: it sees each byte first, refuses
+what must not reach the parser, bounds how much may pile up between two elements that the reader lets go of, and notes
+the byte range of each element of one name, which lxml does not tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from lxml import etree
+
+MAX_PENDING_BYTES = 4 * 1024 * 1024
+_NAME_LOOKBACK = 80
+_DECLARATION = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_QUALIFIED = re.compile(rb"<(/?)[A-Za-z_][\w.\-]*:$")
+_OPENERS = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!")
+_CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+# what banks declare; a bank that says GBK or GB2312 writes GB18030 (feeds.md)
+_ENCODINGS = {
+    "UTF-8": "UTF-8",
+    "UTF8": "UTF-8",
+    "US-ASCII": "UTF-8",
+    "ASCII": "UTF-8",
+    "GB18030": "GB18030",
+    "GBK": "GB18030",
+    "GB2312": "GB18030",
+    "ISO-8859-1": "ISO-8859-1",
+}
+
+
+class XmlRefusedError(Exception):
+    """The file as a whole is refused: a stable code, a plain message, and the byte offset (-1: unknown)."""
+
+    def __init__(self, code: str, message: str, byte: int = -1) -> None:
+        super().__init__(message)
+        self.code, self.message, self.byte = code, message, byte
+
+
+class GuardedStream:
+    """A readable for `etree.iterparse` that checks every byte before the parser has it.
+
+    `name` is the local name of the elements whose byte ranges are wanted: `ranges` holds (start, end) of each closed
+    one in document order. The reader calls `progress()` whenever it has dropped elements from the tree; more than
+    MAX_PENDING_BYTES without it is refused, so that memory stays flat for a file of any size.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream = stream
+        self._mark = re.compile(re.escape(name.encode("ascii")) + rb"[\s/>]")
+        self._carry = b""  # the last bytes, where they may be the start of a token that the next chunk completes
+        self._inside = b""  # the closer that ends the comment, CDATA or PI we are in
+        self._open = -1
+        self._released = 0
+        self.position = 0
+        self.ranges: deque[tuple[int, int]] = deque()
+        self._first = self._read_first()
+        self.encoding = self._encoding()
+
+    def _read_first(self) -> bytes:
+        first = self._stream.read(4096)
+        while len(first) < 4096 and (more := self._stream.read(4096 - len(first))):
+            first += more
+        return first
+
+    def _encoding(self) -> str:
+        head = self._first[:4]
+        if not head:
+            raise XmlRefusedError("empty_file", "the file is empty; send the file again", 0)
+        if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
+            raise XmlRefusedError("encoding", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
+        match = _DECLARATION.match(self._first)
+        declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
+        if declared not in _ENCODINGS:
+            raise XmlRefusedError("encoding", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
+        return _ENCODINGS[declared]
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes for the parser; raises XmlRefusedError."""
+        if self._first:
+            chunk, self._first = self._first, b""
+        else:
+            chunk = self._stream.read(size)
+        if not chunk:
+            return b""
+        self._scan(chunk)
+        self.position += len(chunk)
+        if self.position - self._released > MAX_PENDING_BYTES:
+            raise XmlRefusedError(
+                "element_too_large",
+                f"no end of an entry within {MAX_PENDING_BYTES} bytes; no bank writes such an element",
+                self._released,
+            )
+        return chunk
+
+    def progress(self) -> None:
+        """The reader has let go of what it read so far."""
+        self._released = self.position
+
+    def _scan(self, chunk: bytes) -> None:
+        """Notes marks and refuses declarations in `chunk`; comments, CDATA and instructions are skipped over."""
+        data = self._carry + chunk
+        base = self.position - len(self._carry)
+        special = b"<!" in data or b"<?" in data
+        at = 0
+        while True:
+            if self._inside:
+                end = data.find(self._inside, at)
+                if end < 0:
+                    self._carry = data[max(at, len(data) - 2) :]
+                    return
+                at, self._inside = end + len(self._inside), b""
+            stop = _settled(data, at)
+            opener = _OPENERS.search(data, at, stop) if special else None
+            self._note(data, at, opener.start() if opener else stop, base)
+            if opener is None:
+                self._carry = data[stop:]
+                return
+            if opener.group() == b"<!":
+                message = "the file has a DOCTYPE; entities and DTDs are refused, send plain XML"
+                raise XmlRefusedError("doctype", message, base + opener.start())
+            at, self._inside = opener.end(), _CLOSERS[opener.group()]
+
+    def _note(self, data: bytes, start: int, stop: int, base: int) -> None:
+        """Byte ranges of the marked elements between `start` and `stop`, where ordinary markup stands."""
+        for match in self._mark.finditer(data, start, stop):
+            at = match.start()
+            opening = data.rfind(b"<", max(start, at - _NAME_LOOKBACK), at)
+            lead = data[opening:at] if opening >= 0 else b""
+            if lead not in {b"<", b"</"}:
+                prefixed = _QUALIFIED.match(lead)
+                if prefixed is None:
+                    continue
+                lead = b"<" + prefixed.group(1)
+            closes = data.find(b">", match.end() - 1)
+            after = base + (closes + 1 if closes >= 0 else match.end())
+            if lead == b"</":
+                self.ranges.append((self._open, after))
+            else:
+                self._open = base + opening
+                if data[closes - 1 : closes] == b"/":
+                    self.ranges.append((self._open, after))
+
+
+def _settled(data: bytes, start: int) -> int:
+    """Up to where `data` holds whole tokens: a tag that begins in the last bytes and is not closed waits for more."""
+    opening = data.rfind(b"<", max(start, len(data) - _NAME_LOOKBACK))
+    return len(data) if opening < 0 or data.find(b">", opening) >= 0 else opening
+
+
+def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
+    """Each closed element whose local name is in `names`, with or without a namespace, in document order.
+
+    Raises XmlRefusedError for anything that is not well-formed XML, cut files included. The caller clears the elements
+    and calls `guard.progress()`.
+    """
+    try:
+        events = etree.iterparse(
+            guard,
+            events=("end",),
+            tag=[f"{{*}}{name}" for name in names],
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+            collect_ids=False,
+            encoding=guard.encoding,
+        )
+        for _, element in events:
+            yield element
+    except etree.XMLSyntaxError as error:
+        raise XmlRefusedError("not_xml", f"not well-formed XML ({_plain(error)}); send the whole file again") from None
+
+
+def _plain(error: etree.XMLSyntaxError) -> str:
+    """Where the parser stopped, without the text it stopped at (it may hold a card number)."""
+    return f"line {error.lineno}" if error.lineno else "no position"
+
+
+def local_name(element: Any) -> str:
+    """The element's name without its namespace."""
+    tag = str(element.tag)
+    return tag.rpartition("}")[2]
+
+
+def namespace(element: Any) -> str:
+    """The element's namespace, "" where it has none."""
+    tag = str(element.tag)
+    return tag[1:].partition("}")[0] if tag.startswith("{") else ""
