@@ -86,6 +86,8 @@ class LayoutField(_Document):
             raise ValueError(f"{self.name}: only a date or datetime has a format")
         if self.signs and (self.type != "amount" or any(len(mark) != 1 for mark in self.signs)):
             raise ValueError(f"{self.name}: signs are single marks of an amount")
+        if (self.values or self.constant is not None) and self.type not in {"text", "digits", "hex"}:
+            raise ValueError(f"{self.name}: only text has values or a constant")
         if (self.declares == "total") != bool(self.of):
             raise ValueError(f"{self.name}: `declares: total` and `of: FIELD` go together")
         return self
@@ -330,7 +332,8 @@ def _parse_date(field: LayoutField, text: str) -> date | datetime:
     if re.fullmatch(shape, text, re.ASCII) is None:
         raise CellError(field.name, "BAD_DATE", f"is not written {field.format}")
     try:
-        moment = datetime.strptime(text, strftime_format(field.format))  # noqa: DTZ007 the caller knows the zone
+        year = "" if "YYYY" in field.format else "2000"  # a leap year, so that 29 February can stand without its year
+        moment = datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(field.format))  # noqa: DTZ007 the caller knows the zone
     except ValueError:
         raise CellError(field.name, "BAD_DATE", f"is no such day or time; write a real one as {field.format}") from None
     return moment.date() if field.type == "date" else moment

@@ -1,0 +1,8 @@
+"""Transaction feeds and clearing files: bytes <-> canonical transactions."""
+
+from __future__ import annotations
+
+from adapters.base import Adapter
+from adapters.feeds import citizen_card, unionpay
+
+ADAPTERS: tuple[Adapter, ...] = (citizen_card.ADAPTER, *unionpay.ADAPTERS)

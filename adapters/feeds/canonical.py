@@ -1,0 +1,264 @@
+"""From a format's own columns to the canonical transaction: keys, kinds, amounts, instants, cards, clearing date.
+
+The natural key is readable text, its parts joined by '/': `<source>:<part>/<part>/...`. Writers split it again, so that
+a frame written and read back has the same identities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from adapters.base import Context
+from adapters.feeds.records import FileRefused
+from settlement.model.cards import card_columns
+from settlement.model.dates import parse_compact_date, parse_date
+from settlement.model.errors import BadInput
+from settlement.model.frames import TRANSACTION, conform
+from settlement.model.outcomes import Kind, Rail
+from settlement.model.rejects import Reject
+
+SKIP = "SKIP"
+KINDS = tuple(kind.name for kind in Kind)
+APPROVED = ("00", "10", "11", "16", "A2", "A4", "A5", "A6")
+PARTIAL_APPROVAL = "10"
+# DE3 of operations that are no purchase: cash, deposit, payout, inquiries, verification, transfers, loads.
+_NO_PURCHASE = ("01", "17", "21", "29", "30", "31", "33", "40", "46", "47", "48", "49", "60", "61", "62", "63")
+
+
+def text_setting(context: Context, name: str, default: str, allowed: Iterable[str] = ()) -> str:
+    """A setting of the source as text. BadInput: not one of `allowed`."""
+    value = str(context.settings.get(name, default))
+    choices = tuple(allowed)
+    if choices and value not in choices:
+        raise BadInput(
+            f"setting {name}: {value!r} is none of {', '.join(choices)}; correct it for source {context.source}"
+        )
+    return value
+
+
+def rail_setting(context: Context) -> str:
+    """The rail of a file that does not say it per record; pos where the source says nothing."""
+    return text_setting(context, "rail", Rail.POS.value, tuple(Rail))
+
+
+def clearing_date_of(context: Context, declared: object, filename: str) -> date:
+    """The file's clearing date: given, else declared in the file, else in its name. FileRefused: nowhere.
+
+    `filename` is the layout's pattern; its group clearing_date is YYMMDD or YYYYMMDD.
+    """
+    if context.clearing_date is not None:
+        return context.clearing_date
+    if isinstance(declared, date):
+        return declared
+    setting = context.settings.get("clearing_date")
+    if setting is not None:
+        try:
+            return setting if isinstance(setting, date) else parse_date(str(setting))
+        except ValueError as error:
+            raise BadInput(f"setting clearing_date: {error}") from None
+    found = re.search(filename, context.file) if filename else None
+    if found is not None:
+        digits = found.group("clearing_date")
+        try:
+            return parse_compact_date(digits if len(digits) == 8 else f"20{digits}")
+        except ValueError:
+            pass
+    message = "the clearing date stands neither in the file nor in its name; give it: --set clearing_date=YYYY-MM-DD"
+    raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
+
+
+def resolve_year(column: str, clearing: date) -> pl.Expr:
+    """A naive time without a year (read in 2000) in the year that brings it nearest to noon of the clearing date.
+
+    The same reading as `settlement.model.dates.resolve_yearless`, for a column; null where the day does not exist.
+    """
+    noon = datetime(clearing.year, clearing.month, clearing.day, 12)
+    candidates = [_in_year(column, year) for year in (clearing.year - 1, clearing.year, clearing.year + 1)]
+    best = candidates[0]
+    for other in candidates[1:]:
+        nearer = (other - noon).abs() < (best - noon).abs()
+        best = pl.when(best.is_null() | nearer).then(other).otherwise(best)
+    return best.alias(column)
+
+
+def resolve_earlier(column: str, own: str, clearing: date) -> pl.Expr:
+    """The time of an original: the latest year in which it is not after `own` (resolved, naive; a day of grace)."""
+    limit = pl.col(own) + timedelta(days=1)
+    best: pl.Expr = pl.lit(None, pl.Datetime("us"))
+    for year in range(clearing.year - 4, clearing.year + 2):
+        candidate = _in_year(column, year)
+        best = pl.when(candidate <= limit).then(candidate).otherwise(best)
+    return best.alias(column)
+
+
+def _in_year(column: str, year: int) -> pl.Expr:
+    """Days are moved by a constant per side of February; 29 February is null in a year without it."""
+    leap = date(2000, 2, 29)
+    late = date(year, 3, 1) - date(2000, 3, 1)
+    early = date(year, 1, 1) - date(2000, 1, 1)
+    has_leap = (date(year, 3, 1) - date(year, 2, 28)).days == 2
+    moment = pl.col(column)
+    moved = pl.when(moment.dt.month() > 2).then(moment + late).otherwise(moment + early)
+    return moved if has_leap else pl.when(moment.dt.date() != leap).then(moved)
+
+
+def as_instant(column: str, zone: str) -> pl.Expr:
+    """A naive local time as a UTC instant; a time that the zone skips is null, of a doubled one the first is taken."""
+    local = pl.col(column).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def as_local(column: str, zone: str) -> pl.Expr:
+    """A UTC instant as the naive time on the zone's clocks."""
+    return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
+    """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
+
+    Under 02x0/02x1 DE3=20 is a void, under 022x/023x a refund. What authorises, inquires, manages keys or the network
+    moves no money and is skipped.
+    """
+    family, function = pl.col(mti).str.slice(1, 1), pl.col(mti).str.slice(2, 1)
+    code = pl.col(processing).str.slice(0, 2)
+    advice = function.is_in(["2", "3"])
+    preauth = (pl.col(condition) == "06").fill_null(value=False) & (code == "03")
+    return (
+        pl.when(~pl.col(mti).str.contains("^0[0-9]{3}$"))
+        .then(None)
+        .when(family.is_in(["1", "3", "5", "6", "8"]) | preauth | code.is_in(list(_NO_PURCHASE)))
+        .then(pl.lit(SKIP))
+        .when((family == "4") & code.is_in(["00", "20"]))
+        .then(pl.lit("REVERSAL"))
+        .when((family == "2") & (code == "00"))
+        .then(pl.lit("SALE"))
+        .when((family == "2") & (code == "20"))
+        .then(pl.when(advice).then(pl.lit("REFUND")).otherwise(pl.lit("VOID")))
+    )
+
+
+def add_card(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """`card_number` becomes card_token and card_masked, once per distinct number; a masked number has no token."""
+    numbers = frame["card_number"]
+    if frame.height and bool(numbers.str.contains("*", literal=True).any()):
+        stars = numbers.str.contains("*", literal=True)
+        whole = pl.select(pl.when(~stars).then(numbers)).to_series()
+        tokens, masks = card_columns(whole, context.tokeniser)
+        _, shown = card_columns(numbers, None)
+        tokens = pl.select(pl.when(stars).then(pl.lit("")).otherwise(tokens)).to_series()
+        masks = pl.select(pl.when(stars).then(shown).otherwise(masks)).to_series()
+    else:
+        tokens, masks = card_columns(numbers, context.tokeniser)
+    return frame.drop("card_number").with_columns(tokens.alias("card_token"), masks.alias("card_masked"))
+
+
+def part(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null."""
+    column = pl.col("card_masked" if name == "card_number" else name)
+    if isinstance(frame.schema.get(name), pl.Datetime):
+        return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
+    if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
+        return column.str.strip_chars_start("0").fill_null("")
+    return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
+
+
+def key_text(frame: pl.DataFrame, names: Iterable[str], source: str) -> pl.Expr:
+    """`source:part/part/...` of the named columns."""
+    joined = pl.concat_str([part(frame, name) for name in names], separator="/")
+    return pl.concat_str([pl.lit(f"{source}:"), joined])
+
+
+def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
+    """The parts of a key column by name, for writers; null where the key is null or a part is blank."""
+    after = pl.col(column).str.splitn(":", 2).struct.field("field_1")
+    parts = after.str.splitn("/", len(names))
+    out = []
+    for number, name in enumerate(names):
+        value = parts.struct.field(f"field_{number}").str.replace_all("%2F", "/", literal=True)
+        out.append(pl.when(value != "").then(value).alias(name))
+    return out
+
+
+def own_reversal_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """A void, refund or reversal that repeats its original's key (terminals do) gets `/KIND` behind its own."""
+    same = (pl.col("transaction_id") == pl.col("original_key")) & (pl.col("kind") != "SALE")
+    own = pl.concat_str(["transaction_id", pl.lit("/"), "kind"])
+    return frame.with_columns(transaction_id=pl.when(same).then(own).otherwise("transaction_id"))
+
+
+def amounts(frame: pl.DataFrame) -> pl.DataFrame:
+    """gross, paid, claimed as feeds.md says: gross = paid + discount; a refund with only its paid part has no gross."""
+    have = frame.columns
+    blank = pl.lit(None, pl.Int64)
+    paid, claimed = pl.col("paid"), pl.col("claimed") if "claimed" in have else blank
+    whole = pl.when(claimed.is_not_null() | (pl.col("kind") != "REFUND")).then(paid + claimed.fill_null(0))
+    gross = pl.coalesce("gross", whole) if "gross" in have else whole
+    fee = pl.col("fee") if "fee" in have else blank
+    return frame.with_columns(gross_fen=gross, paid_fen=paid, claimed_fen=claimed, fee_fen=fee)
+
+
+def amount_faults() -> pl.Expr:
+    """A code where the amounts of an (already derived) record cannot be: null where all is well."""
+    gross, paid, claimed = pl.col("gross_fen"), pl.col("paid_fen"), pl.col("claimed_fen")
+    counts = pl.col("kind").is_in(["SALE", "REFUND"])
+    return (
+        pl.when((paid < 0) | (claimed < 0) | (gross < 0))
+        .then(pl.lit("NEGATIVE_AMOUNT"))
+        .when(gross != paid + claimed)
+        .then(pl.lit("AMOUNTS_DISAGREE"))
+        .when(counts & (pl.coalesce(gross, paid) == 0))
+        .then(pl.lit("ZERO_AMOUNT"))
+    )
+
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "NEGATIVE_AMOUNT": ("paid", "is below zero; the kind of the record says the direction, amounts have no sign"),
+    "AMOUNTS_DISAGREE": ("gross", "is not the amount paid plus the discount; correct one of the three"),
+    "ZERO_AMOUNT": ("paid", "is zero; a sale or refund has an amount"),
+    "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
+    "BAD_DATE": ("occurred_at", "is no such day or time in the year of the clearing date"),
+    "SIGN_MISMATCH": ("settlement", "has the sign of the other direction"),
+    "ORIGINAL_INVALID": (
+        "original",
+        "names the original in a way that cannot be read; check the original data elements",
+    ),
+}
+
+
+def fault_reject(context: Context, code: str, record: int, byte: int) -> Reject:
+    """The reject of a record whose fields are readable one by one but cannot stand together."""
+    name, message = FAULTS[code]
+    return Reject(context.file, record, byte, name, code, message)
+
+
+def conformed(frame: pl.DataFrame, context: Context, clearing: date) -> pl.DataFrame:
+    """The canonical frame: blank columns for what the format does not carry, clearing date, file, exact types."""
+    fixed: dict[str, Any] = {"source": context.source, "file": context.file}
+    columns = [pl.lit(value, pl.String).alias(name) for name, value in fixed.items()]
+    day = pl.lit(clearing, pl.Date)
+    columns.append(
+        (pl.coalesce("clearing_date", day) if "clearing_date" in frame.columns else day).alias("clearing_date")
+    )
+    frame = frame.with_columns(columns)
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in TRANSACTION.items() if name not in frame.columns]
+    return conform(frame.with_columns(missing), TRANSACTION)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone by name. BadInput: no such zone."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise BadInput(f"time zone {name!r} is not known; write one like Asia/Shanghai") from None
+
+
+def as_rows(mask: pl.Series) -> list[int]:
+    """Row numbers where `mask` is true."""
+    return [int(row) for row in np.flatnonzero(mask.fill_null(value=False).to_numpy())]

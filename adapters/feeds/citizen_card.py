@@ -1,0 +1,119 @@
+"""市民卡 (citizen card) daily file, both directions, by a layout that is data (layouts/citizen_card.yaml by default).
+
+Natural key: issuer, card reference, card counter, terminal, terminal sequence. The card reference is the masked number:
+it needs no key, stays when keys are rotated, and terminal and sequence tell two cards of one mask apart.
+
+Settings: `layout` (a shipped name, or a mapping), `issuer` (header of a written file), `bad_row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import BinaryIO
+
+import polars as pl
+
+from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.feeds.canonical import (
+    add_card,
+    amount_faults,
+    amounts,
+    as_instant,
+    as_local,
+    key_text,
+    own_reversal_keys,
+    split_key,
+    text_setting,
+    zone_of,
+)
+from adapters.feeds.layout_feed import layout_of, read_feed
+from adapters.feeds.writing import write_records
+from adapters.layout import Layout, Value, describe
+from settlement.model.errors import BadInput
+from settlement.model.outcomes import Rail
+
+NAME = "citizen_card"
+
+
+def citizen_card_key(source: str, issuer: str, masked: str, counter: str, terminal: str, sequence: str) -> str:
+    """The transaction_id of a citizen-card record: counter and sequence as they stand in the file, zeros included."""
+    return f"{source}:{issuer}/{masked}/{counter}/{terminal}/{sequence}"
+
+
+def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
+    """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
+    del clearing
+    frame = amounts(add_card(frame, context))
+    have = set(frame.columns)
+    blank = pl.lit(None, pl.String)
+    purse = pl.col("rail") == Rail.PURSE.value
+    stan = pl.col("stan") if "stan" in have else blank
+    sequence = pl.col("terminal_sequence") if "terminal_sequence" in have else blank
+    original = pl.any_horizontal(pl.col(name).is_not_null() for name in layout.original_key[2:]) & (
+        pl.col("kind") != "SALE"
+    )
+    frame = frame.with_columns(
+        transaction_id=key_text(frame, layout.key, context.source),
+        original_key=pl.when(original).then(key_text(frame, layout.original_key, context.source)),
+        occurred_at=as_instant("occurred_at", layout.zone),
+        stan=pl.when(purse).then(sequence).otherwise(stan),
+        rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,
+        instrument=pl.lit(NAME),
+        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in have else pl.lit("156"),
+    )
+    bad_time = pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE"))
+    return own_reversal_keys(frame).with_columns(fault=pl.coalesce(bad_time, amount_faults()))
+
+
+def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
+    layout = layout_of(context.settings, NAME)
+    missing = {"kind", "rail", "card_number", "occurred_at", "paid"} - {spec.name for spec in layout.record.fields}
+    if missing or not layout.key:
+        raise BadInput(f"layout {layout.format}: a citizen card feed needs {', '.join(sorted(missing)) or 'a key'}")
+    return read_feed(stream, context, layout, interpret)
+
+
+def write(frame: pl.DataFrame, context: Context) -> bytes:
+    """The file of a frame of TRANSACTION columns with `card_number` and optional `merchant_name` (String).
+
+    Keys are taken from transaction_id and original_key. settings: `issuer` for the header (default: of the first
+    record); the clearing date is context.clearing_date. BadInput: a value does not fit the layout.
+    """
+    layout = layout_of(context.settings, NAME)
+    zone_of(layout.zone)
+    keys = [name for name in layout.key if name != "card_number"]
+    parts = [expr for expr in split_key("transaction_id", layout.key) if expr.meta.output_name() in keys]
+    raw = frame.with_columns(
+        *parts,
+        *split_key("original_key", layout.original_key),
+        occurred_at=as_local("occurred_at", layout.zone),
+        gross=pl.col("gross_fen"),
+        paid=pl.col("paid_fen"),
+        claimed=pl.col("claimed_fen"),
+        fee=pl.col("fee_fen"),
+        stan=pl.when(pl.col("rail") != Rail.PURSE.value).then("stan"),
+    )
+    issuer = raw["issuer"][0] if raw.height and "issuer" in raw.columns else ""
+    declared: dict[str, Value] = {
+        "issuer": text_setting(context, "issuer", str(issuer or "")),
+        "clearing_date": context.clearing_date or _only_date(frame, context),
+    }
+    return write_records(layout, raw, declared, context.file)
+
+
+def _only_date(frame: pl.DataFrame, context: Context) -> date:
+    days = frame["clearing_date"].unique().to_list()
+    if len(days) != 1:
+        raise BadInput(f"{context.file}: a file holds one clearing date; give context.clearing_date")
+    day = days[0]
+    assert isinstance(day, date)
+    return day
+
+
+def _describe(settings: Mapping[str, object]) -> str:
+    return describe(layout_of(settings, NAME))
+
+
+ADAPTER = Adapter(NAME, "市民卡 citizen card daily file", "transaction", read, write, _describe)

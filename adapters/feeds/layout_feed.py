@@ -1,0 +1,138 @@
+"""Transaction files of a layout, whole: blocks of records in, canonical frames, rejects and closing totals out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from adapters.base import Closing, Context, Parsed
+from adapters.feeds.canonical import KINDS, SKIP, clearing_date_of, conformed, fault_reject
+from adapters.feeds.records import Block, FileRefused, FileState, read_blocks
+from adapters.layout import CellError, Layout, document_of, shipped_layout
+from settlement.model.errors import BadInput
+from settlement.model.rejects import Reject
+
+# (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
+Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
+PACKAGE = "adapters.feeds"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a reader counts while it goes through a file."""
+
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    total_fen: int | None = 0
+    clearing: date | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def layout_of(settings: Mapping[str, object], default: str) -> Layout:
+    """The layout of a source: settings["layout"] as a shipped name, a mapping (YAML) or a Layout; else the default."""
+    chosen = settings.get("layout", default)
+    if isinstance(chosen, Layout):
+        return chosen
+    if isinstance(chosen, str):
+        return shipped_layout(PACKAGE, chosen)
+    return document_of(chosen, "setting layout", Layout)
+
+
+def reject_of(context: Context, error: CellError, record: int, byte: int) -> Reject:
+    """A cell that cannot be read, as a value."""
+    return Reject(context.file, record, byte, error.field, error.code, str(error))
+
+
+def refusal(context: Context, refused: FileRefused) -> Reject:
+    """A refused file, as a value."""
+    return Reject(context.file, refused.record, refused.byte, refused.field, refused.code, refused.message)
+
+
+def token_notes(context: Context) -> tuple[str, ...]:
+    """The line that says why card_token is blank."""
+    return () if context.tokeniser else ("no card key is set: card_token stays blank",)
+
+
+def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
+    """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
+    state, tally = FileState(layout), Tally()
+    refused: Reject | None = None
+    try:
+        for block in read_blocks(stream, state):
+            tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
+            yield _parsed(block, context, layout, interpret, tally)
+        tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
+        _check_bad_rows(context, tally)
+    except FileRefused as error:
+        refused = refusal(context, error)
+    total = state.totals.get("paid")
+    if "paid" in state.unreadable:
+        total = None
+    count, declared = state.declared.get("count"), state.declared.get("total:paid")
+    yield Closing(
+        records=tally.accepted + tally.rejected + tally.skipped,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        skipped=tally.skipped,
+        total_fen=total,
+        declared_records=count if isinstance(count, int) else None,
+        declared_total_fen=declared if isinstance(declared, int) else None,
+        clearing_date=tally.clearing,
+        notes=(*token_notes(context), *tally.notes),
+        refused=refused,
+    )
+
+
+def _check_bad_rows(context: Context, tally: Tally) -> None:
+    """A source may be configured to refuse the file on any bad row (`bad_row: reject_file`)."""
+    policy = context.settings.get("bad_row", "reject_row")
+    if policy not in {"reject_row", "reject_file"}:
+        raise BadInput("setting bad_row: write reject_row or reject_file")
+    if policy == "reject_file" and tally.rejected:
+        message = f"{tally.rejected} records cannot be accepted, and this source takes only whole files; correct them"
+        raise FileRefused("BAD_ROWS", message)
+
+
+def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
+    frame = pl.DataFrame(list(block.columns.values())).with_columns(
+        record=pl.Series(np.arange(block.first_record, block.first_record + block.height, dtype=np.int64)),
+        byte_start=pl.Series(block.starts),
+        byte_end=pl.Series(block.ends),
+    )
+    rejects = {
+        block.first_record + row: reject_of(context, error, block.first_record + row, int(block.starts[row]))
+        for row, error in block.errors.items()
+    }
+    good = frame.filter(pl.Series(~block.bad)) if block.errors else frame
+    assert tally.clearing is not None
+    return finish(good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, layout))
+
+
+def finish(
+    good: pl.DataFrame,
+    rejects: dict[int, Reject],
+    context: Context,
+    tally: Tally,
+    interpret: Callable[[pl.DataFrame, date], pl.DataFrame],
+) -> Parsed:
+    """Readable records to a Parsed block: interpreted, faults as rejects in record order, skips counted."""
+    assert tally.clearing is not None
+    frame = interpret(good, tally.clearing)
+    assert frame["kind"].is_in([*KINDS, SKIP]).fill_null(value=True).all(), "an unknown kind left the interpreter"
+    skipped = frame["kind"] == SKIP
+    tally.skipped += int(skipped.sum())
+    fault = pl.when(pl.col("kind").is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault")
+    kept = frame.filter(~skipped.fill_null(value=False)).with_columns(fault=fault)
+    faulty = kept.filter(pl.col("fault").is_not_null())
+    for code, record, byte in faulty.select("fault", "record", "byte_start").iter_rows():
+        rejects[record] = fault_reject(context, code, record, byte)
+    accepted = conformed(kept.filter(pl.col("fault").is_null()), context, tally.clearing)
+    tally.accepted += accepted.height
+    tally.rejected += len(rejects)
+    return Parsed(accepted, [rejects[record] for record in sorted(rejects)])

@@ -1,0 +1,210 @@
+"""UnionPay clearing files of fixed width: ZM (merchant, masked card) and ACOMN/ACOMA (institution, full card).
+
+Natural key as POS messages have it: acquirer (DE32), forwarder (DE33), STAN (DE11), transmission time (DE7) with its
+year resolved against the clearing date. The record's original fields give the key of the original.
+
+Settings: `record` acomn | acoma (unionpay_acom), `rail`, `instrument`, `approved` (list of DE39 codes), `bad_row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import BinaryIO
+
+import polars as pl
+
+from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.feeds.canonical import (
+    APPROVED,
+    PARTIAL_APPROVAL,
+    SKIP,
+    add_card,
+    amount_faults,
+    amounts,
+    as_instant,
+    as_local,
+    key_text,
+    own_reversal_keys,
+    rail_setting,
+    resolve_earlier,
+    resolve_year,
+    split_key,
+    unionpay_kind,
+)
+from adapters.feeds.layout_feed import layout_of, read_feed
+from adapters.feeds.writing import write_records
+from adapters.layout import Layout, describe
+from settlement.model.errors import BadInput
+
+_KEY_TIME = "%Y%m%d%H%M%S"
+# MTI and DE3 that a writer gives a kind.
+_CODES = {
+    "SALE": ("0200", "000000"),
+    "VOID": ("0200", "200000"),
+    "REFUND": ("0220", "200000"),
+    "REVERSAL": ("0420", "000000"),
+}
+_ZM_CODE = "S56"  # the one code seen in a real file; its list is not public, and the kind stands in 交易类型
+
+
+def unionpay_key(source: str, acquirer: str, forwarder: str, stan: str, transmitted: datetime) -> str:
+    """The transaction_id of a POS message and of its line in a clearing file; `transmitted` is the local DE7 time."""
+    return f"{source}:{acquirer.lstrip('0')}/{forwarder.lstrip('0')}/{stan}/{transmitted:{_KEY_TIME}}"
+
+
+def approved_codes(context: Context) -> list[str]:
+    """DE39 codes that mean success; the source's `approved` replaces the shipped list."""
+    given = context.settings.get("approved", APPROVED)
+    if isinstance(given, str):
+        given = given.split(",")
+    codes = [str(code).strip() for code in given]
+    if not codes or any(len(code) != 2 for code in codes):
+        raise BadInput("setting approved: write two-character answer codes, like 00,11")
+    return codes
+
+
+def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
+    """transaction_id, original_key and occurred_at from the year-less times and the trace numbers."""
+    frame = frame.with_columns(resolve_year("transmitted_at", clearing))
+    frame = frame.with_columns(resolve_earlier("original_transmitted_at", "transmitted_at", clearing))
+    original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
+    frame = frame.with_columns(
+        transaction_id=key_text(frame, layout.key, context.source),
+        original_key=pl.when(original & (pl.col("kind") != "SALE")).then(
+            key_text(frame, layout.original_key, context.source)
+        ),
+        occurred_at=as_instant("transmitted_at", layout.zone),
+        rail=pl.lit(rail_setting(context)),
+        instrument=pl.lit(context.settings.get("instrument"), pl.String),
+    )
+    return own_reversal_keys(frame)
+
+
+def _faults() -> pl.Expr:
+    return pl.coalesce(pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")), amount_faults())
+
+
+def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
+    """ACOMN and ACOMA: kind by message type and DE3; unsuccessful answers are skipped; fee as the acquirer pays it."""
+    good = pl.col("response_code").is_in(approved_codes(context)) | pl.col("response_code").is_null()
+    partial = (pl.col("response_code") == PARTIAL_APPROVAL) & (pl.col("accepted_amount") > 0)
+    fee = pl.sum_horizontal(pl.col("fee_payable"), -pl.col("fee_receivable"), pl.col("switch_fee"))
+    none = pl.all_horizontal(pl.col(name).is_null() for name in ("fee_payable", "fee_receivable", "switch_fee"))
+    frame = frame.with_columns(
+        kind=pl.when(good).then(unionpay_kind("mti", "processing_code", "condition_code")).otherwise(pl.lit(SKIP)),
+        paid=pl.when(partial).then("accepted_amount").otherwise("paid"),
+        fee=pl.when(~none).then(fee),
+        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
+    )
+    return add_keys(amounts(add_card(frame, context)), context, clearing, layout).with_columns(fault=_faults())
+
+
+def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
+    """ZM: the settlement's sign must say the same direction as the kind; 优惠金额 is the claimed discount."""
+    frame = frame.with_columns(rrn=pl.lit(None, pl.String), currency=pl.lit("156"), claimed=pl.col("claimed").abs())
+    way = pl.when(pl.col("kind") == "SALE").then(pl.col("settlement")).otherwise(-pl.col("settlement"))
+    wrong = pl.when(way < 0).then(pl.lit("SIGN_MISMATCH"))
+    frame = add_keys(amounts(add_card(frame, context)), context, clearing, layout)
+    return frame.with_columns(fault=pl.coalesce(wrong, _faults()))
+
+
+def acom_layout(settings: Mapping[str, object]) -> Layout:
+    """ACOMN or ACOMA as the source's `record` says; never guessed."""
+    record = str(settings.get("record", ""))
+    if record not in {"acomn", "acoma"}:
+        raise BadInput("setting record: say which record the file has: acomn (500 bytes) or acoma (400 bytes)")
+    return layout_of(settings, f"unionpay_{record}")
+
+
+def zm_layout(settings: Mapping[str, object]) -> Layout:
+    """The ZM layout, or the source's own."""
+    return layout_of(settings, "unionpay_zm")
+
+
+def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of canonical transactions of an institution file, then Closing."""
+    return read_feed(stream, context, acom_layout(context.settings), interpret_acom)
+
+
+def read_zm(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of canonical transactions of a merchant file, then Closing."""
+    return read_feed(stream, context, zm_layout(context.settings), interpret_zm)
+
+
+def _raw(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """What both writers need: the parts of the keys, institutions with their eight digits, amounts."""
+    frame = frame.with_columns(
+        *split_key("transaction_id", layout.key),
+        *split_key("original_key", tuple(_own(name) for name in layout.original_key)),
+    )
+    times = [
+        pl.col(name).str.strptime(pl.Datetime("us"), _KEY_TIME, strict=False)
+        for name in ("transmitted_at", "original_transmitted_at")
+    ]
+    frame = frame.with_columns(*times, paid=pl.col("paid_fen"), claimed=pl.col("claimed_fen"), fee=pl.col("fee_fen"))
+    if (frame["transmitted_at"] != frame.select(as_local("occurred_at", layout.zone)).to_series()).any():
+        raise BadInput("a UnionPay line has one time: transaction_id and occurred_at must name the same")
+    return frame
+
+
+def _own(name: str) -> str:
+    """original_key repeats acquirer and forwarder; they are written once, from the own key."""
+    return f"ignored_{name}" if name in {"acquirer", "forwarder"} else name
+
+
+def write_acom(frame: pl.DataFrame, context: Context) -> bytes:
+    """An institution file of a frame of TRANSACTION columns with `card_number` (and `merchant_name` under acoma)."""
+    layout = acom_layout(context.settings)
+    raw = _raw(frame, layout)
+    kinds = {kind: pair[0] for kind, pair in _CODES.items()}, {kind: pair[1] for kind, pair in _CODES.items()}
+    zero = pl.lit(0, pl.Int64)
+    raw = raw.with_columns(
+        mti=pl.col("kind").replace_strict(kinds[0], return_dtype=pl.String),
+        processing_code=pl.col("kind").replace_strict(kinds[1], return_dtype=pl.String),
+        condition_code=pl.lit("00"),
+        response_code=pl.lit("00"),
+        accepted_amount=zero,
+        holder_fee=zero,
+        fee_payable=pl.max_horizontal(pl.col("fee"), pl.when(pl.col("fee").is_not_null()).then(0)),
+        fee_receivable=pl.max_horizontal(-pl.col("fee"), pl.when(pl.col("fee").is_not_null()).then(0)),
+        switch_fee=pl.when(pl.col("fee").is_not_null()).then(zero),
+    )
+    return write_records(layout, raw, {}, context.file)
+
+
+def write_zm(frame: pl.DataFrame, context: Context) -> bytes:
+    """A merchant file; the card number is written masked. settlement = ±paid less the fee, as in the real sample."""
+    layout = zm_layout(context.settings)
+    raw = _raw(frame, layout)
+    number = pl.col("card_number")
+    stars = pl.format("{}******{}", number.str.slice(0, 6), number.str.slice(-4))
+    way = pl.when(pl.col("kind") == "SALE").then(1).otherwise(-1)
+    settlement = way * pl.col("paid") - pl.col("fee").fill_null(0)
+    raw = raw.with_columns(
+        transaction_code=pl.lit(_ZM_CODE),
+        card_number=pl.when(number.is_not_null()).then(stars),
+        settlement=settlement,
+        net=settlement,
+    )
+    return write_records(layout, raw, {}, context.file)
+
+
+ADAPTERS = (
+    Adapter(
+        "unionpay_zm",
+        "UnionPay 商户对账文件 ZM",
+        "transaction",
+        read_zm,
+        write_zm,
+        lambda settings: describe(zm_layout(settings)),
+    ),
+    Adapter(
+        "unionpay_acom",
+        "UnionPay 一般交易流水 ACOMN / ACOMA",
+        "transaction",
+        read_acom,
+        write_acom,
+        lambda settings: describe(acom_layout(settings)),
+    ),
+)
