@@ -100,7 +100,7 @@ def lay_out(path: Path, folder: Path) -> Case:
         (folder / "schemes" / f"{number}.yaml").write_text(scheme, encoding="utf-8")
     for name in ("members", "merchants", "entitlements", "calendar"):
         if name in case or name in town:
-            write_csv(folder / f"{name}.csv", f"{name}.csv", table(case.get(name, town.get(name))))
+            write_csv(folder / f"{name}.csv", f"{name}.csv", table(case.get(name) or town[name]))
     files, awards = [], []
     for number, batch in enumerate(case.get("batches", [case])):
         rows = [sale_row(row) for row in table(batch["transactions"])]
@@ -121,7 +121,8 @@ def cut_in_time(case: Case) -> Case:
     place = {t.id: i for i, t in enumerate(rows)}
     waits = [t.id for t in rows if t.kind != "SALE" and place.get(t.original, len(rows)) >= place[t.id]]
     cuts = [i for i in range(1, len(rows)) if rows[i - 1].at < rows[i].at]
-    assert cuts and not waits, f"{waits} wait or all are at one instant; write `cut: no`"
+    assert not waits, f"{waits} wait for a later original; write `cut: no`"
+    assert cuts, "all are at one instant; write `cut: no`"
     cut = cuts[len(cuts) // 2]
     with case.files[0].open(encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
@@ -145,7 +146,7 @@ def by_command(case: Case) -> list[list[Row]]:
         awards = case.folder / f"awards-{number}.csv"
         words = ["rate", str(case.folder), "--transactions", str(path), "--out", str(awards)]
         state = ["--state", str(case.folder / "state")] if len(case.files) > 1 else []
-        done = subprocess.run(  # noqa: S603 - our own command with our own arguments
+        done = subprocess.run(
             [sys.executable, "-m", "portal.cli.main", *words, *state],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -163,10 +164,12 @@ RATERS = {"oracle": by_oracle, "command": by_command}
 
 
 def compare(case: Case, got: list[list[Row]]) -> None:
-    columns = [list(batch[0]) for batch in case.awards if batch]
-    wanted = [[list(row.values()) for row in batch] for batch in case.awards]
-    shown = [[[row[c] for c in columns[0]] for row in batch] for batch in got]
-    assert shown == wanted
+    """Row for row; only the columns that a case names are looked at."""
+    shown = [
+        [{column: row[column] for column in (wanted[0] if wanted else row)} for row in rows]
+        for wanted, rows in zip(case.awards, got, strict=True)
+    ]
+    assert shown == case.awards
 
 
 @pytest.mark.parametrize("rater", RATERS)
