@@ -1,0 +1,45 @@
+"""What `puhui feed describe` prints for the payment formats that are not layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_PAIN001 = (
+    ("message_id", "GrpHdr/MsgId and PmtInf/PmtInfId, 35"),
+    ("created_at", "GrpHdr/CreDtTm: the stored time of the draft"),
+    ("execution_date", "PmtInf/ReqdExctnDt"),
+    ("debtor_name", "InitgPty/Nm and Dbtr/Nm, 140 (.03: 70)"),
+    ("debtor_account", "DbtrAcct/Id/Othr/Id, 34"),
+    ("debtor_bank_code", "DbtrAgt/FinInstnId/ClrSysMmbId, CNAPS, 12 digits with check digit"),
+    ("(computed)", "NbOfTxs and CtrlSum of GrpHdr and PmtInf; read back before the file is given"),
+    ("end_to_end_id", "CdtTrfTxInf/PmtId/EndToEndId, 35, unique"),
+    ("amount", "Amt/InstdAmt, CNY, above 0"),
+    ("payee_bank_code", "CdtrAgt/FinInstnId/ClrSysMmbId, CNAPS"),
+    ("payee_bank_name", "CdtrAgt/FinInstnId/Nm, 140, may be empty"),
+    ("payee_name", "Cdtr/Nm, 140 (.03: 70)"),
+    ("payee_account", "CdtrAcct/Id/Othr/Id, 34"),
+    ("remittance", "RmtInf/Ustrd, 140, may be empty"),
+)
+_PAIN002 = (
+    ("message_id", "OrgnlGrpInfAndSts/OrgnlMsgId"),
+    ("end_to_end_id", "TxInfAndSts/OrgnlEndToEndId; empty: the row speaks for all items that have no row of their own"),
+    ("amount", "TxInfAndSts/OrgnlTxRef/Amt/InstdAmt, where the bank repeats it"),
+    ("result", "paid: ACSC ACCC; rejected: RJCT CANC; unknown: every other status"),
+    ("reason", "the status, then StsRsnInf/Rsn and AddtlInf"),
+)
+
+
+def _table(rows: tuple[tuple[str, str], ...]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name.ljust(width)}  {source}" for name, source in rows) + "\n"
+
+
+def describe_pain001(settings: Mapping[str, Any]) -> str:
+    """Settings and columns of pain001."""
+    return f"version {settings.get('version', '09')} (09 or 03)\n" + _table(_PAIN001)
+
+
+def describe_pain002(settings: Mapping[str, Any]) -> str:  # noqa: ARG001 every describe takes settings; this has none
+    """Columns of pain002."""
+    return _table(_PAIN002)

@@ -1,0 +1,233 @@
+"""pain.001.001.09 and .03 out: a payout batch as a customer credit transfer initiation (feeds.md "Out").
+
+Accounts are Othr/Id, banks are CNAPS member ids. NbOfTxs and CtrlSum are computed, and the finished bytes are read back
+and compared before anyone gets them. The bytes are a pure function of the rows and the settings: CreDtTm is the stored
+time of the draft, an argument, so that a file written twice is the same file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+from lxml import etree
+
+from adapters.base import Context
+from adapters.payments.cnaps import is_cnaps
+from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name
+from settlement.model.errors import BadInput
+from settlement.model.frames import PAYMENT, conform
+from settlement.model.money import format_yuan, parse_amount
+
+NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001."
+MAX_TOTAL_FEN = 10**18 - 1  # CtrlSum and Amt hold 18 digits
+_NAME_LENGTH = {"03": 70, "09": 140}  # .03's schema would take 140; banks that speak .03 cut at 70 (samples/notes.md E)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a batch says once. `created_at` is ISO text; codes are 联行号."""
+
+    version: str
+    message_id: str
+    created_at: str
+    execution_date: date
+    debtor_name: str
+    debtor_account: str
+    debtor_bank_code: str
+    currency: str = "CNY"
+
+
+def write(frame: pl.DataFrame, context: Context) -> bytes:
+    """PAYMENT frame to bytes, UTF-8, items in order of end_to_end_id.
+
+    Settings: version ("09", default, or "03"), message_id, created_at (ISO text), execution_date (date or ISO text),
+    debtor_name, debtor_account, debtor_bank_code. Raises BadInput, naming the item by its end_to_end_id and never by
+    its account, where a value is missing, longer than the standard allows, or not what the standard takes.
+    """
+    settings = read_settings(context.settings, context.file)
+    items = conform(frame, PAYMENT).sort("end_to_end_id")
+    check_items(items, _NAME_LENGTH[settings.version], context.file)
+    data = _message(items, settings)
+    expected = (items.height, int(items["amount_fen"].sum()))
+    found = read_back(data)
+    assert found == expected, f"{context.file}: written {found}, meant {expected}"
+    return data
+
+
+def read_settings(given: Mapping[str, Any], file: str) -> Settings:
+    """The settings of a batch. Raises BadInput that names the one that is missing or wrong."""
+    version = str(given.get("version", "09"))
+    if version not in _NAME_LENGTH:
+        raise BadInput(f"{file}: pain001 version is 09 or 03")
+    texts = {
+        name: given.get(name, "")
+        for name in ("message_id", "created_at", "debtor_name", "debtor_account", "debtor_bank_code")
+    }
+    for name, longest in (("message_id", 35), ("debtor_name", _NAME_LENGTH[version]), ("debtor_account", 34)):
+        _check_text(texts[name], name, longest, file)
+    if not is_cnaps(str(texts["debtor_bank_code"])):
+        raise BadInput(f"{file}: debtor_bank_code is not a 联行号; 12 digits with a right check digit")
+    try:
+        datetime.fromisoformat(str(texts["created_at"]))
+    except ValueError:
+        raise BadInput(f"{file}: created_at is not an ISO time, like 2026-05-07T23:30:00+08:00") from None
+    return Settings(version=version, execution_date=_execution_date(given, file), **texts)
+
+
+def _execution_date(given: Mapping[str, Any], file: str) -> date:
+    value = given.get("execution_date")
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise BadInput(f"{file}: execution_date is not a date; write YYYY-MM-DD") from None
+
+
+def check_items(items: pl.DataFrame, longest_name: int, file: str) -> None:
+    """Raises BadInput that names the first item the standard cannot carry, by its end_to_end_id."""
+    if items.height == 0:
+        raise BadInput(f"{file}: a payout file needs at least one item")
+    seen: set[str] = set()
+    total = 0
+    for item in items.iter_rows(named=True):
+        name = item["end_to_end_id"]
+        _check_text(name, "end_to_end_id", 35, file)
+        where = f"{file}: item {name}"
+        if name in seen:
+            raise BadInput(f"{where}: its end_to_end_id stands twice; each item needs its own")
+        seen.add(name)
+        if item["amount_fen"] is None or item["amount_fen"] <= 0:
+            raise BadInput(f"{where}: the amount is not above 0")
+        total += item["amount_fen"]
+        _check_text(item["payee_name"], "payee_name", longest_name, where)
+        _check_text(item["payee_account"], "payee_account", 34, where)
+        if not is_cnaps(item["payee_bank_code"] or ""):
+            raise BadInput(f"{where}: payee_bank_code is not a 联行号; 12 digits with a right check digit")
+        for field, longest in (("payee_bank_name", 140), ("remittance", 140)):
+            if item[field]:
+                _check_text(item[field], field, longest, where)
+    if total > MAX_TOTAL_FEN:
+        raise BadInput(f"{file}: the total is too large for one file; split the batch")
+
+
+def _check_text(text: Any, name: str, longest: int, where: str) -> None:
+    """1 to `longest` characters that XML can carry, none of them a control character, not all blank."""
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput(f"{where}: {name} is empty; it must be given")
+    if len(text) > longest:
+        raise BadInput(f"{where}: {name} has {len(text)} characters; the standard takes at most {longest}")
+    if any(
+        ord(char) < 32 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF or ord(char) & 0xFFFE == 0xFFFE
+        for char in text
+    ):
+        raise BadInput(f"{where}: {name} holds a character that a bank file cannot carry; retype it")
+
+
+def _message(items: pl.DataFrame, settings: Settings) -> bytes:
+    space = NAMESPACE + settings.version
+    root = etree.Element(f"{{{space}}}Document", nsmap={None: space})  # type: ignore[dict-item] # None: default prefix
+    initiation = _child(root, "CstmrCdtTrfInitn")
+    count, total = str(items.height), format_yuan(int(items["amount_fen"].sum()))
+    header = _child(initiation, "GrpHdr")
+    for name, text in (
+        ("MsgId", settings.message_id),
+        ("CreDtTm", settings.created_at),
+        ("NbOfTxs", count),
+        ("CtrlSum", total),
+    ):
+        _text(header, name, text)
+    _text(_child(header, "InitgPty"), "Nm", settings.debtor_name)
+    block = _child(initiation, "PmtInf")
+    for name, text in (
+        ("PmtInfId", settings.message_id),
+        ("PmtMtd", "TRF"),
+        ("BtchBookg", "false"),
+        ("NbOfTxs", count),
+        ("CtrlSum", total),
+    ):
+        _text(block, name, text)
+    day = settings.execution_date.isoformat()
+    if settings.version == "03":
+        _text(block, "ReqdExctnDt", day)
+    else:
+        _text(_child(block, "ReqdExctnDt"), "Dt", day)
+    _text(_child(block, "Dbtr"), "Nm", settings.debtor_name)
+    account = _account(block, "DbtrAcct", settings.debtor_account)
+    _text(account, "Ccy", settings.currency)
+    _agent(block, "DbtrAgt", settings.debtor_bank_code)
+    for item in items.iter_rows(named=True):
+        _transfer(block, item, settings.currency)
+    etree.indent(root, "  ")
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8")) + b"\n"
+
+
+def _transfer(block: Any, item: dict[str, Any], currency: str) -> None:
+    transfer = _child(block, "CdtTrfTxInf")
+    _text(_child(transfer, "PmtId"), "EndToEndId", item["end_to_end_id"])
+    _text(_child(transfer, "Amt"), "InstdAmt", format_yuan(item["amount_fen"])).set("Ccy", currency)
+    _agent(transfer, "CdtrAgt", item["payee_bank_code"], item["payee_bank_name"])
+    _text(_child(transfer, "Cdtr"), "Nm", item["payee_name"])
+    _account(transfer, "CdtrAcct", item["payee_account"])
+    if item["remittance"]:
+        _text(_child(transfer, "RmtInf"), "Ustrd", item["remittance"])
+
+
+def _agent(parent: Any, name: str, code: str, title: str | None = None) -> None:
+    institution = _child(_child(parent, name), "FinInstnId")
+    member = _child(institution, "ClrSysMmbId")
+    _text(_child(member, "ClrSysId"), "Cd", "CNAPS")
+    _text(member, "MmbId", code)
+    if title:
+        _text(institution, "Nm", title)
+
+
+def _account(parent: Any, name: str, number: str) -> Any:
+    account = _child(parent, name)
+    _text(_child(_child(account, "Id"), "Othr"), "Id", number)
+    return account
+
+
+def _child(parent: Any, name: str) -> Any:
+    """A child in the parent's namespace."""
+    return etree.SubElement(parent, f"{parent.tag.rpartition('}')[0]}}}{name}")
+
+
+def _text(parent: Any, name: str, text: str) -> Any:
+    element = _child(parent, name)
+    element.text = text
+    return element
+
+
+def read_back(data: bytes) -> tuple[int, int]:
+    """(items, total in fen) of a pain.001 file, counted anew and compared with NbOfTxs and CtrlSum wherever they stand.
+
+    Raises BadInput where the file is not pain.001, a count or sum disagrees, or an amount cannot be read.
+    """
+    count = total = 0
+    declared: list[tuple[str, str]] = []
+    try:
+        guard = GuardedStream(io.BytesIO(data), "CdtTrfTxInf")
+        for element in elements(guard, ("CdtTrfTxInf", "InstdAmt", "NbOfTxs", "CtrlSum")):
+            match local_name(element):
+                case "InstdAmt":
+                    total += parse_amount(element.text or "")
+                case "CdtTrfTxInf":
+                    count += 1
+                    element.clear()
+                case name:
+                    declared.append((name, element.text or ""))
+            guard.progress()
+        wrong = [name for name, text in declared if parse_amount(text) != (count * 100 if name == "NbOfTxs" else total)]
+    except (XmlRefusedError, ValueError) as error:
+        raise BadInput(f"payment file: it cannot be read back: {error}") from None
+    if wrong or len(declared) < 2:
+        raise BadInput(
+            f"payment file: {', '.join(wrong) or 'NbOfTxs or CtrlSum'} is not what its items give; write it anew"
+        )
+    return count, total

@@ -1,0 +1,156 @@
+"""pain.001: valid by the schema, counted and read back, the same bytes for the same rows, and every limit an error."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from lxml import etree
+
+from adapters.base import Context
+from adapters.payments.cnaps import check_digit, is_cnaps
+from adapters.payments.pain001 import read_back, write
+from settlement.model.errors import BadInput
+from settlement.model.frames import PAYMENT
+
+SAMPLES = (Path(__file__).resolve().parents[3] / "../shared/samples").resolve()
+ICBC, CCB = "102100099996", "105100000017"
+SETTINGS: dict[str, Any] = {
+    "version": "09",
+    "message_id": "SZ-P-2026-000001",
+    "created_at": "2026-05-08T02:00:00+08:00",
+    "execution_date": date(2026, 5, 8),
+    "debtor_name": "苏州市总工会",
+    "debtor_account": "32250198886809000012",
+    "debtor_bank_code": CCB,
+}
+
+
+def item(number: int, fen: int = 12345, **more: Any) -> dict[str, Any]:
+    return {
+        "end_to_end_id": f"SZ-2026-{number:06d}/1",
+        "amount_fen": fen,
+        "payee_name": f"苏州某某商贸有限公司{number}",
+        "payee_account": f"11020{number:014d}",
+        "payee_bank_name": "中国工商银行",
+        "payee_bank_code": ICBC,
+        "remittance": "会员普惠补贴",
+    } | more
+
+
+def payments(*items: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(list(items), schema=PAYMENT)
+
+
+def written(*items: dict[str, Any], **settings: Any) -> bytes:
+    return write(payments(*items), Context("batch.xml", "bank", SETTINGS | settings))
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="samples are not beside the checkout")
+@pytest.mark.parametrize("version", ["03", "09"])
+def test_the_file_is_valid_by_the_schema(version: str) -> None:
+    schema = etree.XMLSchema(etree.parse(next(SAMPLES.glob(f"xsd/*/pain.001.001.{version}.xsd"))))
+    data = written(
+        item(1), item(2, 1, remittance=None, payee_bank_name=""), item(3, payee_name="<&>𠮷"), version=version
+    )
+    schema.assertValid(etree.fromstring(data))
+    assert read_back(data) == (3, 12345 + 1 + 12345)
+
+
+def test_the_largest_total_still_validates_and_one_more_is_refused() -> None:
+    assert read_back(written(item(1, 10**18 - 1)))[1] == 10**18 - 1
+    with pytest.raises(BadInput, match="split the batch"):
+        written(item(1, 10**18 - 1), item(2, 1))
+
+
+def test_the_same_rows_are_the_same_bytes_in_any_order() -> None:
+    assert written(item(1), item(2)) == written(item(2), item(1))
+    assert written(item(1)) != written(item(1), created_at="2026-05-08T02:00:01+08:00")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"payee_name": "名" * 141}, "payee_name has 141 characters; the standard takes at most 140"),
+        ({"payee_name": " "}, "payee_name is empty"),
+        ({"payee_name": "a\x07"}, "payee_name holds a character"),
+        ({"payee_name": "a\ufffe"}, "payee_name holds a character"),
+        ({"payee_account": "1" * 35}, "payee_account has 35"),
+        ({"payee_account": None}, "payee_account is empty"),
+        ({"payee_bank_code": "102100099997"}, "payee_bank_code is not a 联行号"),
+        ({"payee_bank_code": None}, "payee_bank_code is not a 联行号"),
+        ({"payee_bank_name": "行" * 141}, "payee_bank_name has 141"),
+        ({"remittance": "言" * 141}, "remittance has 141"),
+        ({"amount_fen": 0}, "the amount is not above 0"),
+        ({"amount_fen": -5}, "the amount is not above 0"),
+        ({"amount_fen": None}, "the amount is not above 0"),
+    ],
+)
+def test_what_the_standard_cannot_carry_names_the_item(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=f"item SZ-2026-000002/1: {says}") as caught:
+        written(item(1), item(2, **wrong))
+    assert "11020" not in str(caught.value)
+
+
+def test_version_03_takes_names_of_70() -> None:
+    assert written(item(1, payee_name="名" * 70), version="03")
+    with pytest.raises(BadInput, match="at most 70"):
+        written(item(1, payee_name="名" * 71), version="03")
+
+
+def test_an_end_to_end_id_stands_once_and_is_short() -> None:
+    with pytest.raises(BadInput, match="stands twice"):
+        written(item(1), item(1))
+    with pytest.raises(BadInput, match="end_to_end_id has 36"):
+        written(item(1, end_to_end_id="E" * 36))
+
+
+def test_no_items_is_an_error() -> None:
+    with pytest.raises(BadInput, match="at least one item"):
+        written()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("version", "11", "version is 09 or 03"),
+        ("message_id", "M" * 36, "message_id has 36"),
+        ("message_id", "", "message_id is empty"),
+        ("created_at", "yesterday", "created_at is not an ISO time"),
+        ("execution_date", "2026-02-30", "execution_date is not a date"),
+        ("execution_date", None, "execution_date is not a date"),
+        ("debtor_name", "名" * 141, "debtor_name has 141"),
+        ("debtor_account", "", "debtor_account is empty"),
+        ("debtor_bank_code", "105100000018", "debtor_bank_code is not a 联行号"),
+    ],
+)
+def test_settings_are_checked(name: str, value: Any, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        written(item(1), **{name: value})
+
+
+def test_read_back_finds_a_file_that_lies() -> None:
+    data = written(item(1), item(2))
+    for wrong in (
+        data.replace(b"<NbOfTxs>2<", b"<NbOfTxs>3<", 1),
+        data.replace(b"<CtrlSum>246.90<", b"<CtrlSum>246.91<", 1),
+        data.replace(b">123.45<", b">123.46<", 1),
+        data.replace(b">123.45<", b">x<", 1),
+        data[:-20],
+        b"<Document/>",
+        b"<!DOCTYPE x><Document/>",
+    ):
+        with pytest.raises(BadInput):
+            read_back(wrong)
+
+
+def test_check_digits_of_real_banks_hold() -> None:
+    for code in (ICBC, CCB, "104100000004", "103100000026", "308584000013", "301290000007"):
+        assert is_cnaps(code), code
+        assert check_digit(code[:11]) == code[11]
+        assert not is_cnaps(code[:11] + str((int(code[11]) + 1) % 10))
+    for text in ("", "10210009999", "1021000999960", "１０２１０００９９９９６", "10210009999X"):
+        assert not is_cnaps(text)
