@@ -1,7 +1,7 @@
 """`puhui import KIND FILE`: reference data as archived, append-only, numbered imports. All rows or none.
 
-A later import of a key replaces the rows of that key; a key that a later file lacks stays as it was. The same bytes as the
-newest import of that kind change nothing.
+A later import of a key replaces the rows of that key; a key that a later file lacks stays as it was. The same bytes as
+the newest import of that kind change nothing.
 """
 
 from __future__ import annotations

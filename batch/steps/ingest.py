@@ -62,7 +62,7 @@ def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Deliv
     source = next((s for s in run.config.sources if s.name == delivery.source), None)
     if source is None:
         raise BadConfiguration(
-            f"{delivery.name}: its source {delivery.source!r} is not in puhui.toml any more; put it back to take the file"
+            f"{delivery.name}: source {delivery.source!r} is not in puhui.toml any more; put it back to take the file"
         )
     with database.engine.connect() as connection:
         before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)

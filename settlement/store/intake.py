@@ -51,7 +51,7 @@ def pending_files(connection: Connection) -> pl.DataFrame:
 
 
 def same_bytes_before(connection: Connection, file_id: int, source: str, sha256: str) -> str | None:
-    """Name of an earlier delivery of the same source with the same bytes that was not refused; None if there is none."""
+    """Name of an earlier delivery of the source with the same bytes that was not refused; None if there is none."""
     query = (
         select(t.file.c.name)
         .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
@@ -137,3 +137,45 @@ def chain_head(connection: Connection, before: date) -> str:
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none() or "0" * 64
+
+
+_OUTCOME: frames.Schema = {
+    "file_id": pl.Int64,
+    "source": pl.String,
+    "name": pl.String,
+    "delivery": pl.Int64,
+    "sha256": pl.String,
+    "received_at": frames.INSTANT,
+    "status": pl.String,
+    "records": pl.Int64,
+    "declared_records": pl.Int64,
+    "total_fen": pl.Int64,
+    "declared_total_fen": pl.Int64,
+    "accepted": pl.Int64,
+    "rejected": pl.Int64,
+    "duplicate": pl.Int64,
+    "quarantined": pl.Int64,
+    "code": pl.String,
+    "message": pl.String,
+}
+_REJECT: frames.Schema = {
+    "record": pl.Int64,
+    "byte": pl.Int64,
+    "field": pl.String,
+    "code": pl.String,
+    "message": pl.String,
+}
+
+
+def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
+    """Deliveries with their outcomes of a business date, in order of file_id: file_id, source, name … message."""
+    joined = t.file.join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
+    columns = [t.file_outcome.c[n] if n in t.file_outcome.c and n not in t.file.c else t.file.c[n] for n in _OUTCOME]
+    query = select(*columns).select_from(joined).where(t.file_outcome.c.business_date == business_date)
+    return copy_out(connection, query.order_by(t.file.c.file_id), _OUTCOME)
+
+
+def rejects_of(connection: Connection, file_id: int) -> pl.DataFrame:
+    """record, byte, field, code, message of a delivery's rejects, in order."""
+    query = select(*[t.file_reject.c[name] for name in _REJECT]).where(t.file_reject.c.file_id == file_id)
+    return copy_out(connection, query.order_by(t.file_reject.c.seq), _REJECT)

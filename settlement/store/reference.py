@@ -32,7 +32,7 @@ KEYS: dict[Table, tuple[str, ...]] = {
 
 
 def current(table: Table, keys: Sequence[str], last_import: int) -> Select[Any]:
-    """SELECT of the rows in force up to `last_import`: per `keys`, all rows of the highest import that names the key."""
+    """SELECT of the rows in force up to `last_import`: per `keys`, all rows of the highest import that names it."""
     rank = (
         func.rank()
         .over(partition_by=[table.c[key] for key in keys], order_by=table.c.import_id.desc())

@@ -64,11 +64,13 @@ from settlement.store.tables_people import (
     step_run,
     terminal,
 )
+from settlement.store.tables_state import STATE_TABLES, state_released
 
 __all__ = [
     "ENTRY_BALANCES",
     "MUTABLE",
     "SCHEMA",
+    "STATE_TABLES",
     "app_user",
     "artifact",
     "audit",
@@ -111,6 +113,7 @@ __all__ = [
     "recon_match",
     "run_lease",
     "scheme_text",
+    "state_released",
     "statement",
     "statement_adjustment",
     "statement_award",

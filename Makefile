@@ -1,0 +1,54 @@
+# The two commands of a newcomer are `make demo` and `make test`. Everything is installed into .venv, pinned by hash.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := settlement adapters rules batch portal
+DEMO ?= demo
+VOLUME ?= 20000
+WORKERS ?= 2
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help demo test check bench property system-packages clean lock
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/run.done: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.done: requirements-dev.txt $(VENV)/run.done
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+demo: $(VENV)/run.done ## a small Suzhou: seven nights from files a bank drops to files a bank takes, in ./demo
+	$(BIN)/puhui demo $(DEMO) --volume $(VOLUME)
+
+test: $(VENV)/dev.done ## all tests, under ten minutes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
+
+check: $(VENV)/dev.done ## ruff, mypy strict, import contracts, size of functions and files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/health
+
+bench: $(VENV)/dev.done ## benchmarks as ratios in one run
+	$(BIN)/python -m benchmarks
+
+property: $(VENV)/dev.done ## long property runs
+	PUHUI_PROPERTY_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/property
+
+system-packages: ## Debian packages that some tests use (as root only)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$(cat tests/system-packages.txt)
+
+lock: ## new pins (needs pip-tools in the environment)
+	pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra dev --extra build -o requirements-dev.txt pyproject.toml
+	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra build -c requirements-dev.txt -o requirements.txt pyproject.toml
+
+clean: ## removes .venv and the demo
+	rm -rf $(VENV) demo build *.egg-info

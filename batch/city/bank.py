@@ -1,0 +1,134 @@
+"""The programme's bank: its daily camt.053, made from the payout files that left and a few lines of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+from adapters.registry import adapter
+from lxml import etree
+
+from adapters.base import Context
+from batch.config import load_config
+from settlement.model.frames import STATEMENT_LINE, conform
+from settlement.model.money import parse_amount
+
+TOP_UPS = {"city": 200_000_000, "bank": 50_000_000, "network": 20_000_000}
+DISTRICT_TOP_UP = 5_000_000
+UNKNOWN_CREDIT_FEN = 12_345
+CHARGE_FEN = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the account; credit positive."""
+
+    amount_fen: int
+    reference: str
+    end_to_end_id: str | None = None
+    name: str | None = None
+    account: str | None = None
+    remittance: str | None = None
+    bank_code: str = "PMNT-RCDT-DMCT"
+    reversal: bool = False
+
+
+def released(home: Path) -> list[tuple[date, str, int, str, str]]:
+    """(execution date, EndToEndId, fen, payee name, payee account) of every payout file that left, in order."""
+    config = load_config(home)
+    out = []
+    for path in sorted((home / "exchange" / config.payout.folder / "out").glob("*.xml")):
+        tree = etree.fromstring(path.read_bytes())
+        day = date.fromisoformat(tree.findtext(".//{*}ReqdExctnDt/{*}Dt") or tree.findtext(".//{*}ReqdExctnDt") or "")
+        out += [
+            (
+                day,
+                item.findtext(".//{*}EndToEndId") or "",
+                parse_amount(item.findtext(".//{*}InstdAmt") or ""),
+                item.findtext("{*}Cdtr/{*}Nm") or "",
+                item.findtext("{*}CdtrAcct//{*}Othr/{*}Id") or "",
+            )
+            for item in tree.iterfind(".//{*}CdtTrfTxInf")
+        ]
+    return out
+
+
+def returned(items: list[tuple[date, str, int, str, str]]) -> tuple[date, str, int, str, str] | None:
+    """The item that the bank returns on the day after it left: the first of the first payout day."""
+    return min(items, key=lambda item: (item[0], item[1])) if items else None
+
+
+def lines(home: Path, first: date, day: date) -> list[Line]:
+    """What moves on the account on a day."""
+    config = load_config(home)
+    account = config.account(config.payout.account)
+    out: list[Line] = []
+    if day == first:
+        for sponsor in account.sponsors:
+            fen = TOP_UPS.get(sponsor.sponsor, DISTRICT_TOP_UP)
+            out.append(
+                Line(
+                    fen,
+                    f"TOPUP-{sponsor.sponsor}",
+                    name=sponsor.sponsor,
+                    account=sponsor.account,
+                    remittance="拨付补贴资金",
+                )
+            )
+    items = released(home)
+    for execution, identity, fen, name, number in items:
+        if execution == day:
+            out.append(Line(-fen, f"PAY-{identity}", identity, name, number, "会员普惠补贴结算", "PMNT-ICDT-DMCT"))
+    back = returned([item for item in items if item[0] < day])
+    if back is not None and back[0] + timedelta(days=1) == day:
+        _, identity, fen, name, number = back
+        out.append(
+            Line(fen, f"RET-{identity}", identity, name, number, "账号户名不符", "PMNT-ICDT-RRTN", reversal=True)
+        )
+    if day == first + timedelta(days=2):
+        out.append(Line(UNKNOWN_CREDIT_FEN, "MISC-1", name="某单位", account="9990001112223334", remittance="货款"))
+    if day == first + timedelta(days=4):
+        out.append(Line(-CHARGE_FEN, "FEE-1", remittance="账户管理费", bank_code="PMNT-MDOP-CHRG"))
+    return out
+
+
+def statement(home: Path, first: date, day: date) -> bytes:
+    """The camt.053 of a day: opening is the sum of all days before."""
+    config = load_config(home)
+    account = config.account(config.payout.account)
+    opening = account.first_opening_fen
+    before = first
+    while before < day:
+        opening += sum(line.amount_fen for line in lines(home, first, before))
+        before += timedelta(days=1)
+    today = lines(home, first, day)
+    closing = opening + sum(line.amount_fen for line in today)
+    rows = [
+        {
+            "line": number,
+            "booking_date": day,
+            "value_date": day,
+            "amount_fen": line.amount_fen,
+            "reversal": line.reversal,
+            "reference": line.reference,
+            "end_to_end_id": line.end_to_end_id,
+            "counterparty_name": line.name,
+            "counterparty_account": line.account,
+            "remittance": line.remittance,
+            "bank_code": line.bank_code,
+        }
+        for number, line in enumerate(today, 1)
+    ] or [{"line": None}]
+    fixed = {
+        "statement": f"{day:%Y%m%d}",
+        "account": account.number,
+        "currency": "CNY",
+        "opening_fen": opening,
+        "closing_fen": closing,
+    }
+    frame = pl.DataFrame([{**dict.fromkeys(STATEMENT_LINE), **fixed, **row} for row in rows], schema=STATEMENT_LINE)
+    chosen = adapter("camt053")
+    assert chosen.write is not None
+    return chosen.write(conform(frame, STATEMENT_LINE), Context(f"camt053_{day:%Y%m%d}.xml", "bank", {}, None, day))
