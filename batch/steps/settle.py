@@ -6,7 +6,7 @@ statement of its due awards, and every payable that is in no live item gets one,
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 from batch import payments
 from batch.run import Run, Summary
 from settlement.model.dates import Calendar
-from settlement.model.frames import conform
+from settlement.model.frames import INSTANT, conform
 from settlement.payout.cycles import Terms, as_cycle, due_period, next_due
 from settlement.payout.digest import statement_digests
 from settlement.payout.items import BATCH, HOLD, ITEM, Items, dead_expr, draft_items
 from settlement.payout.statements import ADJUSTMENT, DUE_PAYEE, OPEN_AWARD, PAYEE_KEY, Drafted, draft
-from settlement.store import reconcile, reference
+from settlement.store import reconcile, reference, runs
 from settlement.store import settle as rows
 
 MAKER = "night"
@@ -35,7 +35,7 @@ def settle(connection: Connection, run: Run) -> Summary:
     drafted = _draft_statements(connection, run, due, calendar)
     payables = rows.payables(connection, day)
     if calendar.is_workday(due):
-        items = draft_items(payables, rows.accounts(connection, run.last_import, day, due), f"B-{day:%Y%m%d}")
+        items = _draft_payouts(connection, run, due, payables)
     else:
         items = _all_wait(payables, calendar.roll_forward(due))
     _store_payouts(connection, run, due, items)
@@ -53,13 +53,21 @@ def settle(connection: Connection, run: Run) -> Summary:
     }
 
 
+def _began(connection: Connection, run: Run) -> datetime:
+    """When the night first began: what a killed run would have written, the next one writes too."""
+    row = runs.night_row(connection, run.business_date)
+    assert row is not None, "a step runs inside a night"
+    began: datetime = row["started_at"]
+    return began
+
+
 def _void_expired(connection: Connection, run: Run) -> int:
     """A row `voided` for each batch whose execution date passed unreleased; its payables are drafted anew."""
     expired = rows.expired(connection, run.business_date)
     decisions = expired.select(
         "batch_no",
         step=pl.lit("voided"),
-        at=pl.lit(run.now).cast(pl.Datetime("us", "UTC")),
+        at=pl.lit(_began(connection, run)).cast(INSTANT),
         actor=pl.lit(VOIDER),
         maker="maker",
         digest="digest",
@@ -182,6 +190,15 @@ def _store_statements(connection: Connection, run: Run, drafted: Drafted) -> Non
     )
 
 
+def _draft_payouts(connection: Connection, run: Run, due: date, payables: pl.DataFrame) -> Items:
+    """Tonight's payouts; an item that the file cannot carry is held, so that it does not stop the others."""
+    accounts = rows.accounts(connection, run.last_import, run.business_date, due)
+    prefix = f"B-{run.business_date:%Y%m%d}"
+    first = draft_items(payables, accounts, pl.DataFrame(schema=HOLD), prefix)
+    refused = payments.refused(run, rows.sealed_accounts(connection, first.items))
+    return draft_items(payables, accounts, refused, prefix)
+
+
 def _all_wait(payables: pl.DataFrame, until: date) -> Items:
     """No banking day: every payable without a live item waits."""
     holds = payables.filter(dead_expr()).select("statement_no", reason=pl.lit(f"waits for the banking day {until}"))
@@ -197,11 +214,11 @@ def _store_payouts(connection: Connection, run: Run, due: date, items: Items) ->
     for batch_no in batches["batch_no"]:
         of_batch = items.items.filter(pl.col("batch_no") == batch_no)
         sealed = rows.sealed_accounts(connection, of_batch)
-        digests.append(payments.digest(payments.file_bytes(run, batch_no, due, run.now, sealed)))
+        digests.append(payments.digest(payments.file_bytes(run, batch_no, due, _began(connection, run), sealed)))
     stored = batches.drop("payee_kind").with_columns(
         business_date=pl.lit(run.business_date),
         execution_date=pl.lit(due),
-        created_at=pl.lit(run.now).cast(pl.Datetime("us", "UTC")),
+        created_at=pl.lit(_began(connection, run)).cast(INSTANT),
         maker=pl.lit(MAKER),
         account=pl.lit(run.config.payout.account),
         format=pl.lit(f"{run.config.payout.format}.{run.config.payout.version}"),

@@ -70,7 +70,7 @@ def dead_expr() -> pl.Expr:
     return pl.col("attempt").is_null() | pl.col("voided") | pl.col("result").is_in(FAILED).fill_null(False)
 
 
-def _judged(payables: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+def _judged(payables: pl.DataFrame, accounts: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     """Dead payables with their account, and `hold`: why one cannot leave (null: it can)."""
     same = (pl.col("import_id") == pl.col("account_import_id")) & (pl.col("valid_from") == pl.col("account_valid_from"))
     returned = pl.col("result").is_in(FAILED).fill_null(False)
@@ -79,6 +79,7 @@ def _judged(payables: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
         conform(payables, PAYABLE)
         .filter(dead_expr())
         .join(conform(accounts, ACCOUNT), on=["payee_kind", "payee_no"], how="left")
+        .join(conform(refused, HOLD).rename({"reason": "refused"}), on="statement_no", how="left")
         .with_columns(
             hold=pl.when(pl.col("import_id").is_null())
             .then(pl.lit(NO_ACCOUNT))
@@ -86,18 +87,19 @@ def _judged(payables: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
             .then(bank_says)
             .when(~pl.col("approved"))
             .then(pl.lit(NOT_APPROVED))
+            .otherwise(pl.col("refused"))
         )
         .sort("statement_no")
     )
 
 
-def draft_items(payables: pl.DataFrame, accounts: pl.DataFrame, batch_prefix: str) -> Items:
+def draft_items(payables: pl.DataFrame, accounts: pl.DataFrame, refused: pl.DataFrame, batch_prefix: str) -> Items:
     """Items of tonight from `payables` (PAYABLE) and `accounts` (ACCOUNT, one row per payee at most).
 
-    One batch per payee kind, `<batch_prefix>-<n>` in order of the kind's name. EndToEndId is the statement's number and
-    the attempt.
+    `refused` (HOLD): payables that the payout format cannot carry, with the reason; they are held. One batch per payee
+    kind, `<batch_prefix>-<n>` in order of the kind's name. EndToEndId is the statement's number and the attempt.
     """
-    judged = _judged(payables, accounts)
+    judged = _judged(payables, accounts, refused)
     holds = judged.filter(pl.col("hold").is_not_null()).select("statement_no", reason=pl.col("hold"))
     leaving = judged.filter(pl.col("hold").is_null())
     attempt = pl.col("attempt").fill_null(0) + 1

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from settlement.model.errors import NotAllowed
-from settlement.payout.items import ACCOUNT, NO_ACCOUNT, NOT_APPROVED, PAYABLE, draft_items
+from settlement.payout.items import ACCOUNT, HOLD, NO_ACCOUNT, NOT_APPROVED, PAYABLE, draft_items
 from settlement.payout.life import Batch, Decided, may_approve, may_confirm, may_release, over_drawn
 
 OLD, NEW = date(2026, 1, 1), date(2026, 5, 9)
@@ -22,10 +22,11 @@ def payable(no, *, kind="merchant", payee="M1", fen=100, last=None, voided=None,
     return (no, kind, payee, fen, attempt, e2e, account, since, voided, result, reason)
 
 
-def run(payables, accounts):
+def run(payables, accounts, refused=()):
     return draft_items(
         pl.DataFrame(payables, schema=PAYABLE, orient="row"),
         pl.DataFrame(accounts, schema=ACCOUNT, orient="row"),
+        pl.DataFrame(list(refused), schema=HOLD, orient="row"),
         "B-20260507",
     )
 
@@ -76,6 +77,12 @@ def test_a_batch_per_payee_kind_and_its_total():
     accounts = [GOOD, ("merchant", "M2", 1, OLD, True), ("member", "U1", 1, OLD, True)]
     result = run(payables, accounts)
     assert result.batches.rows() == [("B-20260507-1", "member", 1, 7), ("B-20260507-2", "merchant", 2, 11)]
+
+
+def test_what_the_file_cannot_carry_is_held():
+    result = run([payable("S-1"), payable("S-2")], [GOOD], [("S-1", "its bank code is wrong")])
+    assert result.items["end_to_end_id"].to_list() == ["S-2-1"]
+    assert result.holds.rows() == [("S-1", "its bank code is wrong")]
 
 
 FRESH = Batch("B-1", "night", "d", DAY)

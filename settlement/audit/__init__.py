@@ -1,0 +1,1 @@
+"""PURE: named checks over the stored rows, and the chain of closed days."""
