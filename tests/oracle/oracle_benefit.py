@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from oracle_directory import Scheme
+from tests.oracle.oracle_directory import Scheme
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from oracle_roster import Roster, read_roster
-from oracle_text import day, fen, one_of, whole
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from tests.oracle.oracle_roster import Roster, read_roster
+from tests.oracle.oracle_text import day, fen, one_of, whole
 
 WINDOWS = ("day", "week", "month", "quarter", "year", "total")
 PER = ("member", "merchant", "district", "org")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from oracle_benefit import benefit
-from oracle_directory import Limit, Programme, Scheme
-from oracle_roster import Entitlement, Transaction, valid
-from oracle_sale import Sale, entitlement_used, gross_fits, used
+from tests.oracle.oracle_benefit import benefit
+from tests.oracle.oracle_directory import Limit, Programme, Scheme
+from tests.oracle.oracle_roster import Entitlement, Transaction, valid
+from tests.oracle.oracle_sale import Sale, entitlement_used, gross_fits, used
 
 # How far a candidate got; the row of a sale that earned nothing shows the one that got furthest (step 6).
 FURTHEST = ("LIMIT_EXHAUSTED", "NO_ENTITLEMENT", "CLAIM_OUT_OF_RANGE", "NO_BENEFIT")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from oracle_text import day, fen, one_of, whole
+from tests.oracle.oracle_text import day, fen, one_of, whole
 
 Row = dict[str, str]
 KINDS = ("SALE", "REFUND", "VOID", "REVERSAL")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from oracle_benefit import benefit, half_up
-from oracle_directory import Limit, Scheme
+from tests.oracle.oracle_benefit import benefit, half_up
+from tests.oracle.oracle_directory import Limit, Scheme
 
 
 @dataclass(frozen=True)

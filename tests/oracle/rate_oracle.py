@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from oracle_directory import DISTRICT, Scheme, read_programme
-from oracle_grant import FURTHEST, Verdict, check, eligible, judge, key_of
-from oracle_roster import Transaction, read_transactions
-from oracle_sale import Line, Sale, shares
-from oracle_text import yuan
+from tests.oracle.oracle_directory import DISTRICT, Scheme, read_programme
+from tests.oracle.oracle_grant import FURTHEST, Verdict, check, eligible, judge, key_of
+from tests.oracle.oracle_roster import Transaction, read_transactions
+from tests.oracle.oracle_sale import Line, Sale, shares
+from tests.oracle.oracle_text import yuan
 
 COLUMNS = ("transaction_id", "scheme", "version", "entitled", "granted", "outcome", "limit", "payee", "sponsors")
 Award = dict[str, str]

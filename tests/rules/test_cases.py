@@ -20,11 +20,11 @@ from ruamel.yaml import YAML
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent / "oracle"))
+sys.path.insert(0, str(ROOT))
 
-from oracle_roster import COLUMNS as FILE_COLUMNS  # noqa: E402 - the oracle's folder is put on the path just above
-from oracle_roster import read_transactions  # noqa: E402
-from rate_oracle import Oracle  # noqa: E402
+from tests.oracle.oracle_roster import COLUMNS as FILE_COLUMNS  # noqa: E402 - the repository is put on the path just above
+from tests.oracle.oracle_roster import read_transactions  # noqa: E402 - as above
+from tests.oracle.rate_oracle import Oracle  # noqa: E402 - as above
 
 CASES = HERE / "cases"
 CASE_FILES = sorted(path for path in CASES.glob("*.yaml") if not path.name.startswith("_"))

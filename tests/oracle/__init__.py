@@ -1,0 +1,1 @@
+"""The oracle of the rule engine: rules.md read once more, apart from the product."""
