@@ -4,7 +4,10 @@
 a batch and carries State on.
 """
 
+from rules.documents import Programme, Scheme
 from rules.engine import rate
+from rules.explain import explain, explain_lines
+from rules.output import awards_csv
 from rules.parse import Document, parse_programme, parse_scheme
 from rules.plan import Plan, compile_plan
 from rules.rated import Rated
@@ -15,9 +18,14 @@ __all__ = [
     "STATE_SCHEMAS",
     "Document",
     "Plan",
+    "Programme",
     "Rated",
+    "Scheme",
     "State",
+    "awards_csv",
     "compile_plan",
+    "explain",
+    "explain_lines",
     "parse_programme",
     "parse_scheme",
     "rate",

@@ -12,7 +12,16 @@ from datetime import date
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from rules.yamltext import NumberText
 from settlement.model.dates import parse_date
@@ -370,10 +379,10 @@ class Tiers(_Document):
 
 
 class Price(_Document):
-    """一口价: the member pays `pay`."""
+    """一口价: the member pays `pay`. The page's table leaves open whether the key is `pay` or `price`: both work."""
 
     kind: Literal["price"]
-    pay: Fen
+    pay: Fen = Field(validation_alias=AliasChoices("pay", "price"))
     cap: Fen | None = None
 
 

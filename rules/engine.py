@@ -21,11 +21,8 @@ def rate(plan: Plan, transactions: pl.DataFrame, state: State, *, engine: Engine
     gross_fen > 0, REFUND gross_fen or paid_fen (> 0). Amounts are at most documents.MAX_FEN, which keeps every sum in
     int64. Data problems are outcomes; nothing is raised.
     """
-    known = pl.concat(
-        [state.sales["transaction_id"], state.operations["transaction_id"], state.waiting["transaction_id"]]
-    )
     ids = transactions["transaction_id"]
     assert ids.is_unique().all(), "a transaction id stands twice"
-    assert not ids.is_in(known.implode()).any(), "a transaction is known to State already"
+    assert not state.known(ids).any(), "a transaction is known to State already"
     del engine  # one engine until the kernel stands
     return reference.rate(plan, transactions, state)

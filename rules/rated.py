@@ -9,6 +9,7 @@ import polars as pl
 
 from rules.state import State
 from settlement.model.frames import Schema
+from settlement.model.money import format_yuan_expr
 
 RATED_TRANSACTION: Schema = {
     "transaction_id": pl.String,
@@ -40,3 +41,11 @@ class Rated:
     def state(self) -> State:
         """The whole State after the batch."""
         return self.before.merged(self.changed, self.released)
+
+    @cached_property
+    def sponsors(self) -> pl.Series:
+        """Beside each row of `awards`: `city=3.34|gusu=6.66` in the order written, null where there is no scheme."""
+        part = pl.format("{}={}", pl.col("sponsor"), format_yuan_expr("amount_fen"))
+        key = ["transaction_id", "line"]
+        texts = self.shares.select(*key, part=part).group_by(key, maintain_order=True).agg(pl.col("part").str.join("|"))
+        return self.awards.select(key).join(texts, on=key, how="left", maintain_order="left")["part"]

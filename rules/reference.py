@@ -65,6 +65,7 @@ class Figure:
     outcome: Outcome
     entitlement: Entitlement | None = None
     cuts: list[Cut] = field(default_factory=list)
+    without: dict[str, int] = field(default_factory=dict)  # for explain: the figure had this limit not been there
 
     @property
     def limit(self) -> str:
@@ -179,16 +180,27 @@ class Rater:
         return found
 
     def _figure(self, tx: Transaction, sale: Sale, terms: Terms, ceiling: int | None) -> Figure:
-        """Steps 3 to 5 for one candidate."""
+        """Steps 3 to 5 for one candidate; for explain also what it would be without each thing that lowered it."""
+        figure = self._lowered(tx, sale, terms, ceiling, "")
+        if self.looked is not None:
+            names = {cut.name for cut in figure.cuts}
+            if figure.outcome == Outcome.NO_ENTITLEMENT:
+                names.add("entitlement")
+            for name in sorted(names):
+                figure.without[name] = self._lowered(tx, sale, terms, ceiling, name).fen
+        return figure
+
+    def _lowered(self, tx: Transaction, sale: Sale, terms: Terms, ceiling: int | None, skip: str) -> Figure:
+        """One candidate's figure, leaving out the limit `skip`."""
         scheme = terms.scheme
         entitled = benefit_fen(scheme, sale.gross, tx.claimed)
         if entitled == 0:
             outside = claim_outside(scheme.benefit, tx.claimed)
             return Figure(terms, 0, 0, Outcome.CLAIM_OUT_OF_RANGE if outside else Outcome.NO_BENEFIT)
         figure = Figure(terms, entitled, entitled, Outcome.GRANTED)
-        if ceiling is not None:
+        if ceiling is not None and skip != "ceiling":
             self._lower(figure, "ceiling", ceiling)
-        if scheme.eligibility.requires_entitlement:
+        if scheme.eligibility.requires_entitlement and skip != "entitlement":
             right = self._entitlement(sale, terms)
             if right is None:
                 figure.fen, figure.outcome = 0, Outcome.NO_ENTITLEMENT
@@ -196,8 +208,8 @@ class Rater:
             figure.entitlement = right
             if right.amount is not None:
                 self._lower(figure, "entitlement", right.amount - self._uses(right)[1])
-        self._limit(figure, sale)
-        if figure.fen < scheme.min_grant:
+        self._limit(figure, sale, skip)
+        if figure.fen < scheme.min_grant and skip != "min_grant":
             if not figure.cuts:
                 figure.cuts.append(Cut("min_grant", figure.fen, 0))
             figure.fen = 0
@@ -213,9 +225,11 @@ class Rater:
             figure.cuts.append(Cut(name, figure.fen, max(0, to)))
             figure.fen = max(0, to)
 
-    def _limit(self, figure: Figure, sale: Sale) -> None:
+    def _limit(self, figure: Figure, sale: Sale, skip: str) -> None:
         """Step 5: the scheme's limits, then its pools, each in the order written."""
         for cap in figure.terms.caps:
+            if cap.name == skip:
+                continue
             left = cap.value - self.memory.used(sale.usage_key(cap))
             if cap.measure == "count":
                 if left < 1:

@@ -124,6 +124,11 @@ class State:
         """The frames by name, in the order of STATE_SCHEMAS."""
         return {name: getattr(self, name) for name in STATE_SCHEMAS}
 
+    def known(self, ids: pl.Series) -> pl.Series:
+        """Whether each id was rated, or waits, already."""
+        every = [frame["transaction_id"] for frame in (self.sales, self.operations, self.waiting)]
+        return ids.is_in(pl.concat(every).implode())
+
     def sorted(self) -> State:
         """The same State with every frame ordered by its key."""
         return State.from_frames({name: frame.sort(STATE_KEYS[name]) for name, frame in self.frames().items()})

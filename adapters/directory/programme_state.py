@@ -1,0 +1,84 @@
+"""State of the offline tool on disk: one folder per batch, and a pointer to the newest that changes by one rename.
+
+```
+state/CURRENT            {"format": 1, "programme": "suzhou-2026", "folder": "batch-000003"}
+state/batch-000003/*.parquet
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from settlement.model.errors import BadInput, TryAgain
+from settlement.model.frames import Schema
+
+FORMAT = 1
+_FOLDER = re.compile(r"batch-([0-9]{6,})")
+
+
+def read_state(folder: Path, programme: str, schemas: Mapping[str, Schema]) -> dict[str, pl.DataFrame]:
+    """The newest frames; none where nothing is kept yet. BadInput where what is there is not this programme's State."""
+    pointer = folder / "CURRENT"
+    if not pointer.exists():
+        return {}
+    try:
+        content = json.loads(pointer.read_bytes())
+        found, name = content["programme"], content["folder"]
+        known = content["format"] == FORMAT and _FOLDER.fullmatch(name) is not None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{pointer}: not a state of puhui rate; give the right directory to --state") from None
+    if not known:
+        raise BadInput(f"{pointer}: written by another version; give a new directory to --state")
+    if found != programme:
+        raise BadInput(f"{pointer}: the state of programme {found}, not of {programme}; give the right --state")
+    return {frame: _read(folder / name / f"{frame}.parquet", schema) for frame, schema in schemas.items()}
+
+
+def _read(path: Path, schema: Schema) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        raise BadInput(f"{path}: cannot be read; put the state directory back from a copy") from None
+    if dict(frame.schema) != schema:
+        raise BadInput(f"{path}: columns of another version; put the state directory back from a copy")
+    return frame
+
+
+def stage_state(folder: Path, programme: str, frames: Mapping[str, pl.DataFrame]) -> tuple[Path, Path]:
+    """Writes the frames beside the newest; returns (temporary pointer, pointer) to rename when all else is written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"batch-{_newest(folder) + 1:06d}"
+        (folder / name).mkdir()
+        for frame, rows in frames.items():
+            rows.write_parquet(folder / name / f"{frame}.parquet")
+        content = {"format": FORMAT, "programme": programme, "folder": name}
+        temporary = folder / "CURRENT.part"
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(content) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as bad:
+        raise TryAgain(f"{folder}: {(bad.strerror or 'cannot be written').lower()}; make room and run again") from None
+    return temporary, folder / "CURRENT"
+
+
+def drop_older(folder: Path) -> None:
+    """Removes the batch folders that the pointer does not name."""
+    name = json.loads((folder / "CURRENT").read_bytes())["folder"]
+    for path in folder.glob("batch-*"):
+        if path.name != name and _FOLDER.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _newest(folder: Path) -> int:
+    numbers = [int(match[1]) for path in folder.iterdir() if (match := _FOLDER.fullmatch(path.name))]
+    return max(numbers, default=0)

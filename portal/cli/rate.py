@@ -1,0 +1,195 @@
+"""`puhui rate`: the offline tool, from a programme directory and a transactions file to awards (rules.md section 7)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from settlement.model.errors import BadInput, TryAgain
+from settlement.model.rejects import Reject
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    import rules
+    from adapters.directory.programme import ProgrammeFiles
+    from adapters.directory.programme_table import Table
+
+SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb."""
+    app.command("rate", help=_HELP)(rate)
+
+
+_HELP = """Rate a transactions file against a programme directory; needs no database.
+
+Example: puhui rate examples/suzhou --transactions transactions.csv --out awards.csv --state state
+"""
+
+
+def rate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Programme directory.")],
+    transactions: Annotated[Path, typer.Option("--transactions", help="transactions.csv, rated as one batch.")],
+    out: Annotated[Path, typer.Option("--out", help="awards.csv to write.")],
+    state: Annotated[Path | None, typer.Option("--state", help="Directory that carries usage and sales on.")] = None,
+    explain: Annotated[Path | None, typer.Option("--explain", help="JSON lines to write, one per transaction.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="kernel, or the readable reference.")] = "kernel",
+) -> None:
+    """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
+    import rules
+
+    if engine not in {"kernel", "reference"}:
+        raise BadInput("--engine: unknown; write kernel or reference")
+    plan = load_plan(directory)
+    rows = load_transactions(transactions)
+    opening = _opening(state, plan)
+    _refuse_known(rows, opening)
+    rated = rules.rate(plan, rows[1], opening, engine="reference" if engine == "reference" else "kernel")
+    renames: list[tuple[Path, Path]] = [_csv(rules.awards_csv(rated), out)]
+    if explain is not None:
+        renames.append(_json_lines(rules.explain_lines(plan, rows[1], opening), explain))
+    if state is not None:
+        from adapters.directory.programme_state import drop_older, stage_state
+
+        renames.append(stage_state(state, plan.programme.programme, rated.state.frames()))
+    for temporary, final in renames:
+        _rename(temporary, final)
+    if state is not None:
+        drop_older(state)
+
+
+def refuse(rejects: list[Reject]) -> NoReturn:
+    """Prints the first of the rejects, each with its place, and ends the command with status 2."""
+    for reject in rejects[:SHOWN]:
+        print(say(reject), file=sys.stderr)
+    if len(rejects) > SHOWN:
+        print(f"and {len(rejects) - SHOWN} more; correct these first", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def say(reject: Reject) -> str:
+    """`file:line: what is wrong; what to write instead`."""
+    name = f"{reject.field}: " if reject.field else ""
+    return f"{reject.file}:{reject.line or 1}: {name}{reject.message}"
+
+
+def load_plan(directory: Path, *, whole: bool = True) -> rules.Plan:
+    """The compiled plan of a programme directory; ends the command where anything in it is wrong."""
+    import rules
+    from adapters.directory.programme import read_programme
+
+    files = read_programme(directory, whole=whole)
+    if isinstance(files, list):
+        refuse(_with_documents(files, directory))
+    programme, schemes, rejects = parse_documents(files.programme, files.schemes)
+    if rejects or programme is None:
+        refuse(rejects)
+    plan = rules.compile_plan(programme, schemes, files.merchants, files.members, files.entitlements, files.calendar)
+    if isinstance(plan, list):
+        refuse([_placed(reject, files) for reject in plan])
+    return plan
+
+
+def parse_documents(
+    programme: tuple[str, str], schemes: tuple[tuple[str, str], ...]
+) -> tuple[rules.Document[rules.Programme] | None, list[rules.Document[rules.Scheme]], list[Reject]]:
+    """(file, text) pairs to documents, and everything wrong with them."""
+    import rules
+
+    rejects: list[Reject] = []
+    documents: list[rules.Document[rules.Scheme]] = []
+    head = rules.parse_programme(programme[1], programme[0])
+    if isinstance(head, list):
+        rejects += head
+    for file, text in schemes:
+        scheme = rules.parse_scheme(text, file)
+        if isinstance(scheme, list):
+            rejects += scheme
+        else:
+            documents.append(scheme)
+    return (None if isinstance(head, list) else head), documents, rejects
+
+
+def _with_documents(rejects: list[Reject], directory: Path) -> list[Reject]:
+    """Errors of the CSV files, and those of the documents beside them, so that one run shows them all."""
+    from adapters.directory.programme import read_documents
+
+    documents = read_documents(directory)
+    return rejects + (parse_documents(*documents)[2] if not isinstance(documents, list) else [])
+
+
+def _placed(reject: Reject, files: ProgrammeFiles) -> Reject:
+    """A reject about a row of the merchants frame, with the file and line of that row."""
+    if reject.file != "merchants.csv":
+        return reject
+    table = files.merchant_table
+    line = table.line(reject.record - 1)
+    return Reject(table.file, reject.record, -1, reject.field, reject.code, reject.message, line)
+
+
+def load_transactions(path: Path) -> tuple[Table, pl.DataFrame]:
+    """transactions.csv as RATE_INPUT; ends the command where anything in it is wrong."""
+    from adapters.directory.programme import read_transactions
+
+    rows = read_transactions(path)
+    if isinstance(rows, list):
+        refuse(rows)
+    return rows
+
+
+def _opening(folder: Path | None, plan: rules.Plan) -> rules.State:
+    import rules
+    from adapters.directory.programme_state import read_state
+
+    if folder is None:
+        return rules.State.empty()
+    return rules.State.from_frames(read_state(folder, plan.programme.programme, rules.STATE_SCHEMAS))
+
+
+def _refuse_known(rows: tuple[Table, pl.DataFrame], opening: rules.State) -> None:
+    table, frame = rows
+    known = opening.known(frame["transaction_id"])
+    if known.any():
+        refuse(
+            table.rejects(known, "transaction_id", "KNOWN", "was rated by an earlier batch of --state; remove the row")
+        )
+    total = int(frame["gross_fen"].sum() or 0) + int(frame["claimed_fen"].sum() or 0)
+    if total > 2**60:
+        raise BadInput(f"{table.file}: the amounts sum to more than can be kept; cut the file into smaller ones")
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _csv(frame: pl.DataFrame, path: Path) -> tuple[Path, Path]:
+    temporary = _part(path)
+    try:
+        frame.write_csv(temporary, line_terminator="\n")
+    except OSError as bad:
+        temporary.unlink(missing_ok=True)
+        raise TryAgain(f"{path}: {(bad.strerror or 'cannot be written').lower()}; give another --out") from None
+    return temporary, path
+
+
+def _json_lines(lines: Iterable[str], path: Path) -> tuple[Path, Path]:
+    temporary = _part(path)
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in lines)
+    except OSError as bad:
+        raise TryAgain(f"{path}: {(bad.strerror or 'cannot be written').lower()}; give another --explain") from None
+    return temporary, path
+
+
+def _rename(temporary: Path, final: Path) -> None:
+    try:
+        temporary.replace(final)
+    except OSError as bad:
+        raise TryAgain(f"{final}: {(bad.strerror or 'cannot be written').lower()}; give another file") from None
