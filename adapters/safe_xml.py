@@ -70,13 +70,13 @@ class GuardedStream:
     def _encoding(self) -> str:
         head = self._first[:4]
         if not head:
-            raise XmlRefusedError("empty_file", "the file is empty; send the file again", 0)
+            raise XmlRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
-            raise XmlRefusedError("encoding", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
+            raise XmlRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
         if declared not in _ENCODINGS:
-            raise XmlRefusedError("encoding", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
+            raise XmlRefusedError("BAD_ENCODING", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
         return _ENCODINGS[declared]
 
     def read(self, size: int = -1) -> bytes:
@@ -91,7 +91,7 @@ class GuardedStream:
         self.position += len(chunk)
         if self.position - self._released > MAX_PENDING_BYTES:
             raise XmlRefusedError(
-                "element_too_large",
+                "ELEMENT_TOO_LARGE",
                 f"no end of an entry within {MAX_PENDING_BYTES} bytes; no bank writes such an element",
                 self._released,
             )
@@ -122,7 +122,7 @@ class GuardedStream:
                 return
             if opener.group() == b"<!":
                 message = "the file has a DOCTYPE; entities and DTDs are refused, send plain XML"
-                raise XmlRefusedError("doctype", message, base + opener.start())
+                raise XmlRefusedError("DOCTYPE", message, base + opener.start())
             at, self._inside = opener.end(), _CLOSERS[opener.group()]
 
     def _note(self, data: bytes, start: int, stop: int, base: int) -> None:
@@ -175,7 +175,7 @@ def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
         for _, element in events:
             yield element
     except etree.XMLSyntaxError as error:
-        raise XmlRefusedError("not_xml", f"not well-formed XML ({_plain(error)}); send the whole file again") from None
+        raise XmlRefusedError("NOT_XML", f"not well-formed XML ({_plain(error)}); send the whole file again") from None
 
 
 def _plain(error: etree.XMLSyntaxError) -> str:

@@ -94,9 +94,9 @@ class _Reader:
 
     def _check_found(self) -> None:
         if not self.checked:
-            raise XmlRefusedError("not_camt", f"no {self.name} message in this XML; send the bank's file unchanged")
+            raise XmlRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
         if not self.statements:
-            raise XmlRefusedError("no_statement", "the message holds no statement; send the whole file again")
+            raise XmlRefusedError("NO_STATEMENT", "the message holds no statement; send the whole file again")
 
     def _closing(self, refused: Reject | None) -> Closing:
         waiting = ", ".join(f"{status} {count}" for status, count in sorted(self.waiting.items()))
@@ -140,13 +140,13 @@ class _Reader:
         """Refuses another message than the one that was asked for, and a version that is not .02 to .12."""
         name = _CONTAINERS.get(local_name(container)) if container is not None else None
         if name is None:
-            raise XmlRefusedError("not_camt", f"no {self.name} message in this XML; send the bank's file unchanged")
+            raise XmlRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
         if name != self.name:
-            raise XmlRefusedError("wrong_message", f"this is {name}, {_ADVICE[name]}")
+            raise XmlRefusedError("WRONG_MESSAGE", f"this is {name}, {_ADVICE[name]}")
         space = namespace(container)
         match = _MESSAGE_ID.search(space)
         if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 12):
-            raise XmlRefusedError("version", f"not {name} version 02 to 12; ask the bank for one of these")
+            raise XmlRefusedError("BAD_VERSION", f"not {name} version 02 to 12; ask the bank for one of these")
         self.checked = True
 
     def _begin_statement(self, element: Any) -> Head:
@@ -173,7 +173,7 @@ class _Reader:
 
     def _take_detail(self, element: Any) -> None:
         if len(self.details) >= MAX_DETAILS:
-            raise XmlRefusedError("too_many_details", f"an entry with more than {MAX_DETAILS} details")
+            raise XmlRefusedError("TOO_MANY_DETAILS", f"an entry with more than {MAX_DETAILS} details")
         self.details.append(self.parts.detail(element))
         element.clear()
 
@@ -181,7 +181,7 @@ class _Reader:
         """One entry becomes lines, a reject, or a count of what is not booked."""
         owner = element.getparent()
         if owner is None or self.parts.local[owner.tag] not in {"Stmt", "Ntfctn", "Rpt"}:
-            raise XmlRefusedError("not_camt", "an entry outside a statement; send the bank's file unchanged")
+            raise XmlRefusedError("NOT_CAMT", "an entry outside a statement; send the bank's file unchanged")
         head = self._begin_statement(owner)
         entry = self.parts.entry(element)
         _drop(element)
@@ -209,23 +209,23 @@ class _Reader:
         head.booked_fen += amount * booked
         self.total_fen += amount
         if not fits(self.total_fen):
-            raise XmlRefusedError("total_too_large", "the amounts of this file add up beyond int64")
+            raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
 
     def _entry_amount(self, entry: Entry, head: Head) -> int:
         """Unsigned minor units of the entry, whose currency must be the statement's."""
         if entry.amount is None:
-            raise _BadEntryError("Amt", "no_amount", "the entry has no amount; ask the bank to send it again")
+            raise _BadEntryError("Amt", "NO_AMOUNT", "the entry has no amount; ask the bank to send it again")
         statement = head.statement
         currency = entry.amount.currency
         if not is_currency(currency):
-            raise _BadEntryError("Ccy", "bad_currency", "not a currency; three capital letters, like CNY")
+            raise _BadEntryError("Ccy", "BAD_CURRENCY", "not a currency; three capital letters, like CNY")
         if not statement.currency:
             statement.currency = currency
         if currency != statement.currency:
             message = (
                 f"the entry is in {currency}, the statement in {statement.currency}; ask the bank for one currency"
             )
-            raise _BadEntryError("Ccy", "other_currency", message)
+            raise _BadEntryError("Ccy", "OTHER_CURRENCY", message)
         return _minor(entry.amount, "Amt")
 
     def _is_booked(self, entry: Entry) -> bool:
@@ -234,7 +234,7 @@ class _Reader:
             self.waiting[entry.status] = self.waiting.get(entry.status, 0) + 1
             return False
         if entry.status != "BOOK":
-            raise _BadEntryError("Sts", "unknown_status", "the status is not BOOK, PDNG, INFO or FUTR")
+            raise _BadEntryError("Sts", "UNKNOWN_STATUS", "the status is not BOOK, PDNG, INFO or FUTR")
         return True
 
     def _add_lines(
@@ -253,7 +253,7 @@ class _Reader:
         else:
             pairs = list(zip(details, _detail_amounts(details, entry, sign, amount), strict=True))
         if not fits(statement.total_fen + sign * amount):
-            raise XmlRefusedError("total_too_large", "the amounts of this statement add up beyond int64")
+            raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
         statement.total_fen += sign * amount
         for detail, signed in pairs:
             statement.lines += 1
@@ -267,7 +267,7 @@ class _Reader:
             try:
                 found = parse_day(text)
             except ValueError as error:
-                raise _BadEntryError(name, "bad_date", str(error)) from None
+                raise _BadEntryError(name, "BAD_DATE", str(error)) from None
             if len(self.days) < MAX_DETAILS:
                 self.days[text] = found
         return found
@@ -339,19 +339,19 @@ def _own_amount(detail: Detail, currency: str) -> int:
         f"a detail of the entry has no amount in {currency}, so that the details cannot sum to the entry; "
         "ask the bank for it, or set details=entry to take the entry as one line"
     )
-    raise _BadEntryError("TxDtls", "details_without_amount", message)
+    raise _BadEntryError("TxDtls", "DETAILS_WITHOUT_AMOUNT", message)
 
 
 def _differ() -> _BadEntryError:
     message = "the details do not sum to the entry; ask the bank, or set details=entry to take the entry as one line"
-    return _BadEntryError("TxDtls", "details_differ", message)
+    return _BadEntryError("TxDtls", "DETAILS_MISMATCH", message)
 
 
 def _minor(amount: AmountText, name: str) -> int:
     try:
         return parse_amount(amount.text, minor_digits(amount.currency))
     except ValueError as error:
-        raise _BadEntryError(name, "bad_amount", str(error)) from None
+        raise _BadEntryError(name, "BAD_AMOUNT", str(error)) from None
 
 
 def _sign(indicator: str | None, name: str) -> int:
@@ -359,7 +359,7 @@ def _sign(indicator: str | None, name: str) -> int:
         return 1
     if indicator == "DBIT":
         return -1
-    raise _BadEntryError(name, "bad_sign", "neither CRDT nor DBIT")
+    raise _BadEntryError(name, "BAD_SIGN", "neither CRDT nor DBIT")
 
 
 def _reversal(text: str | None) -> bool:
@@ -367,7 +367,7 @@ def _reversal(text: str | None) -> bool:
         return False
     if text in {"true", "1"}:
         return True
-    raise _BadEntryError("RvslInd", "bad_reversal", "neither true nor false")
+    raise _BadEntryError("RvslInd", "BAD_REVERSAL", "neither true nor false")
 
 
 def _drop(element: Any) -> None:

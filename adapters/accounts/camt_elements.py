@@ -81,7 +81,7 @@ class _Local(dict[str, str]):
     def __missing__(self, tag: str) -> str:
         if len(self) > MAX_NAMES:
             raise XmlRefusedError(
-                "not_camt", f"more than {MAX_NAMES} different element names; this is no bank statement"
+                "NOT_CAMT", f"more than {MAX_NAMES} different element names; this is no bank statement"
             )
         name = self[tag] = tag.rpartition("}")[2]
         return name

@@ -42,21 +42,21 @@ class Head:
         late = sum(parts.local[child.tag] in {"Bal", "TxsSummry"} for child in element) - self.balances
         if late:
             message = f"statement {self.statement.statement}: a balance or total after the first entry"
-            raise XmlRefusedError("late_balance", message)
+            raise XmlRefusedError("LATE_BALANCE", message)
         count, total = self.declared
         if count is not None and count not in {self.entries + self.unread, self.booked}:
             message = (
                 f"statement {self.statement.statement} declares {count} entries and has {self.entries + self.unread}"
             )
-            raise XmlRefusedError("count_differs", f"{message}; send the whole file again")
+            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again")
         if total is None:
             return
         if self.unread:
             message = f"statement {self.statement.statement} declares a total, and an amount in it cannot be read"
-            raise XmlRefusedError("total_unproven", f"{message}; send the file again")
+            raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again")
         if total not in {self.entries_fen, self.booked_fen}:
             message = f"statement {self.statement.statement} declares another total than its entries have"
-            raise XmlRefusedError("total_differs", f"{message}; send the whole file again")
+            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
 
 
 def read_head(element: Any, parts: Elements) -> Head:
@@ -84,7 +84,7 @@ def read_head(element: Any, parts: Elements) -> Head:
             case "Ntry":
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
-        raise XmlRefusedError("no_account", "a statement without an id or an account; ask the bank to send it again")
+        raise XmlRefusedError("NO_ACCOUNT", "a statement without an id or an account; ask the bank to send it again")
     opening = _chosen(balances, _OPENING)
     closing = _chosen(balances, _CLOSING)
     currency = currency or next((b.currency for b in (opening, closing) if b is not None), "")
@@ -125,12 +125,12 @@ def _balance(element: Any, parts: Elements) -> _Balance:
             case "Dt":
                 day = first_of(child)
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
-        raise XmlRefusedError("bad_balance", "a balance without amount, currency or direction; send the file again")
+        raise XmlRefusedError("BAD_BALANCE", "a balance without amount, currency or direction; send the file again")
     try:
         size = parse_amount(amount.text, minor_digits(amount.currency))
         when = parse_day(day) if day else None
     except ValueError as error:
-        raise XmlRefusedError("bad_balance", f"a balance that cannot be read: {error}") from None
+        raise XmlRefusedError("BAD_BALANCE", f"a balance that cannot be read: {error}") from None
     return _Balance(code or "", size if indicator == "CRDT" else -size, amount.currency, when)
 
 
@@ -149,5 +149,5 @@ def _declared(summary: Any, parts: Elements, currency: str) -> tuple[int | None,
                 elif name == "Sum" and text:
                     total = parse_amount(text, minor_digits(currency))
             except ValueError as error:
-                raise XmlRefusedError("bad_total", f"a declared total that cannot be read: {error}") from None
+                raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}") from None
     return count, total

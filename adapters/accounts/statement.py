@@ -23,10 +23,10 @@ from settlement.model.money import INT64_MAX
 BLOCK_LINES = 8192
 
 # Codes a note begins with, before its colon.
-BALANCE_DIFFERENCE = "balance_difference"
-BALANCE_CURRENCY = "balance_currency"
-BALANCE_MISSING = "balance_missing"
-NOT_BOOKED = "not_booked"
+BALANCE_DIFFERENCE = "BALANCE_DIFFERENCE"
+BALANCE_CURRENCY = "BALANCE_CURRENCY"
+BALANCE_MISSING = "BALANCE_MISSING"
+NOT_BOOKED = "NOT_BOOKED"
 
 # A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.

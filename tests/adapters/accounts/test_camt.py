@@ -105,12 +105,12 @@ def test_details_that_state_the_original_direction_keep_the_bookings() -> None:
 @pytest.mark.parametrize(
     ("details", "code"),
     [
-        (detail("1.00") + detail("1.99"), "details_differ"),
-        (detail("2.99"), "details_differ"),
-        (detail() + detail("3.00"), "details_without_amount"),
-        (detail("1.00", currency="USD") + detail("2.00", currency="USD"), "details_without_amount"),
-        (detail("1.00") + detail("2.O0"), "bad_amount"),
-        (detail("1.00", "CR") + detail("2.00"), "bad_sign"),
+        (detail("1.00") + detail("1.99"), "DETAILS_MISMATCH"),
+        (detail("2.99"), "DETAILS_MISMATCH"),
+        (detail() + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
+        (detail("1.00", currency="USD") + detail("2.00", currency="USD"), "DETAILS_WITHOUT_AMOUNT"),
+        (detail("1.00") + detail("2.O0"), "BAD_AMOUNT"),
+        (detail("1.00", "CR") + detail("2.00"), "BAD_SIGN"),
     ],
 )
 def test_details_must_sum_to_the_entry(details: str, code: str) -> None:
@@ -119,7 +119,7 @@ def test_details_must_sum_to_the_entry(details: str, code: str) -> None:
     assert [r.code for r in rejects] == [code]
     assert frame["line"].to_list() == [None]
     assert out_of_balance(closing.notes)
-    if code != "bad_sign":
+    if code != "BAD_SIGN":
         whole, none, settled = read("camt053", raw, details="entry")
         assert not none
         assert whole["amount_fen"].to_list() == [300]
@@ -153,8 +153,8 @@ def test_only_booked_entries_count() -> None:
     )
     frame, rejects, closing = read("camt053", raw.encode())
     assert (closing.accepted, closing.skipped, closing.rejected) == (0, 3, 2)
-    assert [r.code for r in rejects] == ["unknown_status", "unknown_status"]
-    assert closing.notes == ("not_booked: FUTR 1, INFO 1, PDNG 1",)
+    assert [r.code for r in rejects] == ["UNKNOWN_STATUS", "UNKNOWN_STATUS"]
+    assert closing.notes == ("NOT_BOOKED: FUTR 1, INFO 1, PDNG 1",)
     assert frame["line"].to_list() == [None]
     assert frame["opening_fen"].to_list() == [1000]
 
@@ -162,18 +162,18 @@ def test_only_booked_entries_count() -> None:
 @pytest.mark.parametrize(
     ("bad", "code"),
     [
-        (entry("12..34"), "bad_amount"),
-        (entry("1.001"), "bad_amount"),
-        (entry("-1"), "bad_amount"),
-        (entry("１２"), "bad_amount"),
-        (entry("1e3"), "bad_amount"),
-        (entry("1", currency="cny"), "bad_currency"),
-        (entry("1", currency="USD"), "other_currency"),
-        (entry("1", "CREDIT"), "bad_sign"),
-        (entry("1", more="<RvslInd>maybe</RvslInd>"), "bad_reversal"),
-        (entry("1", more="<BookgDt><Dt>2026-02-30</Dt></BookgDt>"), "bad_date"),
-        (entry("1", more="<ValDt><Dt>20260507</Dt></ValDt>"), "bad_date"),
-        ("<Ntry/>", "no_amount"),
+        (entry("12..34"), "BAD_AMOUNT"),
+        (entry("1.001"), "BAD_AMOUNT"),
+        (entry("-1"), "BAD_AMOUNT"),
+        (entry("１２"), "BAD_AMOUNT"),
+        (entry("1e3"), "BAD_AMOUNT"),
+        (entry("1", currency="cny"), "BAD_CURRENCY"),
+        (entry("1", currency="USD"), "OTHER_CURRENCY"),
+        (entry("1", "CREDIT"), "BAD_SIGN"),
+        (entry("1", more="<RvslInd>maybe</RvslInd>"), "BAD_REVERSAL"),
+        (entry("1", more="<BookgDt><Dt>2026-02-30</Dt></BookgDt>"), "BAD_DATE"),
+        (entry("1", more="<ValDt><Dt>20260507</Dt></ValDt>"), "BAD_DATE"),
+        ("<Ntry/>", "NO_AMOUNT"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_a_reject_and_the_file_goes_on(bad: str, code: str) -> None:
@@ -198,17 +198,17 @@ def test_a_difference_is_named_and_the_lines_are_given() -> None:
     assert frame.height == 1
     assert closing.refused is None
     assert closing.notes == (
-        "balance_difference: statement S1: opening 10.00 + lines 3.00 is not closing 12.00 CNY; difference 1.00",
+        "BALANCE_DIFFERENCE: statement S1: opening 10.00 + lines 3.00 is not closing 12.00 CNY; difference 1.00",
     )
     assert out_of_balance(closing.notes) == list(closing.notes)
 
 
 def test_a_missing_balance_and_one_in_another_currency_are_named() -> None:
     closing = read("camt053", statement(entry("3"), closing="").encode())[2]
-    assert unproven(closing.notes) == ["balance_missing: statement S1 has no closing balance"]
+    assert unproven(closing.notes) == ["BALANCE_MISSING: statement S1 has no closing balance"]
     mixed = statement(entry("3"), closing="").replace("</Bal>", "</Bal>" + balance("CLBD", "13", currency="SEK"), 1)
     assert out_of_balance(read("camt053", mixed.encode())[2].notes) == [
-        "balance_currency: statement S1 is in CNY, its closing balance in SEK"
+        "BALANCE_CURRENCY: statement S1 is in CNY, its closing balance in SEK"
     ]
 
 
@@ -221,9 +221,9 @@ def test_prcd_opens_where_there_is_no_opbd() -> None:
     ("summary", "code"),
     [
         ("<NbOfNtries>2</NbOfNtries><Sum>5.00</Sum>", None),
-        ("<NbOfNtries>3</NbOfNtries>", "count_differs"),
-        ("<Sum>5.01</Sum>", "total_differs"),
-        ("<Sum>5,00</Sum>", "bad_total"),
+        ("<NbOfNtries>3</NbOfNtries>", "COUNT_MISMATCH"),
+        ("<Sum>5.01</Sum>", "TOTAL_MISMATCH"),
+        ("<Sum>5,00</Sum>", "BAD_TOTAL"),
     ],
 )
 def test_declared_totals_are_compared(summary: str, code: str | None) -> None:
@@ -235,7 +235,7 @@ def test_declared_totals_are_compared(summary: str, code: str | None) -> None:
 
 def test_an_unreadable_amount_under_a_declared_total_refuses_the_file() -> None:
     declared = "<TxsSummry><TtlNtries><NbOfNtries>1</NbOfNtries><Sum>5</Sum></TtlNtries></TxsSummry>"
-    assert refusal("camt053", statement(entry("x"), summary=declared).encode()) == "total_unproven"
+    assert refusal("camt053", statement(entry("x"), summary=declared).encode()) == "TOTAL_UNPROVEN"
 
 
 def test_names_without_namespace_and_with_a_prefix() -> None:
@@ -272,30 +272,30 @@ def test_gb18030_is_read_where_the_file_declares_it() -> None:
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
-        (b"", "empty_file"),
-        (b"hello", "not_xml"),
-        (b"<a>", "not_xml"),
-        (statement().encode("utf-16"), "encoding"),
-        (statement().replace("UTF-8", "EBCDIC-CP-US").encode(), "encoding"),
-        (statement(entry("1", more="<AddtlNtryInf>中</AddtlNtryInf>")).encode("gb18030"), "not_xml"),
+        (b"", "EMPTY_FILE"),
+        (b"hello", "NOT_XML"),
+        (b"<a>", "NOT_XML"),
+        (statement().encode("utf-16"), "BAD_ENCODING"),
+        (statement().replace("UTF-8", "EBCDIC-CP-US").encode(), "BAD_ENCODING"),
+        (statement(entry("1", more="<AddtlNtryInf>中</AddtlNtryInf>")).encode("gb18030"), "NOT_XML"),
         (
             statement(space=SPACE.replace("053", "052")).replace("BkToCstmrStmt", "BkToCstmrAcctRpt").encode(),
-            "wrong_message",
+            "WRONG_MESSAGE",
         ),
-        (statement(space=SPACE.replace(".08", ".13")).encode(), "version"),
-        (statement(space=SPACE.replace(".08", ".01")).encode(), "version"),
-        (statement(space=' xmlns="urn:other"').encode(), "version"),
-        (b"<Document><Other><GrpHdr/></Other></Document>", "not_camt"),
-        (b"<Document/>", "not_camt"),
-        (b"<Document><BkToCstmrStmt><GrpHdr/></BkToCstmrStmt></Document>", "no_statement"),
-        (statement().replace("<Id>S1</Id>", "").encode(), "no_account"),
-        (statement().replace("<Amt", "<Amount", 1).replace("</Amt", "</Amount", 1).encode(), "bad_balance"),
-        (statement(opening="1.2.3").encode(), "bad_balance"),
-        (statement(entry("1") + balance("CLBD", "1")).encode(), "late_balance"),
-        (b"<Document><Ntry/></Document>", "not_camt"),
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>', "doctype"),
-        (b'<?xml version="1.0"?>\n<!-- x --><!DOCTYPE Document SYSTEM "file:///etc/passwd"><Document/>', "doctype"),
-        (b"<Document>&undefined;</Document>", "not_xml"),
+        (statement(space=SPACE.replace(".08", ".13")).encode(), "BAD_VERSION"),
+        (statement(space=SPACE.replace(".08", ".01")).encode(), "BAD_VERSION"),
+        (statement(space=' xmlns="urn:other"').encode(), "BAD_VERSION"),
+        (b"<Document><Other><GrpHdr/></Other></Document>", "NOT_CAMT"),
+        (b"<Document/>", "NOT_CAMT"),
+        (b"<Document><BkToCstmrStmt><GrpHdr/></BkToCstmrStmt></Document>", "NO_STATEMENT"),
+        (statement().replace("<Id>S1</Id>", "").encode(), "NO_ACCOUNT"),
+        (statement().replace("<Amt", "<Amount", 1).replace("</Amt", "</Amount", 1).encode(), "BAD_BALANCE"),
+        (statement(opening="1.2.3").encode(), "BAD_BALANCE"),
+        (statement(entry("1") + balance("CLBD", "1")).encode(), "LATE_BALANCE"),
+        (b"<Document><Ntry/></Document>", "NOT_CAMT"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>', "DOCTYPE"),
+        (b'<?xml version="1.0"?>\n<!-- x --><!DOCTYPE Document SYSTEM "file:///etc/passwd"><Document/>', "DOCTYPE"),
+        (b"<Document>&undefined;</Document>", "NOT_XML"),
     ],
 )
 def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
@@ -309,7 +309,7 @@ def test_a_notification_has_no_balances_and_needs_none() -> None:
     frame, _, closing = read("camt054", raw.encode())
     assert frame["amount_fen"].to_list() == [300]
     assert closing.notes == ()
-    assert refusal("camt053", raw.encode()) == "wrong_message"
+    assert refusal("camt053", raw.encode()) == "WRONG_MESSAGE"
 
 
 def test_no_card_number_leaves_the_reader() -> None:
@@ -323,4 +323,4 @@ def test_no_card_number_leaves_the_reader() -> None:
 
 def test_a_sum_beyond_int64_is_refused_and_not_wrapped() -> None:
     most = "92233720368547758.07"
-    assert refusal("camt053", statement(entry(most), entry(most)).encode()) == "total_too_large"
+    assert refusal("camt053", statement(entry(most), entry(most)).encode()) == "TOTAL_TOO_LARGE"
