@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table
 
 import rules
 from batch.run import Run
+from rules.documents import Programme
 from settlement.ledger.chart import parse_chart
 from settlement.model import frames
 from settlement.model.errors import BadInput
@@ -111,3 +112,12 @@ def plan_in_force(connection: Connection, run: Run) -> rules.Plan:
     if isinstance(plan, list):
         raise BadInput(f"{plan[0]}; correct and import it again")
     return plan
+
+
+def programme_in_force(connection: Connection, name: str, last_import: int) -> Programme:
+    """The programme document in force."""
+    (file, text), _ = reference.programme_documents(connection, name, last_import)
+    programme = rules.parse_programme(text, file)
+    if not file or isinstance(programme, list):
+        raise BadInput(f"programme {name} has not been imported; run `puhui import programme FOLDER`")
+    return programme.value

@@ -53,7 +53,7 @@ def resolve(connection: Connection, run: Run, rows: pl.DataFrame) -> pl.DataFram
 
 
 def _as_of(rows: pl.DataFrame, table: pl.DataFrame, keys: list[str], values: list[str]) -> pl.DataFrame:
-    """`rows` with `values` of the table's row of the same keys that is valid on local_date; null where there is none."""
+    """`rows` with `values` of the table's row of the same keys valid on local_date; null where there is none."""
     right = table.sort("valid_from").with_columns(known_to=pl.col("valid_to").fill_null(pl.date(9999, 12, 31)))
     joined = rows.sort("local_date").join_asof(
         right.select(*keys, *values, "valid_from", "known_to"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import click
 import typer
@@ -23,7 +24,8 @@ app = typer.Typer(
 _MODULES = ("home", "night", "rate", "schemes", "feed", "recon", "statement", "payout", "ledger", "explain", "demo")
 
 for _name in _MODULES:
-    import_module(f"portal.cli.{_name}").register(app)
+    if find_spec(f"portal.cli.{_name}"):
+        import_module(f"portal.cli.{_name}").register(app)
 
 
 def main() -> None:

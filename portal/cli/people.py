@@ -61,7 +61,7 @@ def hash_passphrase(passphrase: str) -> str:
 
 
 def acting(session: Session, name: str | None, *roles: str) -> str:
-    """The user who acts, known by passphrase and allowed by role; NotAllowed otherwise, without saying which of the two.
+    """The user who acts, known by passphrase and allowed by role; NotAllowed says not which name exists.
 
     `name` is what --as gave; else PUHUI_USER.
     """

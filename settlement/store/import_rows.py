@@ -64,3 +64,11 @@ def maker(connection: Connection, import_id: int, kind: str) -> str | None:
     table = t.import_file.c
     query = select(table.imported_by).where(table.import_id == import_id, table.kind == kind)
     return connection.execute(query).scalar_one_or_none()
+
+
+def numbers(connection: Connection, kind: str) -> list[int]:
+    """Numbers of the imports of a kind, in order."""
+    table = t.import_file.c
+    return [
+        row[0] for row in connection.execute(select(table.import_id).where(table.kind == kind).order_by("import_id"))
+    ]

@@ -1,0 +1,165 @@
+"""What people do with a payout batch by day: approve, release, confirm.
+
+A release commits its row first and writes the file after: money never leaves without a row that says so. The file is a
+pure function of rows, so whoever finds it missing after a crash writes the same bytes (`write_released`).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from batch import payments
+from batch.config import Config
+from batch.run import Run
+from batch.steps.post import chart_of
+from settlement.ledger.chart import Role
+from settlement.model.errors import FoundWrong, NotAllowed
+from settlement.model.money import format_yuan
+from settlement.payout.life import Batch, Decided, may_approve, may_confirm, may_release, over_drawn
+from settlement.store import close, payouts, reference, settle
+from settlement.store.database import Database
+from settlement.store.files import write_atomic
+from settlement.store.keys import Keys
+
+
+def desk(connection: Connection, home: Path, config: Config, keys: Keys, now: datetime) -> Run:
+    """What a decision of a person runs under: the open business date; no night begins before the transaction ends."""
+    close.hold_night(connection)
+    open_date = close.open_date(connection, config.policy.first_business_date)
+    return Run(open_date, now, home, config, keys, reference.last_import(connection), 0)
+
+
+def load(connection: Connection, batch_no: str) -> tuple[Batch, dict[str, Any]]:
+    """The batch with the steps taken, and its stored row. NotFound where there is none."""
+    row = payouts.batch(connection, batch_no)
+    steps = [Decided(d["step"], d["actor"], d["digest"]) for d in payouts.decisions(connection, batch_no)]
+    return Batch(batch_no, row["maker"], row["digest"], row["execution_date"], tuple(steps)), row
+
+
+def approve(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
+    """Approves the batch's digest, which is returned. NotAllowed for the maker, a wrong state, a passed date."""
+    batch, _ = load(connection, batch_no)
+    may_approve(batch, actor, run.business_date)
+    _decide(connection, run, batch, "approved", actor)
+    return batch.digest
+
+
+def release(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
+    """Releases an approved batch and gives its file's name; the caller commits and then calls `write_released`.
+
+    NotAllowed: the approver or maker, a wrong state, a passed date, a file that is not the approved one, or a sponsor's
+    advance that would go below its overdraft.
+    """
+    batch, row = load(connection, batch_no)
+    content = _bytes(connection, run, row)
+    approval = may_release(batch, actor, payments.digest(content), run.business_date)
+    _refuse_overdraft(connection, run, batch_no)
+    name = payments.file_name(batch_no)
+    _decide(connection, run, batch, "released", actor, approver=approval.actor, file_name=name)
+    path = str(_folder(run.config) / name)
+    payouts.put_artifact(connection, run.business_date, path, batch_no, batch.digest, len(content))
+    return name
+
+
+def confirm(connection: Connection, run: Run, batch_no: str, actor: str) -> None:
+    """Records that the bank has the file (`sent`)."""
+    batch, _ = load(connection, batch_no)
+    may_confirm(batch, actor)
+    _decide(connection, run, batch, "sent", actor)
+
+
+def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
+    """Writes the file of a released batch and `<name>.ok` after it, where they are missing. Gives the file's path.
+
+    FoundWrong where the rows no longer give the released bytes: nothing is written then.
+    """
+    batch, row = load(connection, batch_no)
+    assert batch.state in {"released", "sent"}, batch.state
+    path = run.home / _folder(run.config) / payments.file_name(batch_no)
+    marker = path.with_name(f"{path.name}.ok")
+    if marker.exists():
+        return path
+    content = _bytes(connection, run, row)
+    digest = payments.digest(content)
+    if digest != batch.digest:
+        raise FoundWrong(f"payout {batch_no}: its rows no longer give the released file; run `puhui check`")
+    write_atomic(path, content)
+    said = {"name": path.name, "size": len(content), "sha256": digest}
+    write_atomic(marker, (json.dumps(said, separators=(",", ":")) + "\n").encode())
+    return path
+
+
+def release_and_write(
+    database: Database, home: Path, config: Config, keys: Keys, now: datetime, batch_no: str, actor: str
+) -> Path:
+    """`release`, committed, then `write_released`; gives the file's path."""
+
+    def decide(connection: Connection) -> Run:
+        run = desk(connection, home, config, keys, now)
+        release(connection, run, batch_no, actor)
+        return run
+
+    run = database.in_transaction(decide)
+    return database.in_transaction(lambda connection: write_released(connection, run, batch_no))
+
+
+def write_missing(connection: Connection, run: Run) -> list[Path]:
+    """Writes the files of released, unconfirmed batches that a crash kept from leaving; gives what was written."""
+    written = []
+    for batch_no in payouts.released_unconfirmed(connection):
+        if not (run.home / _folder(run.config) / f"{payments.file_name(batch_no)}.ok").exists():
+            written.append(write_released(connection, run, batch_no))
+    return written
+
+
+def _folder(config: Config) -> Path:
+    """Where payout files lie, below home."""
+    return Path("exchange") / config.payout.folder / "out"
+
+
+def _bytes(connection: Connection, run: Run, row: dict[str, Any]) -> bytes:
+    """The file of a stored batch."""
+    sealed = settle.sealed_items(connection, row["batch_no"])
+    execution: date = row["execution_date"]
+    return payments.file_bytes(run, row["batch_no"], execution, row["created_at"], sealed)
+
+
+def _decide(
+    connection: Connection,
+    run: Run,
+    batch: Batch,
+    step: str,
+    actor: str,
+    approver: str | None = None,
+    file_name: str | None = None,
+) -> None:
+    payouts.put_decision(
+        connection,
+        batch_no=batch.batch_no,
+        step=step,
+        at=run.now,
+        actor=actor,
+        maker=batch.maker,
+        approver=approver,
+        digest=batch.digest,
+        file_name=file_name,
+        business_date=run.business_date,
+    )
+
+
+def _refuse_overdraft(connection: Connection, run: Run, batch_no: str) -> None:
+    chart = chart_of(connection, run.config, run.last_import)
+    received = payouts.funds(connection, chart.code(Role.SPONSOR_ADVANCE))
+    shares = payouts.paid_shares(connection, batch_no, chart.own_sponsor)
+    beyond = over_drawn(received, shares, run.config.policy.overdraft_fen)
+    if beyond:
+        sponsor, fen = beyond[0]
+        raise NotAllowed(
+            f"payout {batch_no}: the advance of sponsor {sponsor} would go {format_yuan(-fen)} below its overdraft;"
+            " wait for its funds, or agree on an overdraft (puhui.toml, policy.overdraft_fen)"
+        )
