@@ -26,6 +26,8 @@ from settlement.store.database import Database
 from settlement.store.files import write_atomic
 from settlement.store.keys import Keys
 
+WRITTEN = "written"
+
 
 def desk(connection: Connection, home: Path, config: Config, keys: Keys, now: datetime) -> Run:
     """What a decision of a person runs under: the open business date; no night begins before the transaction ends."""
@@ -74,15 +76,15 @@ def confirm(connection: Connection, run: Run, batch_no: str, actor: str) -> None
 
 
 def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
-    """Writes the file of a released batch and `<name>.ok` after it, where they are missing. Gives the file's path.
+    """Writes the file of a released batch, `<name>.ok` after it, then the row that says so; once. Gives the path.
 
-    FoundWrong where the rows no longer give the released bytes: nothing is written then.
+    The bank takes its files away, so only the row tells a file that left from one that a crash kept back. FoundWrong
+    where the rows no longer give the released bytes: nothing is written then.
     """
     batch, row = load(connection, batch_no)
     assert batch.state in {"released", "sent"}, batch.state
     path = run.home / _folder(run.config) / payments.file_name(batch_no)
-    marker = path.with_name(f"{path.name}.ok")
-    if marker.exists():
+    if batch.taken(WRITTEN):
         return path
     content = _bytes(connection, run, row)
     digest = payments.digest(content)
@@ -90,7 +92,11 @@ def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
         raise FoundWrong(f"payout {batch_no}: its rows no longer give the released file; run `puhui check`")
     write_atomic(path, content)
     said = {"name": path.name, "size": len(content), "sha256": digest}
+    marker = path.with_name(f"{path.name}.ok")
     write_atomic(marker, (json.dumps(said, separators=(",", ":")) + "\n").encode())
+    releaser = batch.taken("released")
+    assert releaser is not None, batch.state
+    _decide(connection, run, batch, WRITTEN, releaser.actor, file_name=path.name)
     return path
 
 
@@ -109,12 +115,8 @@ def release_and_write(
 
 
 def write_missing(connection: Connection, run: Run) -> list[Path]:
-    """Writes the files of released, unconfirmed batches that a crash kept from leaving; gives what was written."""
-    written = []
-    for batch_no in payouts.released_unconfirmed(connection):
-        if not (run.home / _folder(run.config) / f"{payments.file_name(batch_no)}.ok").exists():
-            written.append(write_released(connection, run, batch_no))
-    return written
+    """Writes the files of released batches that a crash kept from leaving; gives their paths."""
+    return [write_released(connection, run, batch_no) for batch_no in payouts.released_unwritten(connection)]
 
 
 def _folder(config: Config) -> Path:

@@ -230,7 +230,7 @@ payout_decision = Table(
     "payout_decision",
     metadata,
     Column("batch_no", Text, primary_key=True),
-    Column("step", Text, primary_key=True, comment="approved released sent voided"),
+    Column("step", Text, primary_key=True, comment="approved released written sent voided"),
     instant("at"),
     words("actor"),
     words("maker"),
