@@ -1,0 +1,299 @@
+"""Sheets of a workbook (xlsxwriter, one row in memory at a time): head lines, one table with its total, lines below.
+
+Text is text: a cell of text is never a formula, a link or a number, so account numbers keep their digits. Money is a
+number of two decimals: a Decimal made from whole fen, whose digits are written as they are; up to 15 digits, which is
+what a spreadsheet holds exactly, and as text beyond. The bytes depend on the data alone.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_col_to_name
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from adapters.documents.cells import TOTAL, cell_texts, label_place, ordered, totals
+from settlement.model.errors import TryAgain
+from settlement.model.money import format_yuan
+from settlement.model.report import Column
+
+EXACT = 10**15
+MOST_ROWS = 1_000_000
+_LONGEST = 32_000
+_CUT = "…(已截断)"
+_PLACES = {"money": 2, "ppm": 6, "count": 0}
+_NUMBER_FORMATS = {
+    "money": "#,##0.00;[Red]-#,##0.00",
+    "count": "#,##0",
+    "ppm": "0.00##%",
+    "date": "yyyy-mm-dd",
+    "instant": "yyyy-mm-dd hh:mm:ss",
+    "text": "@",
+}
+_FONT = {"font_name": "Microsoft YaHei", "font_size": 10, "valign": "vcenter"}
+_GRID = {"border": 1, "border_color": "#BFC5CC"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table on one sheet (continued on further sheets beyond a million rows).
+
+    `head` are label/value lines above the table; `below` text lines and `checks` (label, residual fen) under it.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    frame: pl.DataFrame
+    timezone: str
+    head: tuple[tuple[str, str], ...] = ()
+    checks: tuple[tuple[str, int], ...] = ()
+    below: tuple[str, ...] = ()
+
+
+class Styles:
+    """The cell formats of one workbook, made once."""
+
+    def __init__(self, book: Workbook) -> None:
+        def style(**settings: object) -> Format:
+            return book.add_format(_FONT | settings)
+
+        self.title = style(bold=True, font_size=15)
+        self.line = style(font_color="#333F4C")
+        self.wrong = style(bold=True, font_color="#C00000", num_format="0.00")
+        self.right = style(bold=True, font_color="#1F7A3D", num_format="0.00")
+        self.heading = style(**_GRID, bold=True, bg_color="#E4EAF1", align="center", text_wrap=True, num_format="@")
+        self.cell = {kind: self._cell(style, kind, {}) for kind in _NUMBER_FORMATS}
+        strong = {"bold": True, "bg_color": "#F4F6F9", "top": 2, "top_color": "#5B6B7D"}
+        self.total = {kind: self._cell(style, kind, strong) for kind in _NUMBER_FORMATS}
+        self.wide = style(**_GRID, align="right", num_format="@")
+
+    @staticmethod
+    def _cell(style: Callable[..., Format], kind: str, more: dict[str, object]) -> Format:
+        aligned: dict[str, object] = {"num_format": _NUMBER_FORMATS[kind]}
+        if kind == "text":
+            aligned["text_wrap"] = True
+        if kind in {"date", "instant"}:
+            aligned["align"] = "center"
+        return style(**_GRID, **aligned, **more)
+
+
+def safe_text(text: str) -> str:
+    """Text as a cell takes it: cut (and said so) before the 32,767 characters a cell holds.
+
+    xlsxwriter writes a text that looks like its own rich-text markup as markup; a blank behind it keeps it text.
+    """
+    if len(text) > _LONGEST // 2:  # a character beyond the BMP counts twice
+        text = text[: _LONGEST // 2] + _CUT
+    return text + " " if text.startswith("<r>") and text.endswith("</r>") else text
+
+
+def _number(value: int, places: int) -> Any:  # xlsxwriter's stubs leave out Decimal, which it takes
+    """The value as a Decimal, whose digits xlsxwriter writes as they are; None beyond 15 digits."""
+    return Decimal(value).scaleb(-places) if abs(value) < EXACT else None
+
+
+def _writer(sheet: Worksheet, styles: Styles, column: Column, place: int) -> Callable[[int, Any], Any]:
+    """A function that writes one non-null value of `column` in a given row."""
+    style, kind = styles.cell[column.kind], column.kind
+    if kind == "text":
+        return lambda row, value: sheet.write_string(row, place, safe_text(value), style)
+    if kind in {"date", "instant"}:
+        return lambda row, value: sheet.write_datetime(row, place, value, style)
+    places = _PLACES[kind]
+
+    def write(row: int, value: int) -> None:
+        number = _number(value, places)
+        if number is None:
+            sheet.write_string(row, place, format_yuan(value) if kind == "money" else str(value), styles.wide)
+        else:
+            sheet.write_number(row, place, number, style)
+
+    return write
+
+
+def _write_rows(sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, first: int) -> None:
+    writers = [_writer(sheet, styles, column, place) for place, column in enumerate(table.columns)]
+    blanks = [styles.cell[column.kind] for column in table.columns]
+    local = frame.with_columns(
+        pl.col(column.name).dt.convert_time_zone(table.timezone).dt.replace_time_zone(None)
+        for column in table.columns
+        if column.kind == "instant"
+    )
+    for row, values in enumerate(local.iter_rows(), first):
+        for place, value in enumerate(values):
+            if value is None:
+                sheet.write_blank(row, place, None, blanks[place])
+            else:
+                writers[place](row, value)
+
+
+def _write_total(sheet: Worksheet, styles: Styles, table: Sheet, first: int, row: int, *, whole: bool) -> None:
+    """The total row: a formula over the column with its value; the value alone where a sum would not be exact."""
+    sums = totals(table.frame, table.columns)
+    for place, column in enumerate(table.columns):
+        style = styles.total[column.kind]
+        if not column.total:
+            sheet.write_string(row, place, TOTAL if place == label_place(table.columns) else "", styles.total["text"])
+            continue
+        total = sums[column.name]
+        number = _number(total, _PLACES[column.kind])
+        exact = table.frame.select((pl.col(column.name).abs() < EXACT).all()).item()
+        if number is None:
+            sheet.write_string(row, place, format_yuan(total) if column.kind == "money" else str(total), styles.wide)
+        elif whole and row > first and exact:
+            letter = xl_col_to_name(place)
+            formula = f"=ROUND(SUM({letter}{first + 1}:{letter}{row}),{_PLACES[column.kind]})"
+            sheet.write_formula(row, place, formula, style, number)
+        else:
+            sheet.write_number(row, place, number, style)
+
+
+def _widths(table: Sheet) -> list[int]:
+    """Column widths in characters: as wide as the widest text (a Chinese character counts two), within bounds."""
+    texts = cell_texts(table.frame, table.columns, table.timezone)
+    shown = pl.all().str.len_chars() + (pl.all().str.len_bytes() - pl.all().str.len_chars()) // 2
+    widest = texts.select(shown.max().fill_null(0)).row(0) if texts.width else ()
+    sums = totals(table.frame, table.columns)
+    widths = []
+    for column, content in zip(table.columns, widest, strict=True):
+        size = max(int(content), len(str(sums.get(column.name, ""))))
+        if column.kind in {"money", "count"}:
+            size += size // 3  # thousands separators
+        heading = 2 * len(column.heading)
+        heading = heading if heading <= 12 else (heading + 1) // 2 + 1  # a long heading takes two lines
+        widths.append(min(max(size, heading, 6), 44) + 2)
+    return widths
+
+
+def _packed(head: tuple[tuple[str, str], ...], width: int) -> Iterator[str]:
+    """Head lines side by side, as many in a row as the table is wide."""
+    line = ""
+    for label, value in head:
+        item = f"{label}：{value}"
+        wide = len(f"{line}{item}".encode("gb18030")) + 4  # two bytes per Chinese character: the width on paper
+        if line and wide > width:
+            yield line
+            line = ""
+        line += ("    " if line else "") + item
+    if line:
+        yield line
+
+
+def _print_setup(sheet: Worksheet, heading_row: int, name: str) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.repeat_rows(heading_row)
+    sheet.freeze_panes(heading_row + 1, 0)
+    sheet.hide_gridlines(2)
+    sheet.set_footer(f"&L&8{name.replace('&', '&&')}&R&8第 &P 页 共 &N 页")
+
+
+def _write_below(sheet: Worksheet, styles: Styles, table: Sheet, row: int) -> None:
+    if table.checks:
+        row += 1
+        sheet.write_string(row, 0, "核对（差额应为 0.00）", styles.line)
+        for label, residual in table.checks:
+            row += 1
+            number = _number(residual, 2)
+            style = styles.wrong if residual else styles.right
+            if number is None:
+                sheet.write_string(row, 0, format_yuan(residual), style)
+            else:
+                sheet.write_number(row, 0, number, style)
+            sheet.write_string(row, 1, safe_text(f"{label}{'：不平' if residual else '：平'}"), styles.line)
+    row += 1
+    for text in table.below:
+        row += 1
+        sheet.write_string(row, 0, safe_text(text), styles.line)
+
+
+def _write_part(
+    sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, *, last: bool, whole: bool
+) -> None:
+    """One sheet with the rows of `frame`; the last one carries the totals of the whole table and what stands below."""
+    widths = _widths(table)
+    for place, width in enumerate(widths):
+        sheet.set_column(place, place, width)
+    sheet.set_row(0, 26)
+    sheet.write_string(0, 0, safe_text(table.title), styles.title)
+    row = 1
+    for line in _packed(table.head, sum(widths)):
+        sheet.write_string(row, 0, safe_text(line), styles.line)
+        row += 1
+    row += 1
+    _print_setup(sheet, row, table.title)
+    sheet.set_row(row, 30)
+    for place, column in enumerate(table.columns):
+        sheet.write_string(row, place, column.heading, styles.heading)
+    first = row + 1
+    _write_rows(sheet, styles, table, frame, first)
+    row = first + frame.height
+    if last:
+        if any(column.total for column in table.columns):
+            _write_total(sheet, styles, table, first, row, whole=whole)
+            row += 1
+        _write_below(sheet, styles, table, row)
+
+
+def _sheet_name(book: Workbook, name: str) -> str:
+    r"""A name this workbook still allows: at most 31 characters, none of []:*?/\, no apostrophe at an end, unique."""
+    clean = "".join("_" if character in "[]:*?/\\" else character for character in name).strip("'") or "_"
+    taken = {str(sheet.name).lower() for sheet in book.worksheets()}
+    found, count = clean[:31], 1
+    while found.lower() in taken:
+        count += 1
+        suffix = f" ({count})"
+        found = clean[: 31 - len(suffix)] + suffix
+    return found
+
+
+def write_sheet(book: Workbook, styles: Styles, table: Sheet) -> None:
+    """`table` as a sheet; as several, named "…", "… (2)", where it has more rows than a sheet takes."""
+    frame = ordered(table.frame, table.columns)
+    parts = max(1, -(-frame.height // MOST_ROWS))
+    for part in range(parts):
+        sheet: Worksheet = book.add_worksheet(_sheet_name(book, table.name))
+        piece = frame.slice(part * MOST_ROWS, MOST_ROWS)
+        _write_part(sheet, styles, table, piece, last=part == parts - 1, whole=parts == 1)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Rows are kept in temporary files: a full disk is a passing fault that names itself."""
+    try:
+        yield
+    except (OSError, FileCreateError) as fault:
+        raise TryAgain(
+            f"workbook: temporary files cannot be written ({fault}); free space in TMPDIR, run again"
+        ) from None
+
+
+def workbook(title: str, day: date, tables: list[Sheet]) -> bytes:
+    """The sheets as one .xlsx file. `day` is its date of creation, so equal data gives equal bytes.
+
+    Raises TryAgain where the temporary folder is full or cannot be written.
+    """
+    out = io.BytesIO()
+    settings = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with _disk():
+        book = xlsxwriter.Workbook(out, settings | {"strings_to_numbers": False})
+        book.set_properties({"title": title, "created": datetime.combine(day, time(0), UTC).replace(tzinfo=None)})
+        styles = Styles(book)
+        for table in tables:
+            write_sheet(book, styles, table)
+        book.close()
+    return out.getvalue()
