@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from adapters.base import Adapter
-from adapters.feeds import citizen_card, unionpay
+from adapters.feeds import citizen_card, pos, unionpay
 
-ADAPTERS: tuple[Adapter, ...] = (citizen_card.ADAPTER, *unionpay.ADAPTERS)
+ADAPTERS: tuple[Adapter, ...] = (citizen_card.ADAPTER, pos.ADAPTER, *unionpay.ADAPTERS)

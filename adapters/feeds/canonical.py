@@ -169,10 +169,10 @@ def part(frame: pl.DataFrame, name: str) -> pl.Expr:
     return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
 
 
-def key_text(frame: pl.DataFrame, names: Iterable[str], source: str) -> pl.Expr:
-    """`source:part/part/...` of the named columns."""
+def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
+    """`prefix` (the source and ':'), then the named columns as part/part/..."""
     joined = pl.concat_str([part(frame, name) for name in names], separator="/")
-    return pl.concat_str([pl.lit(f"{source}:"), joined])
+    return pl.concat_str([pl.lit(prefix), joined])
 
 
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
@@ -222,6 +222,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "NEGATIVE_AMOUNT": ("paid", "is below zero; the kind of the record says the direction, amounts have no sign"),
     "AMOUNTS_DISAGREE": ("gross", "is not the amount paid plus the discount; correct one of the three"),
     "ZERO_AMOUNT": ("paid", "is zero; a sale or refund has an amount"),
+    "NO_AMOUNT": ("paid", "is missing; a sale or refund has an amount (DE4)"),
+    "NO_TRACE": ("stan", "is missing; without the trace number (DE11) a record has no identity"),
     "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
     "BAD_DATE": ("occurred_at", "is no such day or time in the year of the clearing date"),
     "SIGN_MISMATCH": ("settlement", "has the sign of the other direction"),

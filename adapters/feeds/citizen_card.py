@@ -54,8 +54,8 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         pl.col("kind") != "SALE"
     )
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, context.source),
-        original_key=pl.when(original).then(key_text(frame, layout.original_key, context.source)),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
+        original_key=pl.when(original).then(key_text(frame, layout.original_key, f"{context.source}:")),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,

@@ -68,7 +68,7 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
             tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
             yield _parsed(block, context, layout, interpret, tally)
         tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
-        _check_bad_rows(context, tally)
+        check_bad_rows(context, tally)
     except FileRefused as error:
         refused = refusal(context, error)
     total = state.totals.get("paid")
@@ -89,7 +89,7 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
     )
 
 
-def _check_bad_rows(context: Context, tally: Tally) -> None:
+def check_bad_rows(context: Context, tally: Tally) -> None:
     """A source may be configured to refuse the file on any bad row (`bad_row: reject_file`)."""
     policy = context.settings.get("bad_row", "reject_row")
     if policy not in {"reject_row", "reject_file"}:

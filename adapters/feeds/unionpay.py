@@ -70,9 +70,9 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     frame = frame.with_columns(resolve_earlier("original_transmitted_at", "transmitted_at", clearing))
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, context.source),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
         original_key=pl.when(original & (pl.col("kind") != "SALE")).then(
-            key_text(frame, layout.original_key, context.source)
+            key_text(frame, layout.original_key, f"{context.source}:")
         ),
         occurred_at=as_instant("transmitted_at", layout.zone),
         rail=pl.lit(rail_setting(context)),

@@ -1,0 +1,175 @@
+"""Framings of a file of messages: where each message starts and ends, block by block, and what proves that none is cut.
+
+len2    2 bytes, big-endian length, then the message
+len4    4 ASCII digits, then the message
+vbs     4 bytes, big-endian length; a length of zero ends the file, and must be there
+hex     one message per line, as hexadecimal digits
+
+Lengths make a chain, each saying where the next stands, so one short Python step per message follows it; everything
+behind that is columnar. A file cut inside a message is refused here. A cut exactly between two messages shows in the
+end mark (vbs) or in the reconciliation message (pos_iso8583.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from adapters.feeds.columns import Bytes, Ints
+from adapters.feeds.iso_columns import SLACK
+from adapters.feeds.records import FileRefused, read_exactly
+
+BLOCK = 8 * 1024 * 1024
+MAX_MESSAGE = 16_384
+FRAMINGS = ("len2", "len4", "vbs", "hex")
+
+
+@dataclass(slots=True)
+class Messages:
+    """Messages of one block: buffer[starts:ends]; `file_starts`/`file_ends` are their framed bytes in the file."""
+
+    buffer: Bytes
+    starts: Ints
+    ends: Ints
+    first_record: int
+    file_starts: Ints
+    file_ends: Ints
+
+
+def read_messages(stream: BinaryIO, framing: str) -> Iterator[Messages]:
+    """The blocks of a file. FileRefused: cut inside a message, an impossible length, or a missing end mark."""
+    assert framing in FRAMINGS
+    if framing == "hex":
+        yield from _hex_blocks(stream)
+    else:
+        yield from _length_blocks(stream, framing)
+
+
+def _two_bytes(data: bytes, at: int) -> int:
+    return data[at] << 8 | data[at + 1]
+
+
+def _four_digits(data: bytes, at: int) -> int:
+    digits = data[at : at + 4]
+    return int(digits) if digits.isdigit() else -1
+
+
+def _four_bytes(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+_PREFIX: dict[str, tuple[int, Callable[[bytes, int], int]]] = {
+    "len2": (2, _two_bytes),
+    "len4": (4, _four_digits),
+    "vbs": (4, _four_bytes),
+}
+
+
+def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
+    width, length_at = _PREFIX[framing]
+    carry, position, record, more, ended = b"", 0, 1, True, False
+    while more:
+        fresh = read_exactly(stream, BLOCK)
+        more = len(fresh) == BLOCK
+        data = carry + fresh
+        starts: list[int] = []
+        ends: list[int] = []
+        at, size = 0, len(data)
+        while at + width <= size and not ended:
+            length = length_at(data, at)
+            if length <= 0 or length > MAX_MESSAGE:
+                ended = framing == "vbs" and length == 0
+                if ended:
+                    at += width
+                    break
+                _bad_length(framing, record + len(starts), position + at)
+            end = at + width + length
+            if end > size:
+                break
+            starts.append(at + width)
+            ends.append(end)
+            at = end
+        if starts:
+            yield _block(data, starts, ends, record, position, width)
+        record += len(starts)
+        position += at
+        carry = data[at:]
+    _check_end(framing, carry, record, position, ended=ended)
+
+
+def _bad_length(framing: str, record: int, byte: int) -> None:
+    message = (
+        f"the length before message {record} is no length of a message; the file is damaged or not framed {framing}"
+    )
+    raise FileRefused("BAD_FRAME", message, "", record, byte)
+
+
+def _check_end(framing: str, rest: bytes, record: int, position: int, *, ended: bool) -> None:
+    if position == 0 and not rest:
+        raise FileRefused("EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise")
+    if rest and ended:
+        raise FileRefused("AFTER_END", "bytes stand behind the end mark; the file is damaged", "", 0, position)
+    if rest:
+        message = f"the file ends inside message {record}; it was cut: send it again"
+        raise FileRefused("TRUNCATED", message, "", record, position)
+    if framing == "vbs" and not ended:
+        raise FileRefused("NO_END_MARK", "the zero length at the end is missing; the file was cut: send it again")
+
+
+def _block(data: bytes, starts: list[int], ends: list[int], record: int, position: int, width: int) -> Messages:
+    begin, end = np.array(starts, np.int64), np.array(ends, np.int64)
+    buffer = np.frombuffer(data + bytes(SLACK), np.uint8)
+    return Messages(buffer, begin, end, record, begin - width + position, end + position)
+
+
+def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
+    """Lines of hexadecimal digits; CRLF or LF, one kind in a file; an empty last line is accepted."""
+    carry, position, record, more = b"", 0, 1, True
+    while more:
+        fresh = read_exactly(stream, BLOCK)
+        more = len(fresh) == BLOCK
+        data = carry + fresh
+        cut = data.rfind(b"\n") + 1
+        if not more and cut < len(data):
+            message = "the last line has no line end; the file was cut: send it again"
+            raise FileRefused("TRUNCATED", message, "", record + data.count(b"\n"), position + cut)
+        if len(data) - cut > 2 * MAX_MESSAGE + 2:
+            raise FileRefused(
+                "BAD_FRAME", "a line is longer than any message; not framed hex", "", record, position + cut
+            )
+        if cut:
+            block = _hex_block(data[:cut], record, position, last=not more)
+            record += len(block.starts)
+            if len(block.starts):
+                yield block
+        position += cut
+        carry = data[cut:]
+    if position == 0:
+        raise FileRefused("EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise")
+
+
+def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messages:
+    text = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(text == 10)
+    begin = np.concatenate(([0], breaks[:-1] + 1))
+    end = np.where((breaks > begin) & (text[breaks - 1] == 13), breaks - 1, breaks)
+    sizes = end - begin
+    if last and len(sizes) > 1 and sizes[-1] == 0:
+        begin, end, breaks, sizes = begin[:-1], end[:-1], breaks[:-1], sizes[:-1]
+    wrong = np.flatnonzero((sizes == 0) | (sizes % 2 == 1) | (sizes > 2 * MAX_MESSAGE))
+    digits = np.zeros(len(text) + 1, np.int64)
+    np.cumsum(~np.isin(text, np.frombuffer(b"0123456789abcdefABCDEF\r\n", np.uint8)), out=digits[1:])
+    foreign = np.flatnonzero(digits[end] != digits[begin])
+    inner = np.flatnonzero(np.add.reduceat((text == 13).astype(np.int64), begin) > (breaks > end))
+    bad = np.concatenate([wrong, foreign, inner])
+    if len(bad):
+        row = int(bad.min())
+        message = f"line {record + row} is not an even number of hexadecimal digits; the file is cut or damaged"
+        raise FileRefused("BAD_FRAME", message, "", record + row, position + int(begin[row]))
+    raw = bytes.fromhex(data.decode("ascii"))
+    stops = np.cumsum(sizes // 2)
+    buffer = np.frombuffer(raw + bytes(SLACK), np.uint8)
+    return Messages(buffer, stops - sizes // 2, stops, record, begin + position, breaks + 1 + position)

@@ -1,0 +1,289 @@
+"""A file of ISO 8583 messages from POS acquiring: framed messages -> canonical transactions.
+
+What a message means stands in samples/notes.md A (`canonical.unionpay_kind`). The natural key is DE32, DE33, DE11 and
+DE7 with its year resolved, as DE90 and UnionPay's clearing files have it. A terminal body without DE32 or DE7 is known
+by merchant, terminal, batch and trace (`T/...`), its original by DE61.
+
+There is no trailer in such a file. A closing 0520 reconciliation message (DE74 to 77 numbers, 86 to 89 amounts) proves
+that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds. It
+is checked where it stands, and demanded with `reconciliation: required`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from adapters.base import Closing, Context, Parsed
+from adapters.feeds.canonical import (
+    SKIP,
+    add_card,
+    amount_faults,
+    amounts,
+    as_instant,
+    clearing_date_of,
+    key_text,
+    own_reversal_keys,
+    rail_setting,
+    resolve_earlier,
+    resolve_year,
+    unionpay_kind,
+)
+from adapters.feeds.columns import Ints
+from adapters.feeds.framing import Messages, read_messages
+from adapters.feeds.iso_columns import Decoded, decode_columns
+from adapters.feeds.iso_spec import SPECS
+from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
+from adapters.feeds.pos_fields import pos_columns, reconciliation_totals
+from adapters.feeds.pos_settings import PosSettings, settings_of
+from adapters.feeds.records import FileRefused
+from adapters.layout import CellError
+from settlement.model.rejects import Reject
+
+NAME = "pos_iso8583"
+HEADERS = {"none": 0, "tpdu": 11, "cups": 46}
+KEY = ("acquirer", "forwarder", "stan", "transmitted_at")
+ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
+_TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
+_TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
+
+
+@dataclass(slots=True)
+class _File:
+    """What is known of the file beside its transactions."""
+
+    settings: PosSettings
+    numbers: dict[str, int] = field(default_factory=dict)
+    amounts: dict[str, int] = field(default_factory=dict)
+    unreadable: tuple[int, int] | None = None
+    closing: dict[str, int] | None = None
+    bare_requests: bool = False
+    responses: bool = False
+    orphaned: int = 0
+
+
+def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
+    settings = settings_of(context)
+    known, tally = _File(settings), Tally()
+    refused: Reject | None = None
+    try:
+        tally.clearing = clearing_date_of(context, None, settings.filename)
+        for block in read_messages(stream, settings.framing):
+            yield _parsed(block, context, known, tally)
+        _check_file(known, tally)
+        check_bad_rows(context, tally)
+    except FileRefused as error:
+        refused = refusal(context, error)
+    closing = known.closing
+    yield Closing(
+        records=tally.accepted + tally.rejected + tally.skipped,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        skipped=tally.skipped,
+        total_fen=None if known.unreadable else sum(known.amounts.values()),
+        declared_records=None if closing is None else sum(closing[e] for e in ("74", "75", "76", "77")),
+        declared_total_fen=None if closing is None else sum(closing[e] for e in ("86", "87", "88", "89")),
+        clearing_date=tally.clearing,
+        notes=(*token_notes(context), *tally.notes),
+        refused=refused,
+    )
+
+
+def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, CellError]]:
+    """Where each body starts, and messages whose header is not what the source says."""
+    size = HEADERS[settings.header]
+    if size == 0:
+        return block.starts, {}
+    lengths = block.ends - block.starts
+    first = block.buffer[block.starts]
+    good = (lengths > size) & (first == (0x60 if settings.header == "tpdu" else 46))
+    errors = {}
+    if settings.header == "cups":
+        digits = block.buffer[block.starts[:, None] + np.arange(2, 6)].astype(np.int64) - 48
+        stated = digits @ np.array([1000, 100, 10, 1])
+        good &= ((digits >= 0) & (digits <= 9)).all(axis=1) & (stated == lengths)
+    for row in np.flatnonzero(~good).tolist():
+        message = f"the message does not begin with a {settings.header} header of {size} bytes that states its length"
+        errors[row] = CellError("header", "BAD_HEADER", message)
+    return np.where(good, block.starts + size, block.ends), errors
+
+
+def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, CellError]]:
+    starts, errors = _headers(block, settings)
+    decoded = decode_columns(block.buffer, starts, block.ends, SPECS[settings.body])
+    for row, (name, position, what) in decoded.errors.items():
+        place = position + int(starts[row] - block.starts[row])
+        errors.setdefault(row, CellError(f"DE{name}", "BAD_MESSAGE", f"{what}, at byte {place} of the message"))
+    return decoded, errors
+
+
+def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
+    settings = known.settings
+    decoded, errors = _decode(block, settings)
+    frame, faults = pos_columns(decoded, settings)
+    kinds = _kinds(frame, settings)
+    frame = frame.with_columns(
+        kinds,
+        record=pl.Series(np.arange(decoded.height, dtype=np.int64) + block.first_record),
+        byte_start=pl.Series(block.file_starts),
+        byte_end=pl.Series(block.file_ends),
+    )
+    moves = (kinds != SKIP).fill_null(value=True).to_numpy()
+    for row, fault in faults.items():
+        if moves[row]:  # what moves no money is skipped, whatever its fields hold
+            errors.setdefault(row, fault)
+    _add_totals(frame, errors, moves & ~decoded.bad, block, known)
+    _note_last(decoded, frame, known)
+    rejects = {
+        row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
+        for row, error in errors.items()
+    }
+    keep = np.ones(decoded.height, np.bool_)
+    keep[list(errors)] = False
+    good = frame.filter(pl.Series(keep)) if errors else frame
+    _note_messages(good, known)
+    return finish(
+        good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, known.settings)
+    )
+
+
+def _kinds(frame: pl.DataFrame, settings: PosSettings) -> pl.Series:
+    """Kind per message; unsuccessful ones, those of a pair that do not count, and reversed authorisations are SKIP."""
+    function = pl.col("mti").str.slice(2, 1)
+    response = function.is_in(["1", "3"])
+    # DE39 of a reversal request is the reason for it, not an answer
+    answered = pl.col("response_code").is_not_null() & (response | (pl.col("mti").str.slice(1, 1) != "4"))
+    declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
+    unwanted = {
+        "any": pl.lit(value=False),
+        "requests": response,
+        "responses": ~response,
+    }[settings.messages]
+    authorisation = (pl.col("mti").str.slice(1, 1) == "4") & pl.col("original_mti").str.starts_with("01")
+    skip = (declined | unwanted | authorisation).fill_null(value=False)
+    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
+    return frame.select(kind.alias("kind")).to_series()
+
+
+def _add_totals(
+    frame: pl.DataFrame, errors: dict[int, CellError], counted: np.ndarray, block: Messages, known: _File
+) -> None:
+    """Numbers and amounts per kind over all messages that move money, rejected ones included."""
+    rows = frame.filter(pl.Series(counted))
+    sums = rows.group_by("kind").agg(pl.len(), pl.col("paid").sum())
+    for kind, number, paid in sums.iter_rows():
+        known.numbers[str(kind)] = known.numbers.get(str(kind), 0) + number
+        known.amounts[str(kind)] = known.amounts.get(str(kind), 0) + (paid or 0)
+    blind = frame["paid"].is_null().to_numpy() & counted
+    blind[[row for row, error in errors.items() if error.code in {"BAD_MESSAGE", "BAD_HEADER"}]] = True
+    if known.unreadable is None and blind.any():
+        row = int(np.argmax(blind))
+        known.unreadable = (block.first_record + row, int(block.file_starts[row]))
+
+
+def _note_last(decoded: Decoded, frame: pl.DataFrame, known: _File) -> None:
+    """The last message of the file so far: is it the closing reconciliation?"""
+    last = decoded.height - 1
+    is_closing = not decoded.bad[last] and frame["mti"][last] in {"0520", "0521"}
+    known.closing = reconciliation_totals(decoded, last) if is_closing else None
+
+
+def _note_messages(frame: pl.DataFrame, known: _File) -> None:
+    if known.settings.messages != "any":
+        return
+    moving = frame.filter(pl.col("kind") != SKIP).select(
+        response=pl.col("mti").str.slice(2, 1).is_in(["1", "3"]), bare=pl.col("response_code").is_null()
+    )
+    known.responses |= bool(moving["response"].any())
+    known.bare_requests |= bool((~moving["response"] & moving["bare"]).any())
+    known.orphaned += int(frame["original_bad"].sum())
+
+
+def _check_file(known: _File, tally: Tally) -> None:
+    if known.bare_requests and known.responses:
+        message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
+        raise FileRefused("MIXED_MESSAGES", message)
+    if known.orphaned:
+        tally.notes.append(f"{known.orphaned} messages name their original in a DE90 that cannot be read: orphans")
+    if known.closing is None:
+        if known.settings.reconciliation == "required":
+            message = "the closing 0520 reconciliation message is missing; the file was cut: send it again"
+            raise FileRefused("NO_END_MARK", message)
+        tally.notes.append("no closing 0520 message: that the file is whole is not proved by itself")
+        return
+    if known.unreadable is not None:
+        record, byte = known.unreadable
+        message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
+        raise FileRefused("TOTAL_UNPROVEN", message, "paid", record, byte)
+    _compare(known, known.closing)
+
+
+def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
+    """What a closing 0520 declares for these numbers and amounts per kind."""
+    both = ("VOID", "REVERSAL")
+    return {
+        "74": numbers.get("REFUND", 0),
+        "75": 0,
+        "76": numbers.get("SALE", 0),
+        "77": sum(numbers.get(kind, 0) for kind in both),
+        "86": sums.get("REFUND", 0),
+        "87": 0,
+        "88": sums.get("SALE", 0),
+        "89": sum(sums.get(kind, 0) for kind in both),
+    }
+
+
+def _compare(known: _File, closing: dict[str, int]) -> None:
+    have = totals_of(known.numbers, known.amounts)
+    for element, value in have.items():
+        if closing[element] != value:
+            code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
+            message = (
+                f"the closing message declares {closing[element]} and the file has {value}; ask for the whole file"
+            )
+            raise FileRefused(code, message, f"DE{element}")
+
+
+def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: PosSettings) -> pl.DataFrame:
+    """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
+    if settings.discount_means == "gross" and "claimed" in frame.columns:
+        frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
+    frame = frame.with_columns(resolve_year("transmitted_at", clearing), resolve_year("local_at", clearing))
+    frame = frame.with_columns(own_at=pl.coalesce("transmitted_at", "local_at"))
+    frame = frame.with_columns(resolve_earlier("original_transmitted_at", "own_at", clearing))
+    frame = amounts(add_card(frame, context))
+    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
+    own = (
+        pl.when(host)
+        .then(key_text(frame, KEY, f"{context.source}:"))
+        .otherwise(key_text(frame, _TERMINAL, f"{context.source}:T/"))
+    )
+    original_host = host & pl.col("original_transmitted_at").is_not_null()
+    original_trace = ~host & pl.col("original_batch_stan").is_not_null()
+    named = (
+        pl.when(original_host)
+        .then(key_text(frame, ORIGINAL, f"{context.source}:"))
+        .when(original_trace)
+        .then(key_text(frame, _TERMINAL_ORIGINAL, f"{context.source}:T/"))
+    )
+    frame = frame.with_columns(
+        transaction_id=own,
+        original_key=pl.when(pl.col("kind") != "SALE").then(named),
+        occurred_at=as_instant("local_at", settings.zone).fill_null(as_instant("transmitted_at", settings.zone)),
+        rail=pl.lit(rail_setting(context)),
+        instrument=pl.lit(context.settings.get("instrument"), pl.String),
+        currency=pl.coalesce("currency", pl.lit("156")),
+    )
+    fault = pl.coalesce(
+        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
+        pl.when(pl.col("stan").is_null()).then(pl.lit("NO_TRACE")),
+        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
+        amount_faults(),
+    )
+    return own_reversal_keys(frame).with_columns(fault=fault)

@@ -1,0 +1,64 @@
+"""Settings of a pos_iso8583 source, checked once per file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.base import Context
+from adapters.feeds.canonical import APPROVED
+from settlement.model.errors import BadInput
+
+KNOWN = ("clearing_date", "bad_row", "rail", "instrument", "issuer")
+
+
+class PosSettings(BaseModel):
+    """How one source's file is framed, which body it has, and where it carries the discount.
+
+    framing         len2 (2 bytes), len4 (4 ASCII digits), vbs (4 bytes, zero length ends), hex (a line per message)
+    header          none, tpdu (TPDU 5 + header 6 bytes), cups (46 bytes)
+    body            cups (host, ASCII) or pos (terminal, BCD)
+    messages        any, requests or responses: which of a pair counts where a file has both
+    reconciliation  auto: a closing 0520 is checked where it stands; required: a file without it is refused as cut
+    discount_field  0: none. 54: the entry with `discount_amount_type`. Else bytes of that field: `discount_length`
+                    digits from `discount_start`, or behind the text `discount_prefix`
+    discount_means  discount (fen off), or gross (the price before the discount)
+    filename        pattern whose group clearing_date gives the clearing date
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    framing: Literal["len2", "len4", "vbs", "hex"] = "len2"
+    header: Literal["none", "tpdu", "cups"] = "none"
+    body: Literal["cups", "pos"] = "cups"
+    messages: Literal["any", "requests", "responses"] = "any"
+    reconciliation: Literal["auto", "required"] = "auto"
+    zone: str = "Asia/Shanghai"
+    approved: tuple[str, ...] = APPROVED
+    discount_field: int = Field(default=54, ge=0, le=128)
+    discount_amount_type: str = Field(default="60", pattern="^[0-9A-Z]{2}$")
+    discount_start: int = Field(default=1, ge=1, le=999)
+    discount_length: int = Field(default=12, ge=1, le=12)
+    discount_prefix: str = ""
+    discount_means: Literal["discount", "gross"] = "discount"
+    filename: str = "(?P<clearing_date>20[0-9]{6})"
+
+
+def pos_settings(settings: Mapping[str, object]) -> PosSettings:
+    """The source's settings. BadInput names the one that is wrong."""
+    own = {key: value for key, value in settings.items() if key not in KNOWN}
+    if isinstance(own.get("approved"), str):
+        own["approved"] = tuple(str(own["approved"]).split(","))
+    try:
+        return PosSettings.model_validate(own)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"setting {name}: {first['msg']}; see `puhui feed describe --format pos_iso8583`") from None
+
+
+def settings_of(context: Context) -> PosSettings:
+    """The settings of a context."""
+    return pos_settings(context.settings)
