@@ -1,0 +1,231 @@
+"""Payout files and 回盘 result files by a bank's template (feeds.md "Out"): one layout writes, another reads.
+
+The template is an adapters.layout.Layout, chosen by the setting `layout`: the name of one that ships (minsheng_payout,
+minsheng_payout_outer, minsheng_result, unionpay_payout, unionpay_result), or a mapping, as YAML gives it.
+
+Fields of a payout record are filled by name: the columns of PAYMENT (amount_fen as `amount`), `sequence` (row number
+from 1), else the setting of that name, else blank. Fields of a result record: `end_to_end_id`, `amount`, `result`
+(whose `values` map the bank's code to paid, rejected or unknown) and `reason`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import polars as pl
+
+from adapters.base import Closing, Context, Parsed
+from adapters.layout import CellError, Layout, Line, Value, describe, document_of, encode_line, shipped_layout
+from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame
+from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from settlement.model.cards import mask_digits
+from settlement.model.errors import BadInput
+from settlement.model.frames import PAYMENT, conform
+from settlement.model.rejects import Reject
+
+PACKAGE = "adapters.payments"
+_BOM = b"\xef\xbb\xbf"
+
+
+def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
+    """The layout of the setting `layout`. Raises BadInput where there is none or it does not serve here."""
+    chosen = settings.get("layout")
+    if chosen is None:
+        raise BadInput("setting layout: name the bank's template, like minsheng_payout, or give one as YAML")
+    if isinstance(chosen, Layout):
+        layout = chosen
+    elif isinstance(chosen, str):
+        layout = shipped_layout(PACKAGE, chosen)
+    else:
+        layout = document_of(chosen, "setting layout", Layout)
+    if layout.gives != gives:
+        raise BadInput(f"layout {layout.format}: it gives {layout.gives}, a {gives} layout is needed here")
+    needed = ("end_to_end_id", "amount") if gives == "payment" else ("end_to_end_id", "result")
+    for name in needed:
+        if layout.record.field(name) is None:
+            raise BadInput(f"layout {layout.format}: the record has no field {name}; add it")
+    if gives == "result":
+        _check_results(layout)
+    return layout
+
+
+def _check_results(layout: Layout) -> None:
+    spec = layout.record.field("result")
+    assert spec is not None
+    wrong = sorted(set(spec.values.values()) - set(RESULTS))
+    if not spec.values or wrong:
+        raise BadInput(f"layout {layout.format}: result: give values that map each code to {', '.join(RESULTS)}")
+
+
+# --- out -------------------------------------------------------------------------------------------------------------
+
+
+def write(frame: pl.DataFrame, context: Context) -> bytes:
+    """PAYMENT frame to the bytes of the template, items in order of end_to_end_id, read back before they are given.
+
+    Raises BadInput, naming the item by its end_to_end_id, where a value is missing, too long for the template, or not
+    in its encoding; where an item stands twice, its amount is not above 0, or the file would be too long; and where the
+    file's name is not one the template's bank takes.
+    """
+    layout = layout_of(context.settings, "payment")
+    if layout.filename and re.search(layout.filename, context.file) is None:
+        raise BadInput(f"{context.file}: the bank of {layout.format} takes files named {layout.filename}")
+    items = conform(frame, PAYMENT).sort("end_to_end_id")
+    _check_items(items, layout, context.file)
+    count, total = items.height, int(items["amount_fen"].sum())
+    newline = layout.newline_bytes
+    parts = [
+        _encode(layout, line, _totals(line, context, count, total), f"{context.file}: header") for line in layout.header
+    ]
+    for number, item in enumerate(items.iter_rows(named=True), 1):
+        parts.append(_encode(layout, layout.record, _values(layout, item, number, context), _where(context, item)))
+    parts += [
+        _encode(layout, line, _totals(line, context, count, total), f"{context.file}: trailer")
+        for line in layout.trailer
+    ]
+    data = b"".join(part + newline for part in parts)
+    if layout.encoding == "utf-8-sig":
+        data = _BOM + data
+    if layout.end_mark:
+        data += layout.end_mark.encode("ascii") + (newline if layout.end_mark_newline else b"")
+    found = read_back(data, layout)
+    assert found == (count, total), f"{context.file}: written {found}, meant {(count, total)}"
+    return data
+
+
+def _check_items(items: pl.DataFrame, layout: Layout, file: str) -> None:
+    if items.height == 0:
+        raise BadInput(f"{file}: a payout file needs at least one item")
+    if layout.maximum_records is not None and items.height > layout.maximum_records:
+        raise BadInput(f"{file}: {items.height} items; the bank takes {layout.maximum_records} a file: split the batch")
+    twice = items.filter(pl.col("end_to_end_id").is_duplicated())
+    if twice.height:
+        raise BadInput(f"{file}: item {twice['end_to_end_id'][0]}: its end_to_end_id stands twice")
+    unpaid = items.filter(pl.col("amount_fen").is_null() | (pl.col("amount_fen") <= 0))
+    if unpaid.height:
+        raise BadInput(f"{file}: item {unpaid['end_to_end_id'][0]}: the amount is not above 0")
+
+
+def _where(context: Context, item: dict[str, Any]) -> str:
+    return f"{context.file}: item {item['end_to_end_id']}"
+
+
+def _values(layout: Layout, item: dict[str, Any], number: int, context: Context) -> dict[str, Value]:
+    known: dict[str, Value] = {name: item[name] for name in PAYMENT if name != "amount_fen"}
+    known |= {"amount": item["amount_fen"], "sequence": number, "clearing_date": context.clearing_date}
+    return {spec.name: known.get(spec.name, context.settings.get(spec.name)) for spec in layout.record.fields}
+
+
+def _totals(line: Line, context: Context, count: int, total: int) -> dict[str, Value]:
+    """Values of a header or trailer: what it declares, else the setting of the field's name."""
+    said: dict[str, Value] = {"count": count, "total": total, "clearing_date": context.clearing_date}
+    return {
+        spec.name: said[spec.declares] if spec.declares else context.settings.get(spec.name) for spec in line.fields
+    }
+
+
+def _encode(layout: Layout, line: Line, values: dict[str, Value], where: str) -> bytes:
+    """One line; a value that would not come back as it is (control characters, blanks around it) is an error too."""
+    for name, value in values.items():
+        if isinstance(value, str) and (
+            value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value)
+        ):
+            raise BadInput(f"{where}: {name} has a control character or blanks around it; retype it")
+    try:
+        return encode_line(layout, line, values)
+    except CellError as error:
+        raise BadInput(f"{where}: {error.field or 'line'} {error}") from None
+
+
+def read_back(data: bytes, layout: Layout) -> tuple[int, int]:
+    """(items, total in fen) of a payout file, counted anew; raises BadInput where the file contradicts itself."""
+    declared = Declared()
+    total = 0
+    try:
+        for row in rows(io.BytesIO(data), layout, declared):
+            amount = row.values["amount"] if row.values is not None else None
+            if not isinstance(amount, int):
+                raise BadInput(f"payment file: row {row.record} cannot be read back")
+            total += amount
+    except FileRefusedError as refused:
+        raise BadInput(f"payment file: it cannot be read back: {refused.message}") from None
+    return declared.records, total
+
+
+# --- in --------------------------------------------------------------------------------------------------------------
+
+
+def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of PAYMENT_RESULT, then the Closing. `message_id` comes from the setting, else from the file's name."""
+    layout = layout_of(context.settings, "result")
+    declared, refused = Declared(), None
+    message_id = _message_id(layout, context)
+    results: list[Result] = []
+    rejects: list[Reject] = []
+    accepted = rejected = 0
+    try:
+        for row in rows(stream, layout, declared):
+            if row.error is not None:
+                rejected += 1
+                rejects.append(
+                    Reject(context.file, row.record, row.start, row.error.field, row.error.code, str(row.error))
+                )
+            else:
+                accepted += 1
+                results.append(_result(layout, row, message_id))
+            if len(results) + len(rejects) >= BLOCK_ROWS:
+                yield Parsed(result_frame(results, context.file), rejects)
+                results, rejects = [], []
+        yield Parsed(result_frame(results, context.file), rejects)
+    except FileRefusedError as error:
+        refused = Reject(context.file, 0, error.byte, error.field, error.code, error.message)
+    yield Closing(
+        records=accepted + rejected,
+        accepted=accepted,
+        rejected=rejected,
+        total_fen=declared.sums.get("amount"),
+        declared_records=declared.count,
+        declared_total_fen=declared.totals.get("amount"),
+        refused=refused,
+    )
+
+
+def _message_id(layout: Layout, context: Context) -> str | None:
+    given = context.settings.get("message_id")
+    if isinstance(given, str):
+        return given
+    match = re.search(layout.filename, context.file) if layout.filename else None
+    return match.groupdict().get("message_id") if match else None
+
+
+def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
+    assert row.values is not None
+    spec = layout.record.field("result")
+    assert spec is not None
+    code = row.values["result"]
+    assert isinstance(code, str), "the layout was checked: result is text with values"
+    reason = " ".join(str(part) for part in (code, row.values.get("reason")) if part)
+    amount = row.values.get("amount")
+    return Result(
+        message_id,
+        str(row.values["end_to_end_id"]),
+        amount if isinstance(amount, int) else None,
+        spec.values[code],
+        mask_digits(reason),
+        row.record,
+        row.start,
+        row.end,
+    )
+
+
+def describe_payout(settings: Mapping[str, Any]) -> str:
+    """The payout template as a table; without the setting `layout`, minsheng_payout."""
+    return describe(layout_of({"layout": "minsheng_payout"} | dict(settings), "payment"))
+
+
+def describe_result(settings: Mapping[str, Any]) -> str:
+    """The result template as a table; without the setting `layout`, minsheng_result."""
+    return describe(layout_of({"layout": "minsheng_result"} | dict(settings), "result"))

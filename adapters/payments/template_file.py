@@ -1,0 +1,206 @@
+"""Files of a bank's template, line by line: header, rows, trailer, end mark, and what refuses the whole file.
+
+The description is an adapters.layout.Layout; this reads it row by row, in flat memory, since a result file is small and
+each of its rows is looked at by people. Bulk transaction feeds have their own columnar reader.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from adapters.layout import CellError, Layout, Line, Value, decode_line, parse_cell, split_line
+from settlement.model.money import INT64_MAX
+
+MAX_LINE = 64 * 1024
+_CHUNK = 64 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class FileRefusedError(Exception):
+    """The file as a whole is refused: code, message, field, and the byte offset (-1: unknown)."""
+
+    def __init__(self, code: str, message: str, name: str = "", byte: int = -1) -> None:
+        super().__init__(message)
+        self.code, self.message, self.field, self.byte = code, message, name, byte
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record: where it stands, and its values by field name or what is wrong with it."""
+
+    record: int
+    start: int
+    end: int
+    values: dict[str, Value] | None
+    error: CellError | None
+
+
+@dataclass(slots=True)
+class Declared:
+    """What header and trailer say and what the rows give; unsigned sums by field, over rejected rows too."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    count: int | None = None
+    totals: dict[str, int] = field(default_factory=dict)
+    records: int = 0
+    sums: dict[str, int] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _RawLine:
+    start: int
+    raw: bytes
+    newline: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.raw) + len(self.newline)
+
+
+def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
+    """Each record of the file; raises FileRefusedError, at the latest once all are read.
+
+    Refused: an empty file, a wrong header or trailer, no end mark, a declared count or total that is not the rows', an
+    amount that cannot be read under a declared total, more records than the layout allows.
+    """
+    lines = _lines(stream, layout)
+    for number, line in enumerate(layout.header, 1):
+        raw = next(lines, None)
+        if raw is None:
+            code = "EMPTY_FILE" if number == 1 else "BAD_HEADER"
+            raise FileRefusedError(code, "the file ends before its header does; send the whole file again", "", 0)
+        _take(layout, line, raw, declared, "HEADER")
+    held: deque[_RawLine] = deque()
+    for raw in lines:
+        held.append(raw)
+        if len(held) > len(layout.trailer):
+            yield _row(layout, held.popleft(), declared)
+    if len(held) < len(layout.trailer):
+        raise FileRefusedError("BAD_TRAILER", "the file ends before its trailer does; send the whole file again")
+    for line, raw in zip(layout.trailer, held, strict=True):
+        _take(layout, line, raw, declared, "TRAILER")
+    _compare(layout, declared)
+
+
+def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
+    """The file's lines without its end mark; every line but the last must end as the layout says."""
+    previous: _RawLine | None = None
+    for line in _raw_lines(stream):
+        if previous is not None:
+            yield _checked(layout, previous)
+        previous = line
+    if previous is None:
+        return
+    if layout.end_mark:
+        mark = layout.end_mark.encode("ascii")
+        if previous.raw.rstrip(b"\r\n") != mark:
+            raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
+        return
+    if previous.raw:
+        yield _checked(layout, previous)
+
+
+def _raw_lines(stream: BinaryIO) -> Iterator[_RawLine]:
+    """Lines cut at LF; a line longer than MAX_LINE refuses the file, so that memory stays flat."""
+    carry, start, first = b"", 0, True
+    while chunk := stream.read(_CHUNK):
+        data = carry + chunk
+        if first and data.startswith(_BOM):
+            data, start = data[3:], 3
+        first = False
+        parts = data.split(b"\n")
+        carry = parts.pop()
+        for part in parts:
+            _check_length(part, start)
+            body = part.removesuffix(b"\r")
+            yield _RawLine(start, body, part[len(body) :] + b"\n")
+            start += len(part) + 1
+        _check_length(carry, start)
+    if carry:
+        yield _RawLine(start, carry, b"")
+
+
+def _check_length(line: bytes, start: int) -> None:
+    if len(line) > MAX_LINE:
+        message = f"a line of more than {MAX_LINE} bytes; is it this format?"
+        raise FileRefusedError("LINE_TOO_LONG", message, "", start)
+
+
+def _checked(layout: Layout, line: _RawLine) -> _RawLine:
+    wanted = {"crlf": (b"\r\n",), "lf": (b"\n",), "any": (b"\r\n", b"\n")}[layout.newline]
+    if line.newline not in (*wanted, b""):
+        raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", "", line.start)
+    if line.newline == b"" and (layout.trailer or layout.end_mark):
+        raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
+    return line
+
+
+def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: str) -> None:
+    """The values of a header or trailer line."""
+    try:
+        values = decode_line(layout, line, raw.raw)
+    except CellError as error:
+        message = f"the {what.lower()} line is not as laid down: {error.field} {error}; send the whole file again"
+        raise FileRefusedError(f"BAD_{what}", message, error.field, raw.start) from None
+    declared.values.update(values)
+    for spec in line.fields:
+        value = values[spec.name]
+        if spec.declares == "count" and isinstance(value, int):
+            declared.count = value
+        elif spec.declares == "total" and isinstance(value, int):
+            declared.totals[spec.of] = value
+
+
+def _row(layout: Layout, raw: _RawLine, declared: Declared) -> Row:
+    declared.records += 1
+    values, error = None, None
+    try:
+        values = decode_line(layout, layout.record, raw.raw)
+    except CellError as problem:
+        error = problem
+        values = None
+    _add(layout, raw, values, declared)
+    return Row(declared.records, raw.start, raw.end, values, error)
+
+
+def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declared: Declared) -> None:
+    """Adds the row's amounts; a row with a bad field still counts if its amounts can be read by themselves."""
+    for name in declared.totals or (spec.of for line in layout.trailer for spec in line.fields if spec.of):
+        value = values[name] if values is not None else _amount_alone(layout, raw, name)
+        if isinstance(value, int):
+            declared.sums[name] = min(declared.sums.get(name, 0) + abs(value), INT64_MAX)
+        else:
+            declared.unreadable.add(name)
+
+
+def _amount_alone(layout: Layout, raw: _RawLine, name: str) -> Value:
+    """The amount of a row whose other fields are wrong; None where it cannot be read."""
+    spec = layout.record.field(name)
+    assert spec is not None, "the layout was checked: `of` names an amount of the record"
+    try:
+        cells = split_line(layout, layout.record, raw.raw)
+        return parse_cell(spec, cells[layout.record.fields.index(spec)], layout.unit_of(spec))
+    except CellError:
+        return None
+
+
+def _compare(layout: Layout, declared: Declared) -> None:
+    if declared.count is not None and declared.count != declared.records:
+        message = f"the file declares {declared.count} rows and has {declared.records}; send the whole file again"
+        raise FileRefusedError("COUNT_MISMATCH", message)
+    if layout.maximum_records is not None and declared.records > layout.maximum_records:
+        message = f"{declared.records} rows; at most {layout.maximum_records} may stand in one file"
+        raise FileRefusedError("TOO_MANY_RECORDS", message)
+    for name, total in declared.totals.items():
+        if name in declared.unreadable:
+            message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
+            raise FileRefusedError("TOTAL_UNPROVEN", message, name)
+        if declared.sums.get(name, 0) != total:
+            message = (
+                f"the file declares {total} fen and its rows sum to {declared.sums.get(name, 0)}; correct the file"
+            )
+            raise FileRefusedError("TOTAL_MISMATCH", message, name)

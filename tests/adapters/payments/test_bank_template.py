@@ -1,0 +1,233 @@
+"""Payout files by template and their result files: two real styles, read back, and nothing lost or guessed."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.base import Closing, Context, Parsed
+from adapters.layout import shipped_layout
+from adapters.payments import ADAPTERS
+from adapters.payments.bank_template import layout_of, read, read_back, write
+from settlement.model.errors import BadInput
+from settlement.model.frames import PAYMENT, PAYMENT_RESULT, conform
+
+MINSHENG = "req_20260508_001.txt"
+UNIONPAY = "DF00000000777290058110097202605080001I.txt"
+
+
+def item(number: int, fen: int = 12345, **more: Any) -> dict[str, Any]:
+    return {
+        "end_to_end_id": f"SZ{number:06d}",
+        "amount_fen": fen,
+        "payee_name": f"商户{number}",
+        "payee_account": f"11020{number:09d}",
+        "payee_bank_name": "中国工商银行",
+        "payee_bank_code": "102100099996",
+        "remittance": "补贴",
+    } | more
+
+
+def written(*items: dict[str, Any], file: str = MINSHENG, **given: Any) -> bytes:
+    frame = pl.DataFrame(list(items), schema=PAYMENT)
+    return write(frame, Context(file, "bank", {"layout": "minsheng_payout"} | given))
+
+
+def results(raw: bytes, **given: Any) -> tuple[list[tuple[Any, ...]], list[str], Closing]:
+    items = list(read(io.BytesIO(raw), Context("resp_20260508_001.txt", "bank", {"layout": "minsheng_result"} | given)))
+    closing = items.pop()
+    assert isinstance(closing, Closing)
+    rows: list[tuple[Any, ...]] = []
+    codes: list[str] = []
+    for block in items:
+        assert isinstance(block, Parsed)
+        frame = conform(block.frame, PAYMENT_RESULT)
+        rows += frame.select("end_to_end_id", "amount_fen", "result", "reason").rows()
+        codes += [reject.code for reject in block.rejects]
+    return rows, codes, closing
+
+
+def test_minsheng_file_is_as_the_bank_takes_it() -> None:
+    assert written(item(2, 5), item(1)).decode("gb18030") == (
+        "P|2|12350\r\nSZ000001|11020000000001|商户1|12345|补贴|\r\nSZ000002|11020000000002|商户2|5|补贴|\r\n########"
+    )
+
+
+def test_minsheng_file_to_other_banks_has_the_payees_bank() -> None:
+    raw = written(item(1), layout="minsheng_payout_outer", file="req_outer_20260508_001.txt").decode("gb18030")
+    assert raw == "PO|1|12345\r\nSZ000001|11020000000001|商户1|102100099996|中国工商银行|12345|补贴|\r\n########"
+
+
+def test_unionpay_file_is_as_the_network_takes_it() -> None:
+    raw = written(item(1), layout="unionpay_payout", file=UNIONPAY, version="1.0", account_type="01")
+    assert raw.decode() == (
+        "1.0|12345|1||\n"
+        "orderId|currencyCode|txnAmt|accType|accNo|customerNm|bizType|certifTp|certifId|phoneNo|postscript\n"
+        "SZ000001|156|12345|01|11020000000001|商户1|||||补贴\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"payee_name": "甲|乙"}, "payee_name holds '\\|'"),
+        ({"payee_name": "甲\n乙"}, "payee_name has a control character"),
+        ({"payee_name": " 甲"}, "payee_name has a control character or blanks"),
+        ({"payee_name": "名" * 61}, "payee_name is 122 bytes; at most 120 fit"),
+        ({"payee_name": None}, "payee_name has no value"),
+        ({"payee_account": ""}, "payee_account has no value"),
+        ({"amount_fen": 0}, "the amount is not above 0"),
+    ],
+)
+def test_what_the_template_cannot_carry_names_the_item(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=f"item SZ000002: {says}") as caught:
+        written(item(1), item(2, **wrong))
+    assert "11020" not in str(caught.value)
+
+
+def test_a_character_the_bank_lacks_is_an_error_and_never_a_question_mark() -> None:
+    layout = shipped_layout("adapters.payments", "minsheng_payout").model_copy(update={"encoding": "gbk"})
+    with pytest.raises(BadInput, match=r"item SZ000001: payee_name character U\+20BB7"):
+        written(item(1, payee_name="𠮷祥"), layout=layout)
+
+
+def test_file_name_count_and_double_items_are_checked() -> None:
+    with pytest.raises(BadInput, match="takes files named"):
+        written(item(1), file="payout.txt")
+    with pytest.raises(BadInput, match="stands twice"):
+        written(item(1), item(1))
+    with pytest.raises(BadInput, match="at least one"):
+        written()
+    layout = shipped_layout("adapters.payments", "minsheng_payout").model_copy(update={"maximum_records": 1})
+    with pytest.raises(BadInput, match="split the batch"):
+        written(item(1), item(2), layout=layout)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "name the bank's template"),
+        ({"layout": "nobank"}, "does not ship"),
+        ({"layout": "minsheng_result"}, "a payment layout is needed"),
+        ({"layout": {"format": "x"}}, "setting layout"),
+    ],
+)
+def test_the_layout_must_be_a_payout_template(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        layout_of(given, "payment")
+
+
+def test_read_back_finds_a_file_that_lies() -> None:
+    layout = shipped_layout("adapters.payments", "minsheng_payout")
+    raw = written(item(1), item(2))
+    assert read_back(raw, layout) == (2, 24690)
+    for wrong in (
+        raw.replace(b"P|2|", b"P|3|"),
+        raw.replace(b"|24690", b"|24691"),
+        raw[:-1],
+        raw[:-8],
+        raw.replace(b"\r\n", b"\n"),
+        raw.replace(b"|12345|", b"|1234x|", 1),
+        b"",
+    ):
+        with pytest.raises(BadInput):
+            read_back(wrong, layout)
+
+
+ROWS = (
+    "SZ1|110|甲|100|补贴||S|\r\n",
+    "SZ2|110|乙|200|补贴||F|账号6222020000000000007不符\r\n",
+    "SZ3|110|丙|300|补贴||U|处理中\r\n",
+)
+
+
+def answer(*rows: str, total: int = 600, count: int = 3, mark: str = "########") -> bytes:
+    return (f"P|{count}|{total}\r\n" + "".join(rows or ROWS) + mark).encode("gb18030")
+
+
+def test_each_row_of_a_result_file_is_paid_rejected_or_unknown() -> None:
+    rows, codes, closing = results(answer())
+    assert rows == [
+        ("SZ1", 100, "paid", "S"),
+        ("SZ2", 200, "rejected", "F 账号622202*********0007不符"),
+        ("SZ3", 300, "unknown", "U 处理中"),
+    ]
+    assert not codes
+    assert (closing.total_fen, closing.declared_total_fen, closing.declared_records) == (600, 600, 3)
+
+
+def test_a_row_with_an_unknown_code_is_a_reject_and_still_counts() -> None:
+    rows, codes, closing = results(answer(ROWS[0], ROWS[1].replace("|F|", "|X|"), ROWS[2]))
+    assert [row[0] for row in rows] == ["SZ1", "SZ3"]
+    assert codes == ["UNKNOWN_CODE"]
+    assert closing.refused is None
+    assert closing.total_fen == 600
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "EMPTY_FILE"),
+        (answer(mark=""), "NO_END_MARK"),
+        (answer()[:-3], "NO_END_MARK"),
+        (answer(count=4), "COUNT_MISMATCH"),
+        (answer(total=601), "TOTAL_MISMATCH"),
+        (answer(ROWS[0].replace("100", "1x0"), *ROWS[1:]), "TOTAL_UNPROVEN"),
+        (answer().replace(b"P|3|", b"Q|3|"), "BAD_HEADER"),
+        (answer().replace(b"\r\n", b"\n"), "BAD_NEWLINE"),
+        (answer("x" * 70000, *ROWS[1:]), "LINE_TOO_LONG"),
+        (b"x" * 200000, "LINE_TOO_LONG"),
+    ],
+)
+def test_a_result_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
+    refused = results(raw)[2].refused
+    assert refused is not None
+    assert refused.code == code
+
+
+def test_a_result_file_cut_anywhere_is_refused() -> None:
+    raw = answer()
+    for size in range(len(raw)):
+        assert results(raw[:size])[2].refused is not None, size
+
+
+def test_unionpay_results_take_the_batch_number_from_the_name() -> None:
+    layout = shipped_layout("adapters.payments", "unionpay_result")
+    head = "|".join(str(spec.constant) for spec in layout.header[1].fields)
+    raw = f"1.0|300|2||\n{head}\nSZ1|156|100|01|11|甲|00|ok\nSZ2|156|200|01|11|乙|05|?\n".encode()
+    name = UNIONPAY.replace("I.txt", "O.txt")
+    items = list(read(io.BytesIO(raw), Context(name, "bank", {"layout": "unionpay_result"})))
+    block = items[0]
+    assert isinstance(block, Parsed)
+    assert block.frame.select("message_id", "end_to_end_id", "result").rows() == [
+        ("0001", "SZ1", "paid"),
+        ("0001", "SZ2", "unknown"),
+    ]
+    starts = block.frame.select("byte_start", "byte_end").rows()
+    assert raw[starts[1][0] : starts[1][1]] == "SZ2|156|200|01|11|乙|05|?\n".encode()
+
+
+def test_every_shipped_template_describes_itself() -> None:
+    for adapter in ADAPTERS:
+        assert "end_to_end_id" in adapter.describe({})
+    for name in ("minsheng_payout", "minsheng_payout_outer", "unionpay_payout"):
+        assert "payee_account" in next(a for a in ADAPTERS if a.name == "bank_template").describe({"layout": name})
+    assert "result" in next(a for a in ADAPTERS if a.name == "bank_result").describe({"layout": "unionpay_result"})
+
+
+plain = st.text(st.characters(codec="gb18030", exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), max_size=15).filter(
+    lambda text: "|" not in text and text.strip() == text
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 10**12), plain.filter(bool), plain), min_size=1, max_size=8))
+def test_every_file_written_reads_back_to_its_rows(values: list[tuple[int, str, str]]) -> None:
+    items = [item(n, fen, payee_name=name, remittance=said) for n, (fen, name, said) in enumerate(values, 1)]
+    layout = shipped_layout("adapters.payments", "minsheng_payout")
+    assert read_back(written(*items), layout) == (len(items), sum(value[0] for value in values))
