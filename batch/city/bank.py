@@ -131,4 +131,6 @@ def statement(home: Path, first: date, day: date) -> bytes:
     frame = pl.DataFrame([{**dict.fromkeys(STATEMENT_LINE), **fixed, **row} for row in rows], schema=STATEMENT_LINE)
     chosen = adapter("camt053")
     assert chosen.write is not None
-    return chosen.write(conform(frame, STATEMENT_LINE), Context(f"camt053_{day:%Y%m%d}.xml", "bank", {}, None, day))
+    settings = {"created_at": f"{day}T23:10:00+08:00", "message_id": f"STMT{day:%Y%m%d}"}
+    context = Context(f"camt053_{day:%Y%m%d}.xml", "bank", settings, None, day)
+    return chosen.write(conform(frame, STATEMENT_LINE), context)

@@ -42,7 +42,14 @@ def town_of(folder: Path, seed: int, volume: int) -> Town:
     """The town of a prepared folder."""
     config = load_config(example_folder())
     count = max(volume * MEMBERS_PER_TRANSACTION[0] // MEMBERS_PER_TRANSACTION[1], FEWEST_MEMBERS)
-    return Town(seed, volume, ZoneInfo(config.programme.timezone), people(seed, count), load_places(folder / "import"))
+    return Town(
+        seed,
+        volume,
+        config.policy.first_business_date,
+        ZoneInfo(config.programme.timezone),
+        people(seed, count),
+        load_places(folder / "import"),
+    )
 
 
 def first_date() -> date:

@@ -33,15 +33,18 @@ SHOPS: dict[str, tuple[float, int, int]] = {
     "fuel": (0.06, 10000, 42000),
     "culture.books": (0.03, 1500, 22000),
 }
+# `bank_key`, `original_bank_key`: how an acquirer's file names the same transaction
+EXTRA = ("card_number", "merchant_name", "category", "index", "bank_key", "original_bank_key")
 RAILS = (("pos", 0.5), ("bank_account", 0.2), ("purse", 0.3))
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """What traffic is made of. `places`: terminals with their merchant; from the imported reference files."""
+    """What traffic is made of. `first`: no sale is older; `places`: terminals with their merchant."""
 
     seed: int
     volume: int
+    first: date
     zone: ZoneInfo
     people: People
     places: pl.DataFrame
@@ -65,6 +68,8 @@ def day(town: Town, clearing: date) -> pl.DataFrame:
     yesterday = sales(town, clearing - timedelta(days=1))
     taken = operations(town, clearing - timedelta(days=1), yesterday)["original_key"].drop_nulls()
     left = yesterday.filter(~pl.col("transaction_id").is_in(taken.implode()))
+    if clearing == town.first:
+        left = left.clear()
     own = operations(town, clearing, today)
     rng = _rng(town, clearing, 3)
     late = _pick(rng, left, max(town.volume // 100, 1))
@@ -154,15 +159,17 @@ def _finish(town: Town, clearing: date, frame: pl.DataFrame) -> pl.DataFrame:
     smk_key = pl.format("smk:{}/{}/{}/{}/{}", pl.lit(ISSUER), masked, counter, "terminal_no", sequence)
     frame = frame.with_columns(
         transaction_id=pl.when(pl.col("source") == "pos").then(pos_key).otherwise(smk_key),
+        bank_key=pos_key,
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(purse).then(None).otherwise(rrn),
         clearing_date=pl.lit(clearing, pl.Date),
-        currency=pl.lit("CNY"),
+        currency=pl.lit("156"),
         auth_code=pl.when(purse).then(None).otherwise(stan),
         mcc=pl.lit("5411"),
     )
-    blank = [pl.lit(None, dtype).alias(name) for name, dtype in TRANSACTION.items() if name not in frame.columns]
-    return frame.with_columns(blank).select(*TRANSACTION, "card_number", "merchant_name", "category", "index")
+    schema = {**TRANSACTION, "original_bank_key": pl.String}
+    blank = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in frame.columns]
+    return frame.with_columns(blank).select(*TRANSACTION, *EXTRA)
 
 
 def operations(town: Town, clearing: date, today: pl.DataFrame) -> pl.DataFrame:
@@ -198,13 +205,14 @@ def _operations(
     frame = originals.with_columns(
         kind=pl.lit(kind),
         original_key=pl.col("transaction_id"),
+        original_bank_key=pl.col("bank_key"),
         occurred_at=pl.min_horizontal(moment, pl.lit(latest)).cast(pl.Datetime("us", "UTC")),
         paid_fen=amount,
         gross_fen=pl.when(pl.col("claimed_fen").is_null()).then(amount),
         claimed_fen=pl.lit(None, pl.Int64),
         index=pl.int_range(count, dtype=pl.Int64) + block + clearing.toordinal() % 10 * 3_000,
     )
-    return _finish(town, clearing, frame.drop("transaction_id", "stan", "rrn", "auth_code"))
+    return _finish(town, clearing, frame.drop("transaction_id", "stan", "rrn", "auth_code", "bank_key"))
 
 
 def operations_on(town: Town, clearing: date, originals: pl.DataFrame, kind: str, block: int) -> pl.DataFrame:

@@ -214,6 +214,8 @@ def put(home: Path, folder: str, name: str, data: bytes) -> None:
 def _write(format_name: str, source: str, name: str, frame: pl.DataFrame, night: date, **settings: object) -> bytes:
     chosen = adapter(format_name)
     assert chosen.write is not None, f"{format_name} does not write"
+    if format_name == "unionpay_acom":
+        frame = frame.with_columns(transaction_id=pl.col("bank_key"), original_key=pl.col("original_bank_key"))
     ready = frame.with_columns(
         pl.lit(night, pl.Date).alias("clearing_date"),
         pl.col("transaction_id").str.replace(r"^[a-z]+:", f"{source}:"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import polars as pl
-from settlement.store.copy import copy_in
 from sqlalchemy import Connection
 
 import rules
@@ -13,6 +12,7 @@ from settlement.model import frames
 from settlement.model.outcomes import Outcome
 from settlement.store import rating
 from settlement.store import tables as t
+from settlement.store.copy import copy_in
 
 _KEPT = [int(o) for o in (Outcome.GRANTED, Outcome.GRANTED_PARTIAL, Outcome.CLAWED_BACK, Outcome.REINSTATED)]
 
@@ -37,7 +37,7 @@ def rate(connection: Connection, run: Run) -> Summary:
 
 
 def resolve(connection: Connection, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
-    """TONIGHT rows with member_no, our_merchant_no, store_no and the card's instrument on the local date."""
+    """TONIGHT rows with member_no, our_merchant_no, store_no and the instrument that the card has."""
     zone = run.config.programme.timezone
     dated = rows.with_columns(
         local_date=pl.col("occurred_at").dt.convert_time_zone(zone).dt.date(),
@@ -49,7 +49,7 @@ def resolve(connection: Connection, run: Run, rows: pl.DataFrame) -> pl.DataFram
     )
     dated = _as_of(dated, cards, ["card_id"], ["member_no", "card_instrument"])
     dated = _as_of(dated, terminals, ["source", "merchant_no", "terminal_no"], ["our_merchant_no", "store_no"])
-    return dated.sort("order").with_columns(instrument=pl.coalesce("instrument", "card_instrument")).drop("order")
+    return dated.sort("order").with_columns(instrument=pl.coalesce("card_instrument", "instrument")).drop("order")
 
 
 def _as_of(rows: pl.DataFrame, table: pl.DataFrame, keys: list[str], values: list[str]) -> pl.DataFrame:

@@ -142,19 +142,21 @@ def _remember(home: Path, **facts: Any) -> dict[str, Any]:
 def _begin(home: Path, seed: int, volume: int) -> None:
     """Home, users, reference data."""
     from batch.city import home as city_home
+    from portal.session import open_session
 
     morning = datetime.fromisoformat("2026-05-06T09:00:00+08:00")
     note(f"making a city for {volume} transactions a day")
     _remember(home, seed=seed, volume=volume)
     folder = city_home.prepare(home, seed, volume)
     _say("init", str(home), "--config", str(folder / "puhui.toml"), at=morning)
-    for name, role in USERS:
-        _say("user", "add", name, "--role", role, "--as", "admin", at=morning)
-    for who, kind, file in IMPORTS:
-        _say("import", kind, str(folder / file), "--as", who, at=morning)
-    for import_id in _account_imports(home):
-        _say("account", "approve", str(import_id), "--as", "li", at=morning)
-    _remember(home, nights=[])
+    with open_session(home):
+        for name, role in USERS:
+            _say("user", "add", name, "--role", role, "--as", "admin", at=morning)
+        for who, kind, file in IMPORTS:
+            _say("import", kind, str(folder / file), "--as", who, at=morning)
+        for import_id in _account_imports(home):
+            _say("account", "approve", str(import_id), "--as", "li", at=morning)
+    _remember(home, nights=[], planted=[])
 
 
 def _account_imports(home: Path) -> list[int]:
@@ -170,9 +172,11 @@ def _one_day(home: Path, seed: int, volume: int, first: date, night: date) -> No
     from batch.city.home import town_of
     from batch.city.week import drop
 
-    if _remember(home).get("dropped") != night.isoformat():
-        drop(town_of(home, seed, volume), home, first, (night - first).days)
-        _remember(home, dropped=night.isoformat())
+    known = _remember(home)
+    if known.get("dropped") != night.isoformat():
+        planted = drop(town_of(home, seed, volume), home, first, (night - first).days)
+        told = [[fault.fault, fault.night.isoformat(), fault.key] for fault in planted]
+        _remember(home, dropped=night.isoformat(), planted=known["planted"] + told)
     _say("night", "--date", night.isoformat(), at=datetime.fromisoformat(f"{night}T23:30:00+08:00"))
     morning = datetime.fromisoformat(f"{night + timedelta(days=1)}T09:30:00+08:00")
     for batch in _waiting_batches(home):

@@ -7,8 +7,8 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from settlement.model.errors import PuhuiError
 
@@ -39,14 +39,12 @@ def run(arguments: list[str]) -> int:
         result = app(arguments, standalone_mode=False)
     except PuhuiError as error:
         return _say(str(error), error.exit_code)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         return int(done.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _say("stopped", 130)
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"; see `{context.command_path} --help`" if context else ""
-        return _say(error.format_message().rstrip(".").replace("\n", " ") + hint, 2)
+    except TyperException as error:
+        return _usage(error)
     except KeyboardInterrupt:
         return _say("stopped; run the same command again to go on", 130)
     except BrokenPipeError:
@@ -57,6 +55,17 @@ def run(arguments: list[str]) -> int:
             raise
         return _say(f"unexpected {type(error).__name__}; run again with PUHUI_DEBUG=1 and report what it prints", 70)
     return int(result) if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> int:
+    """A command line that cannot be read: one line with where the help is; the help itself where a verb is missing."""
+    told = getattr(error, "format_message", lambda: str(error))()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(told)
+        return 2
+    context = getattr(error, "ctx", None)
+    hint = f"; see `{context.command_path} --help`" if context else ""
+    return _say(told.rstrip(".").replace("\n", " ") + hint, 2)
 
 
 def _say(message: str, status: int) -> int:

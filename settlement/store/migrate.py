@@ -42,7 +42,7 @@ def _version(database: Database) -> str | None:
 
 
 def _make_roles(database: Database) -> None:
-    """The owner that nobody logs in as, and the application's role. Where the user may not make them, it works as itself."""
+    """The owner that nobody logs in as, and the application's role. Without the right to, it works as itself."""
     with database.owner.connect() as connection:
         known = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
         for role in (OWNER, APP):

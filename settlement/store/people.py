@@ -56,7 +56,7 @@ def put_user(connection: Connection, new: User, at: datetime, by: str) -> None:
 
 
 def add_audit(connection: Connection, at: datetime, actor: str, login: str, verb: str, detail: dict[str, Any]) -> str:
-    """Appends a row to the audit chain and gives its digest: SHA-256 of the row's canonical JSON with the one before."""
+    """Appends a row to the audit chain and gives its digest: SHA-256 of the row's JSON with the one before."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('puhui.audit'))"))
     last = connection.execute(
         select(t.audit.c.seq, t.audit.c.digest).order_by(t.audit.c.seq.desc()).limit(1)

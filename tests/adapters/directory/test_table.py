@@ -1,0 +1,83 @@
+"""Reference CSVs: every wrong cell has its line, its field and a remedy; nothing is guessed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.directory.formats import FORMATS
+from adapters.directory.table import read_table
+
+CALENDAR = FORMATS["calendar"]
+
+
+def messages(data: bytes, kind: str = "calendar") -> list[str]:
+    return [str(reject) for reject in read_table(data, "f.csv", FORMATS[kind]).rejects]
+
+
+def test_a_good_file_is_typed() -> None:
+    read = read_table("\ufeffkind,date\r\nworkday,2026-01-05\r\nrestday,2026-01-04\r\n".encode(), "c.csv", CALENDAR)
+    assert read.rejects == []
+    assert read.frame.rows() == [(2, date(2026, 1, 5), "workday"), (3, date(2026, 1, 4), "restday")]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "f.csv:1: no column date, kind; the columns are date,kind [HEADER]"),
+        (b"date\n", "f.csv:1: no column kind; the columns are date,kind [HEADER]"),
+        (b"date,kind,colour\n", "f.csv:1: unknown column colour; the columns are date,kind [HEADER]"),
+        (b"date,kind,kind\n", "f.csv:1: a column stands twice; the columns are date,kind [HEADER]"),
+        (b"date,kind\n2026-01-05,workday,x\n", "f.csv:2: 3 cells where the heading has 2; write 2 [COLUMNS]"),
+        (b'date,kind\n"2026\n",workday\n', "f.csv:3: a line break inside a cell; write it on one line [LINE_BREAK]"),
+        (b"date,kind\n\xff\n", "f.csv:2: not UTF-8; save the file as CSV UTF-8 [ENCODING]"),
+        (b"date,kind\n\x00\n", "f.csv:2: a NUL byte; save the file as plain CSV in UTF-8 [NUL_BYTE]"),
+        (
+            b"date,kind\n2026-02-30,workday\n",
+            "f.csv:2: date: wrong value '2026-02-30'; write a real date as YYYY-MM-DD [VALUE]",
+        ),
+        (b"date,kind\n2026-01-05,feast\n", "f.csv:2: kind: wrong value 'feast'; write one of workday, restday [VALUE]"),
+        (b"date,kind\n,workday\n", "f.csv:2: date: blank; write a real date as YYYY-MM-DD [BLANK]"),
+        (
+            b"date,kind\n2026-01-05,workday\n2026-01-05,restday\n",
+            "f.csv:3: date: date 2026-01-05 stands twice; keep one row [TWICE]",
+        ),
+    ],
+)
+def test_each_fault_has_one_line(data: bytes, message: str) -> None:
+    assert messages(data) == [message]
+
+
+def test_secrets_are_not_repeated() -> None:
+    head = "card_no,member_no,instrument,valid_from,valid_to\n"
+    rows = "62999901234567890x,U1,bank_card,2026-01-01,\n6299990123456789012,U1,bank_card,2026-01-01,\n"
+    said = " ".join(messages((head + rows + rows.splitlines()[1] + "\n").encode(), "cards"))
+    assert "write 8 to 19 digits" in said
+    assert "stands twice" in said
+    assert "62999901234567" not in said
+
+
+def test_amounts_and_percentages() -> None:
+    head = ",".join(field.name for field in FORMATS["contracts"].fields)
+    row = "M1,M1,T+1,,5.00,0.5,30,0.38,none,2026-01-01,"
+    frame = read_table(f"{head}\n{row}\n".encode(), "f.csv", FORMATS["contracts"]).frame
+    assert frame.select("minimum_fen", "holdback_ppm", "fee_ppm").row(0) == (500, 5000, 3800)
+    assert messages(f"{head}\n{row.replace('5.00', '5.001')}\n".encode(), "contracts") == [
+        "f.csv:2: minimum: wrong value '5.001'; write yuan with at most two decimals, like 12.34 [VALUE]"
+    ]
+
+
+@given(st.binary(max_size=200))
+def test_rubbish_is_never_an_exception(data: bytes) -> None:
+    read = read_table(data, "f.csv", CALENDAR)
+    assert read.rejects or read.frame.schema == {"line": pl.Int64, "date": pl.Date, "kind": pl.String}
+
+
+@given(st.lists(st.text(alphabet='ab,"\n\r ', max_size=12), max_size=5))
+def test_rubbish_after_a_good_heading(lines: list[str]) -> None:
+    read = read_table(("date,kind\n" + "\n".join(lines)).encode(), "f.csv", CALENDAR)
+    assert read.rejects or read.frame.height == 0
