@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from tests.oracle.oracle_benefit import benefit, half_up
 from tests.oracle.oracle_directory import Limit, Scheme
 
+Charge = tuple[tuple[object, ...], tuple[str, ...]]  # a limit's identity, and the key of one of its counts
+
 
 @dataclass(frozen=True)
 class Line:
-    """One award: what a scheme granted to a sale, and every (limit identity, key) it charges."""
+    """One award: what a scheme granted to a sale, and every limit key it charges."""
 
     scheme: Scheme
     granted: int
     entitlement: str | None
-    charges: tuple[tuple[object, ...], ...]
+    charges: tuple[Charge, ...]
     sponsors: tuple[tuple[str, int], ...]  # (name, share), district already its code
 
 

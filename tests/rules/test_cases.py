@@ -6,7 +6,6 @@ Each is also cut into two batches by time (`--state`), where its order in time a
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import os
 import re
@@ -24,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.oracle.oracle_roster import COLUMNS as FILE_COLUMNS  # noqa: E402 - the repository is put on the path just above
 from tests.oracle.oracle_roster import read_transactions  # noqa: E402 - as above
+from tests.oracle.product import rate_by_command  # noqa: E402 - as above
 from tests.oracle.rate_oracle import Oracle  # noqa: E402 - as above
 
 CASES = HERE / "cases"
@@ -139,25 +139,7 @@ def by_oracle(case: Case) -> list[list[Row]]:
 
 
 def by_command(case: Case) -> list[list[Row]]:
-    if importlib.util.find_spec("portal.cli.rate") is None:
-        pytest.skip("the command line is not built yet")
-    out = []
-    for number, path in enumerate(case.files):
-        awards = case.folder / f"awards-{number}.csv"
-        words = ["rate", str(case.folder), "--transactions", str(path), "--out", str(awards)]
-        state = ["--state", str(case.folder / "state")] if len(case.files) > 1 else []
-        done = subprocess.run(
-            [sys.executable, "-m", "portal.cli.main", *words, *state],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        with awards.open(encoding="utf-8", newline="") as file:
-            out.append(list(csv.DictReader(file)))
-    return out
+    return rate_by_command(case.folder, case.files, case.folder)
 
 
 RATERS = {"oracle": by_oracle, "command": by_command}
@@ -184,6 +166,23 @@ def test_case_gives_the_rows_worked_out_by_hand(path: Path, rater: str, tmp_path
 def test_case_cut_in_time_gives_the_same_rows(path: Path, rater: str, tmp_path: Path) -> None:
     case = cut_in_time(lay_out(path, tmp_path / "town"))
     compare(case, RATERS[rater](case))
+
+
+def test_the_command_as_people_start_it(tmp_path: Path) -> None:
+    case = lay_out(CASES / "S11-district.yaml", tmp_path / "town")
+    awards = tmp_path / "awards.csv"
+    words = ["rate", str(case.folder), "--transactions", str(case.files[0]), "--out", str(awards)]
+    done = subprocess.run(
+        [sys.executable, "-m", "portal.cli.main", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with awards.open(encoding="utf-8", newline="") as file:
+        compare(case, [list(csv.DictReader(file))])
 
 
 def test_every_worked_case_of_the_page_is_here() -> None:

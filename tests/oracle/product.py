@@ -1,0 +1,46 @@
+"""`puhui rate` in this process, for comparisons by the thousand: a start of Python costs more than a rating."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from portal.cli.main import app
+from tests.oracle.rate_oracle import COLUMNS, Award
+
+
+class RefusedError(Exception):
+    """The command ended with another status than 0; the text is what it wrote."""
+
+
+def rate_by_command(
+    folder: Path, files: list[Path], work: Path, *, keep_state: bool | None = None
+) -> list[list[Award]]:
+    """The rows `puhui rate` writes for each file in turn (with `--state` where there are several).
+
+    Raises RefusedError where the command does not end with status 0, and asserts the heading and the line ends.
+    """
+    out = []
+    state = ["--state", str(work / "state")] if len(files) > 1 else []
+    for number, path in enumerate(files):
+        awards = work / f"awards-{number}.csv"
+        run_command(["rate", str(folder), "--transactions", str(path), "--out", str(awards), *state])
+        data = awards.read_bytes()
+        assert data.endswith(b"\n")
+        assert b"\r" not in data
+        with awards.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            assert tuple(reader.fieldnames or ()) == COLUMNS
+            out.append(list(reader))
+    return out
+
+
+def run_command(words: list[str]) -> None:
+    """Run the `puhui` command line in this process. Raises RefusedError for a status other than 0."""
+    result = CliRunner().invoke(app, words)
+    if result.exit_code != 0:
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        raise RefusedError(f"status {result.exit_code}: {result.output}")
