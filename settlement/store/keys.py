@@ -119,7 +119,7 @@ class Keys:
 
 
 def generate(path: Path) -> None:
-    """Make a new key file of mode 600. BadConfiguration where there is one: replacing keys would lose what they seal."""
+    """Make a new key file of mode 600. BadConfiguration where one is there: new keys open nothing the old sealed."""
     rings = {
         purpose: {
             "active": f"{purpose}-1",
