@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.documents.cells import totals
+from adapters.documents.cells import grouped, totals
 from adapters.documents.digest import canonical_digest
 from adapters.documents.workbook import Sheet, workbook
 from settlement.model.money import format_yuan, upper_rmb
@@ -36,7 +36,7 @@ def digest_lines(document: StatementDocument) -> tuple[tuple[str, str], ...]:
 def _below(document: StatementDocument) -> tuple[str, ...]:
     settled = settled_total(document)
     return (
-        f"实结金额合计：{format_yuan(settled)} 元",
+        f"实结金额合计：{grouped(format_yuan(settled))} 元",
         f"大写金额：{upper_rmb(settled)}",
         *(f"{label}：{value}" for label, value in foot_lines(document)),
         *document.notes,

@@ -75,21 +75,17 @@ def _in_bold(width: int) -> int:
     return -(-width * BOLD // 100)
 
 
-def _heading_width(heading: str) -> int:
-    """A heading takes two lines where it is longer than four characters."""
+def _heading_width(heading: str, lines: int) -> int:
+    """In two lines, a heading of more than four characters is about half as wide."""
     whole = text_width(heading)
-    return _in_bold(whole if whole <= 4 * EM else whole // 2 + EM)
+    return _in_bold(whole if lines == 1 or whole <= 4 * EM else whole // 2 + EM)
 
 
-def _natural(head: list[str], rows: list[list[str]], total: list[str]) -> list[int]:
-    """The width each column would like: that of its widest cell."""
-    columns = zip(*rows, strict=True) if rows else ((),) * len(head)
-    natural = []
-    for place, (heading, cells) in enumerate(zip(head, columns, strict=True)):
-        widest = max((text_width(text) for text in set(cells)), default=0)
-        sum_width = _in_bold(text_width(total[place])) if total else 0
-        natural.append(max(widest, _heading_width(heading), sum_width))
-    return natural
+def _widest(rows: list[list[str]], total: list[str], count: int) -> list[int]:
+    """The width of each column's widest cell."""
+    columns = zip(*rows, strict=True) if rows else ((),) * count
+    found = [max((text_width(text) for text in set(cells)), default=0) for cells in columns]
+    return [max(width, _in_bold(text_width(text))) for width, text in zip(found, total or [""] * count, strict=True)]
 
 
 def _shared(natural: list[int], free: list[bool], room: int) -> list[int] | None:
@@ -111,6 +107,19 @@ def _shared(natural: list[int], free: list[bool], room: int) -> list[int] | None
     ]
 
 
+def _fitted(head: list[str], widest: list[int], free: list[bool], page: int, largest: int) -> tuple[int, list[int]]:
+    """Type size and widths of the columns: the largest type in which all fits, headings in one line if they can be."""
+    padding = PADDING * len(head)
+    for size in (size for size in _SIZES if size <= largest):
+        for lines in (1, 2):
+            natural = [max(w, _heading_width(h, lines)) for w, h in zip(widest, head, strict=True)]
+            widths = _shared(natural, free, page * EM // size - padding)
+            if widths is not None:
+                return size, widths
+    room = page * EM // size - padding
+    return size, [room * width // sum(natural) for width in natural]
+
+
 def row_height(cells: list[str]) -> int:
     """The height of a row whose cells hold line feeds."""
     lines = max(text.count("\n") for text in cells) + 1
@@ -126,15 +135,7 @@ def set_table(
     the result are the heading row, the rows, then the total row where `total` is not empty. The smallest type breaks
     whatever does not fit.
     """
-    natural = _natural(head, rows, total)
-    padding = PADDING * len(head)
-    for size in (size for size in _SIZES if size <= largest):
-        widths = _shared(natural, free, page * EM // size - padding)
-        if widths is not None:
-            break
-    else:
-        room = page * EM // size - padding
-        widths = [room * width // sum(natural) for width in natural]
+    size, widths = _fitted(head, _widest(rows, total, len(head)), free, page, largest)
     bold = [width * 100 // BOLD for width in widths]
     lines = [[wrapped(text, width) for text, width in zip(head, bold, strict=True)]]
     lines += [[wrapped(text, width) for text, width in zip(row, widths, strict=True)] for row in rows]

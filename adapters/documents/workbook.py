@@ -11,8 +11,9 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -83,7 +84,7 @@ class Styles:
     def _cell(style: Callable[..., Format], kind: str, more: dict[str, object]) -> Format:
         aligned: dict[str, object] = {"num_format": _NUMBER_FORMATS[kind]}
         if kind == "text":
-            aligned["text_wrap"] = True
+            aligned |= {"text_wrap": True, "indent": 1}
         if kind in {"date", "instant"}:
             aligned["align"] = "center"
         return style(**_GRID, **aligned, **more)
@@ -144,8 +145,11 @@ def _write_total(sheet: Worksheet, styles: Styles, table: Sheet, first: int, row
     sums = totals(table.frame, table.columns)
     for place, column in enumerate(table.columns):
         style = styles.total[column.kind]
+        if place == label_place(table.columns):
+            sheet.write_string(row, place, TOTAL, styles.total["text"])
+            continue
         if not column.total:
-            sheet.write_string(row, place, TOTAL if place == label_place(table.columns) else "", styles.total["text"])
+            sheet.write_blank(row, place, None, styles.total["text"])
             continue
         total = sums[column.name]
         number = _number(total, _PLACES[column.kind])
@@ -272,10 +276,11 @@ def write_sheet(book: Workbook, styles: Styles, table: Sheet) -> None:
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
-    """Rows are kept in temporary files: a full disk is a passing fault that names itself."""
+def _rows_folder() -> Iterator[str]:
+    """A private folder for the rows that xlsxwriter keeps in files; a full disk is a passing fault, named as such."""
     try:
-        yield
+        with TemporaryDirectory(prefix="puhui-workbook-") as folder:
+            yield folder
     except (OSError, FileCreateError) as fault:
         raise TryAgain(
             f"workbook: temporary files cannot be written ({fault}); free space in TMPDIR, run again"
@@ -288,10 +293,12 @@ def workbook(title: str, day: date, tables: list[Sheet]) -> bytes:
     Raises TryAgain where the temporary folder is full or cannot be written.
     """
     out = io.BytesIO()
-    settings = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with _disk():
-        book = xlsxwriter.Workbook(out, settings | {"strings_to_numbers": False})
-        book.set_properties({"title": title, "created": datetime.combine(day, time(0), UTC).replace(tzinfo=None)})
+    settings = {"constant_memory": True} | dict.fromkeys(
+        ("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False
+    )
+    with _rows_folder() as folder:
+        book = xlsxwriter.Workbook(out, settings | {"tmpdir": folder})
+        book.set_properties({"title": title, "created": datetime.combine(day, time(0))})
         styles = Styles(book)
         for table in tables:
             write_sheet(book, styles, table)
