@@ -35,3 +35,28 @@ def describe_camt(settings: Mapping[str, Any]) -> str:
     """Columns of camt053 and camt054; `settings` change only whether details become rows."""
     whole = settings.get("details") == "entry"
     return table(_CAMT) + ("details=entry: one row per entry\n" if whole else "one row per detail (details=rows)\n")
+
+
+_MT940 = (
+    ("statement", ":28C:, else :20:; the second of that name in a file is name#2"),
+    ("account", ":25: as the bank writes it"),
+    ("currency", ":60F:"),
+    ("opening", ":60F: or :60M:; D is negative"),
+    ("closing", ":62F: or :62M:"),
+    ("line", "from 1 within the statement; empty: the statement has no line"),
+    ("booking_date", ":61: MMDD in the year nearest to the value date, else the value date"),
+    ("value_date", ":61: YYMMDD"),
+    ("amount", ":61: digits, comma, decimals; C and RD positive, D and RC negative"),
+    ("reversal", ":61: RC or RD"),
+    ("reference", ":61: after //"),
+    ("end_to_end_id", ":86: EREF, else :61: customer reference that is not NONREF"),
+    ("counterparty_name", ":86: ?32 ?33, or /NAME/"),
+    ("counterparty_account", ":86: ?31, or /IBAN/; a card number is masked"),
+    ("remittance", ":86: ?20 to ?29 and ?60 to ?63 (SVWZ of it), or /REMI/, or all of it; else the line after :61:"),
+    ("bank_code", ":61: transaction type, like NTRF"),
+)
+
+
+def describe_mt940(settings: Mapping[str, Any]) -> str:
+    """Columns of mt940 and the encoding in force."""
+    return table(_MT940) + f"encoding {settings.get('encoding', 'utf-8')}\n"

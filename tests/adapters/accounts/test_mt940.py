@@ -1,0 +1,215 @@
+"""MT940: every guard of feeds.md, each broken once."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from accounts_support import read, refusal
+
+from settlement.model.errors import BadInput
+
+LINE = ":61:2605070507C3,05NTRFSZ-000001//B1\r\n"
+
+
+def message(
+    *lines: str, opening: str = "C260506CNY10,00", closing: str = "C260507CNY13,05", end: str = "-\r\n"
+) -> bytes:
+    head = f":20:REF1\r\n:25:0003220001\r\n:28C:00127/001\r\n:60F:{opening}\r\n"
+    return (head + "".join(lines or (LINE,)) + f":62F:{closing}\r\n" + end).encode()
+
+
+def test_a_line_has_every_column_and_its_byte_range() -> None:
+    raw = message(LINE, ":86:结算\r\n款\r\n")
+    frame, rejects, closing = read("mt940", raw)
+    assert not rejects
+    assert closing.notes == ()
+    assert closing.clearing_date == date(2026, 5, 7)
+    row = frame.row(0, named=True)
+    assert raw[row.pop("byte_start") : row.pop("byte_end")].decode() == LINE + ":86:结算\r\n款\r\n"
+    assert row == {
+        "statement": "00127/001",
+        "account": "0003220001",
+        "currency": "CNY",
+        "opening_fen": 1000,
+        "closing_fen": 1305,
+        "line": 1,
+        "booking_date": date(2026, 5, 7),
+        "value_date": date(2026, 5, 7),
+        "amount_fen": 305,
+        "reversal": False,
+        "reference": "B1",
+        "end_to_end_id": "SZ-000001",
+        "counterparty_name": None,
+        "counterparty_account": None,
+        "remittance": "结算 款",
+        "bank_code": "NTRF",
+        "file": "f",
+        "record": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mark", "amount", "reversal"),
+    [
+        ("C", 305, False),
+        ("D", -305, False),
+        ("RC", -305, True),
+        ("RD", 305, True),
+        ("CN", 305, False),
+        ("DR", -305, False),
+    ],
+)
+def test_each_mark_has_one_sign(mark: str, amount: int, reversal: bool) -> None:
+    row = read("mt940", message(LINE.replace("C3,05", f"{mark}3,05")))[0].row(0, named=True)
+    assert (row["amount_fen"], row["reversal"]) == (amount, reversal)
+
+
+@pytest.mark.parametrize(("text", "fen"), [("3,", 300), ("3,5", 350), ("000000000003,05", 305), ("3,050", 305)])
+def test_amounts_are_digits_a_comma_and_decimals(text: str, fen: int) -> None:
+    assert read("mt940", message(LINE.replace("3,05", text)))[0]["amount_fen"].to_list() == [fen]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (LINE.replace("3,05", "3.05"), "BAD_LINE"),
+        (LINE.replace("3,05", "305"), "BAD_LINE"),
+        (LINE.replace("3,05", "1.003,05"), "BAD_LINE"),
+        (LINE.replace("3,05", "3,051"), "BAD_AMOUNT"),
+        (LINE.replace("3,05", "-3,05"), "BAD_LINE"),
+        (LINE.replace("C3,05", "X3,05"), "BAD_LINE"),
+        (LINE.replace("C3,05", "EC3,05"), "BAD_LINE"),
+        (LINE.replace("260507", "2605"), "BAD_LINE"),
+        (":61:\r\n", "BAD_LINE"),
+        (LINE.replace("3,05", "９,05"), "BAD_LINE"),
+    ],
+)
+def test_a_line_that_does_not_fit_refuses_the_file(line: str, code: str) -> None:
+    assert refusal("mt940", message(LINE, line)) == code
+
+
+@pytest.mark.parametrize("balance", ["C260506CNY10.00", "C260506CNY10", "X260506CNY10,00", "C260506CN10,00", "10,00"])
+def test_a_balance_that_cannot_be_read_refuses_the_file(balance: str) -> None:
+    assert refusal("mt940", message(opening=balance)) == "BAD_BALANCE"
+    assert refusal("mt940", message(closing=balance)) == "BAD_BALANCE"
+
+
+def test_a_day_that_does_not_exist_is_a_reject_and_shows_in_the_balance() -> None:
+    frame, rejects, closing = read("mt940", message(LINE.replace("2605070507", "2602300301"), LINE))
+    assert [(r.record, r.code) for r in rejects] == [(1, "BAD_DATE")]
+    assert frame["amount_fen"].to_list() == [305]
+    assert closing.notes == ()  # the other line alone leads to the closing balance here
+    assert closing.total_fen == 610
+
+
+@pytest.mark.parametrize(
+    ("dates", "booking", "value"),
+    [
+        ("2601011231", date(2025, 12, 31), date(2026, 1, 1)),
+        ("2512310102", date(2026, 1, 2), date(2025, 12, 31)),
+        ("260507", date(2026, 5, 7), date(2026, 5, 7)),
+        ("260507    ", date(2026, 5, 7), date(2026, 5, 7)),
+        ("2402280229", date(2024, 2, 29), date(2024, 2, 28)),
+    ],
+)
+def test_the_entry_date_takes_the_year_nearest_to_the_value_date(dates: str, booking: date, value: date) -> None:
+    row = read("mt940", message(LINE.replace("2605070507", dates)))[0].row(0, named=True)
+    assert (row["booking_date"], row["value_date"]) == (booking, value)
+
+
+def test_statements_of_one_file_stay_apart() -> None:
+    first = message(LINE)
+    second = message(LINE, opening="C260507CNY13,05", closing="C260507CNY16,10", end="-}{5:}\r\n")
+    frame, _, closing = read("mt940", b"{1:F01BANK}{2:O940}{4:\r\n" + first + second)
+    assert frame["statement"].to_list() == ["00127/001", "00127/001#2"]
+    assert frame["opening_fen"].to_list() == [1000, 1305]
+    assert frame["closing_fen"].to_list() == [1305, 1610]
+    assert closing.notes == ()
+
+
+def test_a_statement_without_lines_has_one_row() -> None:
+    raw = message().replace(LINE.encode(), b"").replace(b"13,05", b"10,00")
+    frame, _, closing = read("mt940", raw)
+    assert frame.select("line", "opening_fen", "closing_fen").rows() == [(None, 1000, 1000)]
+    assert closing.records == 0
+
+
+def test_a_difference_is_named() -> None:
+    closing = read("mt940", message(closing="C260507CNY13,06"))[2]
+    assert closing.notes == (
+        "BALANCE_DIFFERENCE: statement 00127/001: "
+        "opening 10.00 + lines 3.05 is not closing 13.06 CNY; difference -0.01",
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"hello\n", "NOT_MT940"),
+        (message()[: message().index(b":62F:")], "TRUNCATED"),
+        (message() + b":20:REF2\r\n", "TRUNCATED"),
+        (message() + LINE.encode(), "BAD_ORDER"),
+        (LINE.encode() + message(), "BAD_ORDER"),
+        (message().replace(b":25:0003220001\r\n", b""), "BAD_ORDER"),
+        (message().replace(b":60F:", b":64:"), "BAD_ORDER"),
+        (message().replace(b":61:", b":60F:C260506CNY10,00\r\n:61:"), "BAD_ORDER"),
+        (message(closing="C260507USD13,05"), "OTHER_CURRENCY"),
+        (message(LINE, ":86:款\r\n").decode().encode("gb18030"), "BAD_ENCODING"),
+        (message().replace(b"REF1", b"R\0F1"), "NUL_BYTE"),
+        (b"x" * 100_000, "LINE_TOO_LONG"),
+        (message(LINE, ":86:" + "x\r\n" * 30_000), "FIELD_TOO_LONG"),
+        (b":20:R\r\n:25:1\r\n:28C:1\r\n:34F:CNYD0,00\r\n:13D:2605071200+0800\r\n", "WRONG_MESSAGE"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
+    assert refusal("mt940", raw) == code
+
+
+def test_the_encoding_is_given_and_a_character_cut_by_the_wrap_is_whole() -> None:
+    text = "款" * 40
+    data = (":86:" + text).encode("gb18030")
+    wrapped = b":86:" + data[4:69] + b"\r\n" + data[69:] + b"\r\n"  # 65 bytes a line: the cut is inside a character
+    raw = message(LINE, "@@").replace(b"@@", wrapped)
+    assert read("mt940", raw, encoding="gbk")[0]["remittance"].to_list() == [text]
+    with pytest.raises(BadInput, match="encoding is one of"):
+        read("mt940", raw, encoding="guess")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "166?00GUTSCHRIFT?20EREF+E1 ?21SVWZ+Miete?22 Mai?30B?31DE12?32Anna ?33Muster",
+            ("E1", "Anna Muster", "DE12", "Miete Mai"),
+        ),
+        ("805?00ENTGELT?20Pauschalen?3012345", ("SZ-000001", None, None, "Pauschalen")),
+        ("835?00STORNO", ("SZ-000001", None, None, "STORNO")),
+        ("/EREF/E2/BENM//NAME/A B/REMI/x y/ISDT/2026-05-07", ("E2", "A B", None, "x y")),
+        ("/RTRN/AC04/EREF/E3/NAME/A/REMI/x", ("E3", "A", None, "/RTRN/AC04/ x")),
+        ("free ?20 text", ("SZ-000001", None, None, "free ?20 text")),
+    ],
+)
+def test_three_ways_of_writing_86_are_read(text: str, wanted: tuple[str | None, ...]) -> None:
+    frame = read("mt940", message(LINE, f":86:{text}\r\n"))[0]
+    found = frame.select("end_to_end_id", "counterparty_name", "counterparty_account", "remittance").row(0)
+    assert found == wanted
+
+
+def test_nonref_is_no_reference_and_the_supplement_serves_where_there_is_no_86() -> None:
+    row = read("mt940", message(":61:260507C3,05NTRFNONREF\r\n账户管理费\r\n"))[0].row(0, named=True)
+    assert (row["end_to_end_id"], row["reference"], row["remittance"]) == (None, None, "账户管理费")
+
+
+def test_a_file_cut_at_any_byte_is_refused_or_whole() -> None:
+    raw = message(LINE, ":86:a\r\n", LINE, closing="C260507CNY16,10") + message(
+        LINE, opening="C260507CNY16,10", closing="C260507CNY19,15"
+    )
+    first_end = raw.index(b"-\r\n")
+    for size in range(len(raw)):
+        frame, _, closing = read("mt940", raw[:size])
+        if closing.refused is None:
+            balanced = closing.notes == ()
+            assert not balanced or size >= first_end - 3, size  # "16,1" is 16.10 too
+            assert frame["amount_fen"].drop_nulls().sum() in {610, 915}
