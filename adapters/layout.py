@@ -1,8 +1,8 @@
 """A record layout as data: one YAML description reads, writes, validates and documents a format (feeds.md).
 
 A layout names header lines, one record line, trailer lines and an end mark. A line is fixed-width by bytes, or
-delimited. This module holds the description, its loading from YAML, the codec of a single line (headers, trailers, payout rows)
-and `describe`. Bulk records are read and written by columns in adapters/feeds.
+delimited. This module holds the description, its loading from YAML, the codec of a single line (headers, trailers,
+payout rows) and `describe`. Bulk records are read and written by columns in adapters/feeds.
 
     fixed      every field has a byte `start` (from 1) and a `length` in bytes of the encoded text
     delimited  fields stand in order, separated by `separator`; nothing is quoted: a value that holds the separator

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from adapters.base import Adapter
-from adapters.feeds import citizen_card, pos, unionpay
+from adapters.feeds import citizen_card, mapped, pos, unionpay
 
-ADAPTERS: tuple[Adapter, ...] = (citizen_card.ADAPTER, pos.ADAPTER, *unionpay.ADAPTERS)
+ADAPTERS: tuple[Adapter, ...] = (citizen_card.ADAPTER, pos.ADAPTER, *unionpay.ADAPTERS, mapped.ADAPTER)

@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 BLANK, ZERO = 0x20, 0x30
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
-_DTYPES: dict[str, Any] = {
+DTYPES: dict[str, Any] = {
     "amount": pl.Int64,
     "count": pl.Int64,
     "date": pl.Date,
@@ -49,15 +49,6 @@ def take(buffer: Bytes, offsets: Ints, width: int) -> Bytes:
         return np.zeros((len(offsets), width), np.uint8)
     windows = np.ndarray((len(buffer) - width + 1,), dtype=f"V{width}", buffer=buffer, strides=(1,))
     return windows[offsets].view(np.uint8).reshape(len(offsets), width)
-
-
-def take_ragged(buffer: Bytes, offsets: Ints, sizes: Ints) -> Bytes:
-    """As `take`, for cells of different sizes: as wide as the widest, zero bytes after each cell's end."""
-    width = int(sizes.max(initial=0))
-    cells = take(buffer, offsets, width)
-    if width and int(sizes.min()) != width:
-        cells[np.arange(width)[None, :] >= sizes[:, None]] = 0
-    return cells
 
 
 def as_binary(cells: Bytes) -> pl.Series:
@@ -104,7 +95,7 @@ def real_day(year: Ints, month: Ints, day: Ints) -> Mask:
 
 def parse_column(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
     """One field of all records. Amounts are Int64 fen, dates Date, datetimes naive Datetime, all else String."""
-    dtype = _DTYPES.get(spec.type, pl.String)
+    dtype = DTYPES.get(spec.type, pl.String)
     regular, series = _FAST[spec.type](spec, cells, unit)
     if spec.values or spec.constant is not None:
         series, known = _only_known(spec, series)
@@ -152,7 +143,7 @@ def _parse_one(
         text = cell.decode(encoding)
     except UnicodeDecodeError:
         return CellError(spec.name, "BAD_ENCODING", f"is not {encoding} text")
-    if spec.start is not None and len(cell) < width:  # zero bytes that as_binary dropped
+    if len(cell) < width:  # zero bytes that as_binary dropped
         text += "\0"
     try:
         value = parse_cell(spec, text, unit)
@@ -165,14 +156,10 @@ def _parse_one(
 
 
 def _fast_text(spec: LayoutField, cells: Bytes, _unit: str) -> tuple[Mask, pl.Series]:
-    """Printable ASCII that is not all blank; a zero byte (the end of a ragged cell) only at the end."""
+    """Printable ASCII; not all blank where the field is required."""
     regular = np.ones(len(cells), np.bool_)
-    ragged = spec.start is None
     if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
-        low = (cells < BLANK) & (cells != 0) if ragged else cells < BLANK
-        regular = np.array(~((cells > 0x7E) | low).any(axis=1))
-        if ragged and cells.shape[1] > 1:
-            regular &= ~((cells[:, :-1] == 0) & (cells[:, 1:] != 0)).any(axis=1)
+        regular = np.array(~((cells > 0x7E) | (cells < BLANK)).any(axis=1))
         cells = np.where(regular[:, None], cells, np.uint8(BLANK))
     series = as_text(cells)
     if spec.required or spec.constant is not None:
@@ -196,9 +183,9 @@ def _fast_digits(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.S
 
 
 def _fast_number(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.Series]:
-    """Fixed digits (fen or a count) after at most one mark; ragged cells and yuan are left to `_ragged_number`."""
-    if spec.start is None or (spec.type == "amount" and unit == "yuan"):
-        return _ragged_number(spec, cells, unit)
+    """Digits (fen, or a count) after at most one mark. Yuan in fixed columns are rare: once per distinct cell."""
+    if spec.type == "amount" and unit == "yuan":
+        return np.zeros(len(cells), np.bool_), pl.Series(np.zeros(len(cells), np.int64))
     sign = np.ones(len(cells), np.int64)
     regular = np.ones(len(cells), np.bool_)
     if spec.signs:
@@ -211,19 +198,6 @@ def _fast_number(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.S
         return np.zeros(len(cells), np.bool_), pl.Series(np.zeros(len(cells), np.int64))
     values, good = digits_of(cells)
     return regular & good, pl.Series(np.where(regular & good, values * sign, 0))
-
-
-def _ragged_number(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.Series]:
-    """Unsigned decimal text of up to 15 digits before the point, by one pattern over the column."""
-    regular, text = _fast_text(spec, cells, unit)
-    places = 2 if spec.type == "amount" and unit == "yuan" else 0
-    pattern = rf"^([0-9]{{1,15}})(?:\.([0-9]{{1,{places}}})0*)?$" if places else r"^([0-9]{1,15})()$"
-    parts = pl.DataFrame({"t": text}).select(
-        whole=pl.col("t").str.extract(pattern, 1),
-        part=pl.col("t").str.extract(pattern, 2).fill_null("").str.pad_end(places, "0"),
-    )
-    values = parts.select((pl.col("whole") + pl.col("part")).cast(pl.Int64, strict=False)).to_series()
-    return regular & values.is_not_null().to_numpy(), values
 
 
 def _parts(form: str, cells: Bytes) -> tuple[dict[str, Ints], Mask]:
@@ -245,11 +219,11 @@ def _parts(form: str, cells: Bytes) -> tuple[dict[str, Ints], Mask]:
 
 def _fast_date(spec: LayoutField, cells: Bytes, _unit: str) -> tuple[Mask, pl.Series]:
     """Real days and times of exactly the format; a format without a year is read in the leap year 2000."""
-    dtype = _DTYPES[spec.type]
+    dtype = DTYPES[spec.type]
     if not spec.format.isascii() or cells.shape[1] < len(spec.format):
         return np.zeros(len(cells), np.bool_), pl.Series([None] * len(cells), dtype=dtype)
     parts, good = _parts(spec.format, cells)
-    good &= ~((cells[:, len(spec.format) :] != BLANK) & (cells[:, len(spec.format) :] != 0)).any(axis=1)
+    good &= (cells[:, len(spec.format) :] == BLANK).all(axis=1)
     ones = np.ones(len(cells), np.int64)
     year, month, day = parts.get("YYYY", ones * 2000), parts.get("MM", ones), parts.get("DD", ones)
     hour, minute, second = (parts.get(token, ones * 0) for token in ("hh", "mm", "ss"))

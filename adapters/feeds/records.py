@@ -13,12 +13,12 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Bytes, Column, Ints, Mask, parse_column, take, take_ragged
+from adapters.feeds.columns import Bytes, Column, Ints, Mask, parse_column, take
+from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError, Layout, Line, Value, decode_line
 
 BLOCK = 16 * 1024 * 1024
 MAX_LINE = 1024 * 1024
-MAX_CELL = 4096
 
 
 class FileRefused(Exception):  # noqa: N818 a state of the file, caught by the reader and given as Closing.refused
@@ -42,6 +42,7 @@ class Block:
     first_record: int
     starts: Ints
     ends: Ints
+    unreadable: dict[str, int] = field(default_factory=dict)  # amount -> first row where it cannot be read
 
     @property
     def height(self) -> int:
@@ -114,9 +115,8 @@ def _add_totals(state: FileState, block: Block) -> None:
         if spec.type == "amount" and spec.name in block.columns:
             values = block.columns[spec.name]
             state.totals[spec.name] = state.totals.get(spec.name, 0) + _abs_sum(values)
-            wrong = [row for row, error in block.errors.items() if error.field == spec.name]
-            if wrong:
-                row = min(wrong)
+            row = block.unreadable.get(spec.name)
+            if row is not None:
                 state.unreadable.setdefault(spec.name, (block.first_record + row, int(block.starts[row])))
 
 
@@ -260,6 +260,8 @@ def _check_gaps(layout: Layout, table: Bytes, out: Block) -> None:
 
 def _add_column(out: Block, name: str, column: Column) -> None:
     out.columns[name] = column.values.alias(name)
+    if column.bad.any():
+        out.unreadable[name] = int(np.argmax(column.bad))
     out.bad |= column.bad
     for row, error in column.errors.items():
         out.errors.setdefault(row, error)
@@ -340,36 +342,38 @@ def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
 
 
 def _delimited_block(state: FileState, lines: list[bytes]) -> Block:
-    """Lines are decoded and laid out again as UTF-8: in GBK the second byte of a character can be a separator."""
+    """Lines are decoded before they are cut: in GBK the second byte of a character can be a separator."""
     layout = state.layout
     sizes = np.array([len(line) + 1 for line in lines], np.int64)
     starts = state.position + np.concatenate(([0], np.cumsum(sizes)[:-1]))
     out = Block({}, np.zeros(len(lines), np.bool_), {}, state.records + 1, starts, starts + sizes)
-    wanted = len(layout.record.fields) - 1
-    cut = [_cells_of(layout, line, wanted, out, row) for row, line in enumerate(lines)]
-    for spec, texts in zip(layout.record.fields, zip(*cut, strict=True), strict=True):
-        raws = [text.encode() for text in texts]
-        lengths = np.array([len(raw) for raw in raws], np.int64)
-        buffer = np.frombuffer(b"".join(raws) + bytes(MAX_CELL), np.uint8)
-        cells = take_ragged(buffer, np.concatenate(([0], np.cumsum(lengths)[:-1])), lengths)
-        _add_column(out, spec.name, parse_column(spec, cells, layout.unit_of(spec), "utf-8"))
+    text = pl.DataFrame({"line": _decoded(layout, lines, out)})
+    fields = layout.record.fields
+    count = text.select(pl.col("line").str.count_matches(layout.separator, literal=True)).to_series()
+    wrong = (count != len(fields) - 1).to_numpy() & ~out.bad
+    for row in np.flatnonzero(wrong).tolist():
+        message = f"has {int(count[row]) + 1} fields; {len(fields)} are expected"
+        out.errors[row] = CellError("", "FIELD_COUNT", message)
+    out.bad |= wrong
+    uncut = out.bad.copy()
+    whole = pl.when(pl.Series(~out.bad)).then("line").otherwise(pl.lit(layout.separator * (len(fields) - 1)))
+    cut = text.select(whole.str.split_exact(layout.separator, len(fields) - 1).alias("cells")).unnest("cells")
+    for spec, cells in zip(fields, cut.get_columns(), strict=True):
+        _add_column(out, spec.name, parse_texts(spec, cells, layout.unit_of(spec)))
+        if uncut.any():
+            out.unreadable[spec.name] = int(np.argmax(uncut))
     return out
 
 
-def _cells_of(layout: Layout, raw: bytes, wanted: int, out: Block, row: int) -> list[str]:
-    """The cells of one line; a line that cannot be cut gives blank cells and an error."""
-    raw = _bare(layout, raw, out.first_record + row, int(out.starts[row]))
-    blank = [""] * (wanted + 1)
-    try:
-        cells = raw.decode(layout.read_encoding.removesuffix("-sig")).split(layout.separator)
-    except UnicodeDecodeError:
-        error = CellError("", "BAD_ENCODING", f"is not {layout.read_encoding} text")
-    else:
-        error = CellError("", "FIELD_COUNT", f"has {len(cells)} fields; {wanted + 1} are expected")
-        if len(cells) == wanted + 1:
-            if all(len(cell) <= MAX_CELL // 4 for cell in cells):
-                return cells
-            error = CellError("", "TOO_LONG", f"has a field of more than {MAX_CELL // 4} characters")
-    out.errors[row] = error
-    out.bad[row] = True
-    return blank
+def _decoded(layout: Layout, lines: list[bytes], out: Block) -> list[str]:
+    """The lines as text; a line that is not in the encoding is blank and has an error."""
+    codec = layout.read_encoding.removesuffix("-sig")
+    texts: list[str] = []
+    for row, line in enumerate(lines):
+        try:
+            texts.append(_bare(layout, line, out.first_record + row, int(out.starts[row])).decode(codec))
+        except UnicodeDecodeError:
+            texts.append("")
+            out.errors[row] = CellError("", "BAD_ENCODING", f"is not {codec} text")
+            out.bad[row] = True
+    return texts

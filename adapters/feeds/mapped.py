@@ -1,0 +1,270 @@
+"""Any CSV or workbook by a column mapping (mapping.py): wallets, acquirers, a card company's daily list.
+
+Settings: `mapping` (a shipped name, or a mapping), `rail`, `instrument`, `bad_row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.feeds.canonical import (
+    SKIP,
+    add_card,
+    amount_faults,
+    amounts,
+    as_instant,
+    clearing_date_of,
+    key_text,
+    own_reversal_keys,
+    rail_setting,
+)
+from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
+from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, sum_of
+from adapters.feeds.mapped_write import write
+from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
+from adapters.feeds.records import FileRefused
+from adapters.feeds.tables import Row, read_rows
+from adapters.feeds.text_columns import parse_texts
+from adapters.layout import CellError
+from settlement.model.rejects import Reject
+
+NAME = "mapped_csv"
+ROWS = 20_000
+MAX_PREAMBLE = 60
+_GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """What is known of the file so far: where its columns stand, its end, and sums for declared totals."""
+
+    mapping: CsvMapping
+    places: dict[str, int] = field(default_factory=dict)
+    width: int = 0
+    records: int = 0
+    ended: bool = False
+    tail: list[list[str]] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    sums: dict[tuple[str, str], int] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
+
+
+def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
+    sheet, tally = _Sheet(mapping_of(context.settings)), Tally()
+    mapping = sheet.mapping
+    refused: Reject | None = None
+    declared: EndRows | None = None
+    try:
+        if mapping.column("clearing_date") is None:
+            tally.clearing = clearing_date_of(context, None, mapping.filename)
+        rows = _rows(stream, mapping)
+        _find_headings(sheet, rows)
+        while block := _next_block(sheet, rows):
+            yield _parsed(block, context, sheet, tally)
+        declared = check_end(mapping, sheet.tail, sheet.numbers, sheet.sums, sheet.unreadable)
+        check_bad_rows(context, tally)
+    except FileRefused as error:
+        refused = refusal(context, error)
+    yield Closing(
+        records=tally.accepted + tally.rejected + tally.skipped,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        skipped=tally.skipped,
+        total_fen=None if basis_of(mapping) in sheet.unreadable else sum_of(sheet.sums, basis_of(mapping)),
+        declared_records=declared.count if declared else None,
+        declared_total_fen=declared.total if declared else None,
+        clearing_date=tally.clearing,
+        notes=(*token_notes(context), *tally.notes),
+        refused=refused,
+    )
+
+
+def _rows(stream: BinaryIO, mapping: CsvMapping) -> Iterator[Row]:
+    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator):
+        yield _cleaned(mapping, cells), start, end
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _cleaned(mapping: CsvMapping, cells: list[str]) -> list[str]:
+    """Every cell without padding, prefix and ="..."."""
+    out = []
+    for cell in cells:
+        text = cell.strip(mapping.strip)
+        if mapping.prefix:
+            text = text.removeprefix(mapping.prefix)
+        if mapping.excel_text and text.startswith('="') and text.endswith('"'):
+            text = text[2:-1]
+        out.append(text.strip(mapping.strip))
+    return out
+
+
+def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
+    """The heading row: the first that has every needed heading; rows before it are preamble."""
+    mapping = sheet.mapping
+    if not mapping.headings:
+        sheet.places = {column.name: place for place, column in enumerate(mapping.columns)}
+        sheet.width = len(mapping.columns)
+        return
+    needed = {column.title for column in mapping.columns if column.required or column.name in mapping.key}
+    missing: set[str] = needed
+    for cells, _, _ in islice(rows, MAX_PREAMBLE):
+        absent = needed - set(cells)
+        if not absent:
+            twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in needed})
+            if twice:
+                raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+            sheet.places = {c.name: cells.index(c.title) for c in mapping.columns if c.title in cells}
+            sheet.width = len(cells)
+            return
+        missing = absent if len(absent) < len(missing) else missing
+    message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
+    raise FileRefused("BAD_HEADING", message)
+
+
+def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
+    """Up to ROWS records; blank rows are no records; from the end row on, rows are kept for the totals."""
+    block: list[Row] = []
+    for row in rows:
+        cells = row[0]
+        if sheet.ended or is_end(sheet.mapping, cells):
+            sheet.ended = True
+            sheet.tail.append(cells)
+            if len(sheet.tail) > MAX_PREAMBLE:
+                raise FileRefused("AFTER_END", "records stand behind the end row; the file is damaged", "", 0, row[1])
+            continue
+        if not any(cells):
+            continue
+        block.append(row)
+        if len(block) == ROWS:
+            break
+    return block
+
+
+def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> Parsed:
+    first = sheet.records + 1
+    sheet.records += len(block)
+    errors: dict[int, CellError] = {}
+    frame = _columns(block, sheet, errors).with_columns(
+        record=pl.Series(np.arange(first, first + len(block), dtype=np.int64)),
+        byte_start=pl.Series([row[1] for row in block], dtype=pl.Int64),
+        byte_end=pl.Series([row[2] for row in block], dtype=pl.Int64),
+    )
+    rejects = {first + row: reject_of(context, error, first + row, block[row][1]) for row, error in errors.items()}
+    keep = np.ones(len(block), np.bool_)
+    keep[list(errors)] = False
+    _add_sums(frame, sheet)
+    if tally.clearing is None:
+        days = frame["clearing_date"].drop_nulls()
+        tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
+    return finish(
+        frame.filter(pl.Series(keep)), rejects, context, tally, lambda rows, _: interpret(rows, context, sheet.mapping)
+    )
+
+
+def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> pl.DataFrame:
+    mapping = sheet.mapping
+    for number, (cells, _, _) in enumerate(block):
+        if len(cells) < sheet.width and not mapping.ragged:
+            errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; {sheet.width} are expected")
+        elif any(cells[sheet.width :]):
+            errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; at most {sheet.width} are expected")
+    columns = {}
+    for spec in mapping.columns:
+        place = sheet.places.get(spec.name, -1)
+        texts = pl.Series([c[place] if 0 <= place < len(c) else "" for c, _, _ in block], dtype=pl.String)
+        texts = _money(mapping, texts) if spec.type == "amount" else texts
+        column = parse_texts(spec, texts, spec.unit or mapping.unit)
+        for row, error in column.errors.items():
+            errors.setdefault(row, error)
+            if spec.type == "amount":
+                sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
+        values = column.values
+        columns[spec.name] = values.abs() if spec.type == "amount" and mapping.sign == "ignore" else values
+    return pl.DataFrame(columns)
+
+
+def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
+    """Amounts without their currency mark and, where groups of three are whole, without thousands separators."""
+    if mapping.money_mark:
+        texts = texts.str.strip_prefix(mapping.money_mark)
+    if mapping.thousands:
+        grouped = texts.str.contains(_GROUPED)
+        bare = texts.str.replace_all(",", "", literal=True)
+        texts = pl.select(pl.when(grouped).then(bare).otherwise(texts)).to_series()
+    return texts
+
+
+def _add_sums(frame: pl.DataFrame, sheet: _Sheet) -> None:
+    names = [spec.name for spec in sheet.mapping.columns if spec.type == "amount"]
+    sums = frame.group_by("kind").agg(pl.len().alias("rows"), *(pl.col(name).abs().sum() for name in names))
+    for row in sums.iter_rows(named=True):
+        kind = str(row["kind"] or "")
+        sheet.numbers[kind] = sheet.numbers.get(kind, 0) + row["rows"]
+        for name in names:
+            sheet.sums[name, kind] = sheet.sums.get((name, kind), 0) + (row[name] or 0)
+
+
+def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.DataFrame:
+    """Rows with canonical columns. Of gross, paid and claimed any two give the third."""
+    sale = pl.col("kind") == "SALE"
+    others = {"paid": mapping.refund_paid, "gross": mapping.refund_gross, "claimed": mapping.refund_claimed}
+    for name, other in others.items():
+        if other:
+            own = pl.col(name) if name in frame.columns else pl.lit(None, pl.Int64)
+            frame = frame.with_columns(pl.when(sale).then(own).otherwise(other).alias(name))
+    frame = _third_amount(frame)
+    if "card_number" not in frame.columns:
+        frame = frame.with_columns(card_number=pl.lit(None, pl.String))
+    frame = amounts(add_card(frame, context))
+    prefix = f"{context.source}:"
+    own_key = key_text(frame, mapping.key, prefix)
+    if mapping.refund_key:
+        own_key = pl.when(sale).then(own_key).otherwise(key_text(frame, mapping.refund_key, prefix))
+    original: pl.Expr = pl.lit(None, pl.String)
+    if mapping.original_key:
+        named = pl.all_horizontal(pl.col(_shown(name)).is_not_null() for name in mapping.original_key)
+        original = pl.when(~sale & named).then(key_text(frame, mapping.original_key, prefix))
+    rail = rail_setting(context)
+    frame = frame.with_columns(
+        transaction_id=own_key,
+        original_key=original,
+        occurred_at=as_instant("occurred_at", mapping.zone),
+        rail=pl.coalesce("rail", pl.lit(rail)) if "rail" in frame.columns else pl.lit(rail),
+        instrument=pl.lit(context.settings.get("instrument"), pl.String),
+        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
+    )
+    fault = pl.coalesce(
+        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
+        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
+        amount_faults(),
+    )
+    return own_reversal_keys(frame).with_columns(fault=pl.when(pl.col("kind") != SKIP).then(fault))
+
+
+def _shown(name: str) -> str:
+    return "card_masked" if name == "card_number" else name
+
+
+def _third_amount(frame: pl.DataFrame) -> pl.DataFrame:
+    blank = pl.lit(None, pl.Int64)
+    gross, paid, claimed = (pl.col(n) if n in frame.columns else blank for n in ("gross", "paid", "claimed"))
+    return frame.with_columns(
+        paid=pl.coalesce(paid, gross - claimed.fill_null(0)), claimed=pl.coalesce(claimed, gross - paid)
+    )
+
+
+def _describe(settings: Mapping[str, object]) -> str:
+    return describe_mapping(mapping_of(settings))
+
+
+ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, _describe)

@@ -1,0 +1,121 @@
+"""The end of a mapped file: total rows and totals in sentences, compared with the records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.feeds.mapping import CsvMapping, End, SpokenTotal
+from adapters.feeds.records import FileRefused
+from adapters.layout import CellError, LayoutField, parse_cell
+from settlement.model.money import parse_amount
+
+Sums = Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class EndRows:
+    """What the end of the file declares, once compared: count of records, unsigned total (of `basis_of`) in fen."""
+
+    count: int | None
+    total: int | None
+
+
+def basis_of(mapping: CsvMapping) -> str:
+    """The amount that the closing total is about: paid, or gross where the file has no paid."""
+    return "paid" if mapping.column("paid") else "gross"
+
+
+def sum_of(sums: Sums, amount: str) -> int:
+    """The unsigned sum of one amount over all kinds."""
+    return sum(value for (name, _), value in sums.items() if name == amount)
+
+
+def is_end(mapping: CsvMapping, cells: list[str]) -> bool:
+    """True for the row that ends the records."""
+    return mapping.end is not None and bool(cells) and cells[0].startswith(mapping.end.starts_with)
+
+
+def check_end(
+    mapping: CsvMapping, tail: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
+) -> EndRows:
+    """Compares what the rows from the end row on declare. FileRefused: missing, unreadable, or another figure."""
+    end = mapping.end
+    if end is None:
+        return EndRows(None, None)
+    if not tail:
+        if end.required:
+            message = f"no row begins with {' or '.join(end.starts_with)}; the file was cut: send it again"
+            raise FileRefused("TRUNCATED", message)
+        return EndRows(None, None)
+    count: int | None = None
+    total: int | None = None
+    for spec, text in _declared_cells(end, tail):
+        value = _value(spec, text, mapping)
+        if spec.declares == "count":
+            count = value
+            _compare("COUNT_MISMATCH", "records", value, sum(numbers.values()))
+        elif spec.declares == "total":
+            total = value if spec.of == basis_of(mapping) else total
+            _proven(spec.of, unreadable)
+            _compare("TOTAL_MISMATCH", "fen", value, sum_of(sums, spec.of))
+    for spoken in end.spoken:
+        _check_spoken(spoken, tail, numbers, sums, unreadable)
+    return EndRows(count, total)
+
+
+def _declared_cells(end: End, tail: list[list[str]]) -> list[tuple[LayoutField, str]]:
+    if end.where == "none":
+        return []
+    if end.where == "same":
+        cells = tail[0]
+        if len(cells) < len(end.fields):
+            raise FileRefused("BAD_TRAILER", f"the end row has {len(cells)} cells; {len(end.fields)} are expected")
+        return list(zip(end.fields, cells, strict=False))
+    if len(tail) < 2:
+        raise FileRefused("TRUNCATED", "the row of totals behind the last heading row is missing; send the file again")
+    headings, values = tail[0], tail[1]
+    given = headings[: len(values)]
+    absent = [spec.title for spec in end.fields if spec.title not in given]
+    if absent:
+        raise FileRefused("BAD_TRAILER", f"the totals lack {', '.join(absent)}; send the file again")
+    return [(spec, values[headings.index(spec.title)]) for spec in end.fields]
+
+
+def _value(spec: LayoutField, text: str, mapping: CsvMapping) -> int | None:
+    try:
+        value = parse_cell(spec, text.replace(",", "") if mapping.thousands else text, spec.unit or mapping.unit)
+    except CellError as error:
+        raise FileRefused("BAD_TRAILER", f"the end row cannot be read: {error}", spec.name) from None
+    if spec.declares and not isinstance(value, int):
+        raise FileRefused("BAD_TRAILER", f"the end row declares no {spec.declares}", spec.name)
+    return abs(value) if isinstance(value, int) else None
+
+
+def _proven(name: str, unreadable: Mapping[str, int]) -> None:
+    if name in unreadable:
+        message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
+        raise FileRefused("TOTAL_UNPROVEN", message, name, unreadable[name])
+
+
+def _compare(code: str, unit: str, declared: int | None, have: int) -> None:
+    if declared != have:
+        message = f"the end of the file declares {declared} {unit} and its records have {have}; correct the file"
+        raise FileRefused(code, message)
+
+
+def _check_spoken(
+    spoken: SpokenTotal, tail: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
+) -> None:
+    found = next((m for cells in tail if (m := re.search(spoken.pattern, ",".join(cells)))), None)
+    if found is None:
+        raise FileRefused("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
+    groups = found.groupdict()
+    kinds = [spoken.kind] if spoken.kind else list(numbers)
+    if groups.get("count") is not None:
+        _compare("COUNT_MISMATCH", "records", int(groups["count"]), sum(numbers.get(kind, 0) for kind in kinds))
+    if groups.get("total") is not None:
+        _proven(spoken.of, unreadable)
+        have = sum(sums.get((spoken.of, kind), 0) for kind in kinds)
+        _compare("TOTAL_MISMATCH", "fen", parse_amount(groups["total"]), have)

@@ -1,0 +1,95 @@
+"""Canonical transactions -> a CSV by a column mapping, that the reader gives back as they were."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import polars as pl
+
+from adapters.base import Context
+from adapters.feeds.canonical import as_local, split_key
+from adapters.feeds.mapping import CsvMapping, mapping_of
+from adapters.layout import CellError, LayoutField, Value, encode_text, format_cell
+from settlement.model.errors import BadInput
+
+_FROM = {"paid": "paid_fen", "gross": "gross_fen", "claimed": "claimed_fen", "fee": "fee_fen"}
+
+
+def write(frame: pl.DataFrame, context: Context) -> bytes:
+    """The CSV of a frame of TRANSACTION columns with `card_number` and optional `merchant_name`.
+
+    BadInput: a value has no code in the mapping, or a character is not in its encoding.
+    """
+    mapping = mapping_of(context.settings)
+    raw = _raw(frame, mapping)
+    out = io.StringIO()
+    newline = "\r\n" if mapping.newline == "crlf" else "\n"
+    writer = csv.writer(out, delimiter=mapping.separator, lineterminator=newline)
+    for line in mapping.preamble:
+        out.write(line + newline)
+    if mapping.headings:
+        writer.writerow([column.title for column in mapping.columns])
+    cells = [_cells(column, raw, mapping, context.file) for column in mapping.columns]
+    writer.writerows(zip(*cells, strict=True))
+    for row in _end_rows(mapping, raw, context.file):
+        writer.writerow(row)
+    try:
+        data = encode_text("", out.getvalue(), "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
+    except CellError as error:
+        raise BadInput(f"{context.file}: {error}") from None
+    return b"\xef\xbb\xbf" + data if mapping.encoding == "utf-8-sig" else data
+
+
+def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
+    """A typed column per mapped field, from canonical columns and the parts of both keys."""
+    parts = dict(zip(mapping.key, split_key("transaction_id", mapping.key), strict=True))
+    origin = split_key("original_key", mapping.original_key) if mapping.original_key else []
+    parts |= dict(zip(mapping.original_key, origin, strict=True))
+    columns = {}
+    for column in mapping.columns:
+        expr = _source(column, frame, parts)
+        if column.type in {"date", "datetime"} and column.name in parts and column.name != "occurred_at":
+            expr = parts[column.name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S")
+        columns[column.name] = expr
+    local = frame.with_columns(occurred_at=as_local("occurred_at", mapping.zone))
+    return local.select(expr.alias(name) for name, expr in columns.items())
+
+
+def _source(column: LayoutField, frame: pl.DataFrame, parts: dict[str, pl.Expr]) -> pl.Expr:
+    name = _FROM.get(column.name, column.name)
+    if name in frame.columns:
+        return pl.col(name)
+    return parts.get(column.name, pl.lit(None, pl.String))
+
+
+def _cells(column: LayoutField, raw: pl.DataFrame, mapping: CsvMapping, name: str) -> list[str]:
+    codes = {meaning: code for code, meaning in reversed(column.values.items())}
+    out = []
+    for number, value in enumerate(raw[column.name].to_list(), 1):
+        coded: Value = codes.get(value, value) if isinstance(value, str) else value
+        try:
+            out.append(mapping.prefix + format_cell(column, coded, column.unit or mapping.unit))
+        except CellError as error:
+            raise BadInput(f"{name}: record {number}: {column.name}: {error}") from None
+    return out
+
+
+def _end_rows(mapping: CsvMapping, raw: pl.DataFrame, name: str) -> list[list[str]]:
+    end = mapping.end
+    if end is None:
+        return []
+    if end.spoken:
+        raise BadInput(f"{name}: mapping {mapping.format} has totals in sentences; it is only read")
+    values: dict[str, Value] = {}
+    for spec in end.fields:
+        if spec.declares == "count":
+            values[spec.name] = raw.height
+        elif spec.declares == "total":
+            values[spec.name] = int(raw[spec.of].abs().sum() or 0)
+    cells = [format_cell(spec, values.get(spec.name), spec.unit or mapping.unit) for spec in end.fields]
+    if end.where == "same":
+        return [cells]
+    if end.where == "next":
+        return [[spec.title for spec in end.fields], [mapping.prefix + cell for cell in cells]]
+    return [[end.starts_with[0]]]

@@ -1,0 +1,107 @@
+"""Text cells of many records (delimited files, CSV, workbooks) -> typed columns, by whole-column expressions.
+
+As in columns.py, what is not regular goes once per distinct cell through `layout.parse_cell`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from adapters.feeds.columns import DTYPES, Column
+from adapters.layout import CellError, LayoutField, Value, parse_cell, strftime_format
+
+_PATTERNS = {
+    "text": r"^[^\x00-\x1f\x7f]*$",
+    "digits": r"^[0-9]+$",
+    "hex": r"^[0-9A-Fa-f]+$",
+    "card": r"^[0-9*]+$",
+    "count": r"^[0-9]{1,18}$",
+}
+
+
+def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"]) -> Column:
+    """One field of all records from String cells (no nulls). Types as `columns.parse_column` gives them."""
+    text = cells.str.strip_chars(" ")
+    blank = text == ""
+    values, regular = _typed(spec, text, unit)
+    allowed = list(spec.values) or ([spec.constant] if spec.constant is not None else [])
+    if allowed:
+        regular &= text.is_in(allowed)
+        if spec.values:
+            values = values.replace_strict(spec.values, default=None, return_dtype=pl.String)
+    if spec.blanks:
+        regular &= ~text.is_in(list(spec.blanks))
+    empty_is_fine = not spec.required and spec.constant is None
+    values = pl.select(pl.when(regular & ~blank).then(values)).to_series()
+    odd = np.flatnonzero(~(regular | blank if empty_is_fine else regular & ~blank).to_numpy())
+    column = Column(values, np.zeros(len(cells), np.bool_))
+    if len(odd):
+        _parse_odd(spec, cells, odd, unit, column)
+    return column
+
+
+def _typed(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> tuple[pl.Series, pl.Series]:
+    """(values, True where the cell is regular)."""
+    if spec.type == "amount":
+        values = _amounts(spec, text, unit)
+        return values, values.is_not_null()
+    if spec.type in {"date", "datetime"}:
+        values = _dates(spec, text)
+        return values, values.is_not_null()
+    regular = text.str.contains(_PATTERNS[spec.type])
+    return (text.cast(pl.Int64, strict=False), regular) if spec.type == "count" else (text, regular)
+
+
+def _amounts(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> pl.Series:
+    places = 2 if unit == "yuan" else 0
+    marks = "".join(re.escape(mark) for mark in spec.signs)
+    mark = f"([{marks}]?)" if marks else "()"
+    tail = rf"(?:\.([0-9]{{1,{places}}})0*)?" if places else "()"
+    pattern = rf"^{mark}([0-9]{{1,15}}){tail}$"
+    whole = pl.col("t").str.extract(pattern, 2) + pl.col("t").str.extract(pattern, 3).fill_null("").str.pad_end(
+        places, "0"
+    )
+    sign = pl.col("t").str.extract(pattern, 1).replace_strict(dict(spec.signs), default=1, return_dtype=pl.Int64)
+    return pl.DataFrame({"t": text}).select((whole.cast(pl.Int64, strict=False) * sign).alias("v")).to_series()
+
+
+def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
+    """Exactly the format: the shape by pattern, the day by the calendar; without a year in the leap year 2000."""
+    shape = re.escape(spec.format)
+    for token in ("YYYY", "MM", "DD", "hh", "mm", "ss"):
+        shape = shape.replace(token, f"[0-9]{{{len(token)}}}")
+    yearless = "YYYY" not in spec.format
+    form = ("%Y" if yearless else "") + strftime_format(spec.format)
+    shaped = pl.select(pl.when(text.str.contains(f"^{shape}$")).then(("2000" + text) if yearless else text)).to_series()
+    if spec.type == "date":
+        return shaped.str.strptime(pl.Date, form, strict=False)
+    if not any(token in spec.format for token in ("hh", "mm", "ss")):
+        return shaped.str.strptime(pl.Date, form, strict=False).cast(pl.Datetime("us"))
+    if "ss" not in spec.format:
+        shaped, form = shaped + ":00", form + ":%S"
+    return shaped.str.strptime(pl.Datetime("us"), form, strict=False)
+
+
+def _parse_odd(spec: LayoutField, cells: pl.Series, odd: np.ndarray, unit: Literal["fen", "yuan"], out: Column) -> None:
+    raw = cells.gather(odd)
+    distinct = raw.unique(maintain_order=True)
+    outcomes: dict[str, Value | CellError] = {}
+    for cell in distinct.to_list():
+        try:
+            value = parse_cell(spec, cell, unit)
+            outcomes[cell] = spec.values.get(value, value) if isinstance(value, str) else value
+        except CellError as error:
+            outcomes[cell] = error
+    values = [None if isinstance(value, CellError) else value for value in outcomes.values()]
+    table = pl.DataFrame({"cell": distinct, "value": pl.Series(values, dtype=DTYPES.get(spec.type, pl.String))})
+    found = pl.DataFrame({"cell": raw}).join(table, on="cell", how="left", maintain_order="left")["value"]
+    out.values = out.values.scatter(odd, found)
+    for row, cell in zip(odd.tolist(), raw.to_list(), strict=True):
+        outcome = outcomes[cell]
+        if isinstance(outcome, CellError):
+            out.errors[row] = outcome
+            out.bad[row] = True
