@@ -215,7 +215,7 @@ def sides(
 
 def _rows(connection: Connection, sql: str, schema: Schema, values: Mapping[str, Any]) -> pl.DataFrame:
     """Small results through the ordinary cursor: lists as parameters, no COPY."""
-    found = connection.execute(text(sql), values).tuples().all()
+    found = connection.execute(text(sql), values)
     return pl.DataFrame([tuple(row) for row in found], schema=schema, orient="row")
 
 
@@ -274,7 +274,7 @@ def chain(connection: Connection) -> list[tuple[date, str, str, str]]:
     """Every close record in order: (business date, record, previous, digest)."""
     c = t.close_record.c
     rows = connection.execute(select(c.business_date, c.record, c.previous, c.digest).order_by(c.business_date))
-    return [row._tuple() for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def head(connection: Connection) -> tuple[date, str] | None:

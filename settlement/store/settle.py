@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, TextClause, func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from settlement.model.frames import Schema
 from settlement.store import reference
@@ -223,7 +224,7 @@ def accounts(connection: Connection, last_import: int, day: date, on: date) -> p
     )
     query = (
         select(a.c.payee_kind, a.c.payee_no, a.c.import_id, a.c.valid_from, approval.label("approved"))
-        .distinct(a.c.payee_kind, a.c.payee_no)
+        .ext(distinct_on(a.c.payee_kind, a.c.payee_no))
         .where(a.c.valid_from <= on, (a.c.valid_to.is_(None)) | (a.c.valid_to >= on))
         .order_by(a.c.payee_kind, a.c.payee_no, a.c.valid_from.desc())
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from settlement.model.errors import NotFound
 from settlement.model.frames import INSTANT, Schema
@@ -244,7 +245,7 @@ def pool_use(connection: Connection, day: date) -> dict[str, int]:
     nobody = [u[key].is_(None) | (u[key] == "") for key in ("member_no", "merchant_no", "district", "org")]
     query = (
         select(u.name, u.used)
-        .distinct(u.name)
+        .ext(distinct_on(u.name))
         .where(u.scheme == "", u.measure == "amount", u.business_date <= day, *nobody)
         .order_by(u.name, u.window_start.desc(), u.business_date.desc())
     )
