@@ -1,0 +1,142 @@
+"""`puhui night` killed at any moment and run again ends with the same rows and byte-identical files."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from batch.city import home as city_home
+from batch.city.week import drop
+from portal.cli import demo
+from portal.session import open_session
+from settlement.store.database import Database
+
+pytestmark = pytest.mark.xdist_group("kill")
+
+SEED, VOLUME, POINTS = 11, 400, 30
+NIGHT = date(2026, 5, 7)
+KILLER = Path(__file__).with_name("killer.py")
+# what differs by design from run to run: fences count runs, the lease belongs to the present
+NUMBERS = itertools.count()
+PRESENT = {"run_lease"}
+VOLATILE = {"step_run": ("fence",)}
+
+
+class Trial:
+    """One home of its own with a copy of the prepared database."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.home, self.url = folder, url
+
+    def night(self, point: int) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PUHUI_")}
+        environment |= {
+            "PUHUI_NOW": "2026-05-07T23:30:00+08:00",
+            "PUHUI_DATABASE_URL": self.url,
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        }
+        command = [sys.executable, str(KILLER), str(point), "night", "--date", str(NIGHT), "--home", str(self.home)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def files(home: Path) -> dict[str, str]:
+    """Every file that a night leaves, by digest; the archive is encrypted with fresh nonces, so its names count."""
+    found = {}
+    for folder in ("out", "exchange"):
+        for path in sorted((home / folder).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(home))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    found |= {f"archive/{path.name}": "" for path in (home / "archive").rglob("*") if path.is_file()}
+    return found
+
+
+def dump(database: Database) -> dict[str, list[str]]:
+    with database.engine.connect() as connection:
+        names = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'puhui' ORDER BY 1"))
+        out = {}
+        for (name,) in names.all():
+            if name in PRESENT:
+                continue
+            columns = connection.execute(
+                text(
+                    "SELECT column_name FROM information_schema.columns WHERE table_schema = 'puhui'"
+                    " AND table_name = :name ORDER BY ordinal_position"
+                ),
+                {"name": name},
+            ).scalars()
+            kept = ", ".join(f'"{column}"' for column in columns if column not in VOLATILE.get(name, ()))
+            rows = connection.execute(text(f'SELECT row({kept})::text COLLATE "C" FROM puhui."{name}" ORDER BY 1'))
+            out[name] = list(rows.scalars())
+    return out
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with everything imported and the first day's files in its inboxes; its server stays up."""
+    home = tmp_path_factory.mktemp("kill") / "home"
+    with demo._environment(home):
+        demo._begin(home, SEED, VOLUME)
+        drop(city_home.town_of(home, SEED, VOLUME), home, NIGHT, 0)
+        with open_session(home) as session:
+            session.database.renew()
+            yield home
+
+
+@pytest.fixture
+def trial(prepared: Path, tmp_path: Path) -> Iterator[tuple[Trial, Database]]:
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("exchange", "archive"):
+        shutil.copytree(prepared / name, home / name)
+    for name in ("puhui.toml", "puhui.keys"):
+        shutil.copy2(prepared / name, home / name)
+    with open_session(prepared) as session:
+        session.database.renew()
+        name = f"kill_{os.getpid()}_{next(NUMBERS)}"
+        with session.database.create_scratch(name, session.database.engine.url.database or "") as scratch:
+            yield Trial(home, scratch.engine.url.render_as_string(hide_password=False)), scratch
+
+
+Expected = tuple[dict[str, list[str]], dict[str, str], int]
+_EXPECTED: list[Expected] = []
+
+
+def expected(trial: Trial, database: Database) -> Expected:
+    done = trial.night(0)
+    assert done.returncode == 0, done.stderr
+    moments = int(done.stderr.rsplit("moments ", 1)[1])
+    return dump(database), files(trial.home), moments
+
+
+def test_a_whole_night(trial: tuple[Trial, Database]) -> None:
+    _EXPECTED.append(expected(*trial))
+    assert _EXPECTED[0][2] >= POINTS
+    again = trial[0].night(0)
+    assert again.returncode == 0, again.stderr
+    assert (dump(trial[1]), files(trial[0].home)) == _EXPECTED[0][:2]
+
+
+@pytest.mark.parametrize("share", range(POINTS))
+def test_killed_and_run_again(trial: tuple[Trial, Database], share: int) -> None:
+    assert _EXPECTED, "the whole night runs first"
+    rows, left, moments = _EXPECTED[0]
+    point = 1 + share * (moments - 1) // (POINTS - 1)
+    killed = trial[0].night(point)
+    assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
+    resumed = trial[0].night(0)
+    assert resumed.returncode == 0, (point, resumed.stderr)
+    found = dump(trial[1])
+    assert {name: len(lines) for name, lines in found.items()} == {name: len(lines) for name, lines in rows.items()}
+    assert found == rows
+    assert files(trial[0].home) == left
