@@ -43,17 +43,22 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
 
 def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
     """A typed column per mapped field, from canonical columns and the parts of both keys."""
-    parts = dict(zip(mapping.key, split_key("transaction_id", mapping.key), strict=True))
-    origin = split_key("original_key", mapping.original_key) if mapping.original_key else []
-    parts |= dict(zip(mapping.original_key, origin, strict=True))
-    columns = {}
-    for column in mapping.columns:
-        expr = _source(column, frame, parts)
-        if column.type in {"date", "datetime"} and column.name in parts and column.name != "occurred_at":
-            expr = parts[column.name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S")
-        columns[column.name] = expr
+    parts = _key_parts(mapping, "transaction_id", mapping.key)
+    if mapping.original_key:
+        parts |= _key_parts(mapping, "original_key", mapping.original_key)
+    columns = {column.name: _source(column, frame, parts) for column in mapping.columns}
     local = frame.with_columns(occurred_at=as_local("occurred_at", mapping.zone))
     return local.select(expr.alias(name) for name, expr in columns.items())
+
+
+def _key_parts(mapping: CsvMapping, key: str, names: tuple[str, ...]) -> dict[str, pl.Expr]:
+    """The parts of a key by field name; all null where the key was made by another format (its times do not read)."""
+    parts = dict(zip(names, split_key(key, names), strict=True))
+    times = [name for name in names if (spec := mapping.column(name)) and spec.type in {"date", "datetime"}]
+    for name in times:
+        parts[name] = parts[name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S", strict=False)
+    fits = pl.all_horizontal(pl.lit(value=True), *(parts[name].is_not_null() for name in times))
+    return {name: pl.when(fits).then(expr) for name, expr in parts.items()}
 
 
 def _source(column: LayoutField, frame: pl.DataFrame, parts: dict[str, pl.Expr]) -> pl.Expr:
