@@ -40,7 +40,7 @@ def ordered(frame: pl.DataFrame, columns: tuple[Column, ...]) -> pl.DataFrame:
     """`frame` in the columns' order; an assert where it has other columns than those named."""
     names = [column.name for column in columns]
     assert sorted(frame.columns) == sorted(names), f"columns {frame.columns} are not {names}"
-    return frame.select(names)
+    return frame if frame.columns == names else frame.select(names)
 
 
 def cell_texts(frame: pl.DataFrame, columns: tuple[Column, ...], timezone: str) -> pl.DataFrame:
@@ -51,13 +51,9 @@ def cell_texts(frame: pl.DataFrame, columns: tuple[Column, ...], timezone: str) 
 def totals(frame: pl.DataFrame, columns: tuple[Column, ...]) -> dict[str, int]:
     """Exact sums of the `total` columns in their unit (fen, count); nulls count as nothing.
 
-    Summed in 128 bits, as Polars would wrap an int64 sum without a word.
+    Summed as Python integers: Polars would wrap an int64 sum without a word.
     """
-    names = [column.name for column in columns if column.total]
-    if not names:
-        return {}
-    row = frame.select(pl.col(name).cast(pl.Int128).sum() for name in names).row(0)
-    return dict(zip(names, row, strict=True))
+    return {column.name: sum(filter(None, frame[column.name].to_list())) for column in columns if column.total}
 
 
 def total_texts(frame: pl.DataFrame, columns: tuple[Column, ...]) -> list[str]:

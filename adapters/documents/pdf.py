@@ -10,7 +10,6 @@ Tagged PDF is off: tags made the file of 200 lines sixteen times as large (659 k
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +23,7 @@ from adapters.documents.cells import cell_texts, grouped, total_texts
 from adapters.documents.digest import canonical_content
 from adapters.documents.fonts import FAMILY, FONT_FOLDER, drawable
 from adapters.documents.statement import TITLE, digest_lines, foot_lines, settled_total
-from adapters.documents.typesetting import set_table
+from adapters.documents.typesetting import Setting, set_table
 from settlement.model.money import format_yuan, upper_rmb
 from settlement.model.report import DETAIL_COLUMNS, HELD_COLUMNS, STATEMENT_COLUMNS, Column, StatementDocument
 
@@ -64,10 +63,10 @@ def _compile(data: str, day: date) -> bytes:
 
 def _texts(frame: pl.DataFrame, columns: tuple[Column, ...], timezone: str) -> list[list[str]]:
     """The cells as printed, row by row: no nulls, thousands separators, nothing the font cannot draw."""
-    texts = cell_texts(frame, columns, timezone).fill_null("")
+    texts = cell_texts(frame, columns, timezone)
     shown = []
     for column in columns:
-        cells = texts[column.name].to_list()
+        cells = [text or "" for text in texts[column.name]]
         if column.kind in {"money", "count"}:
             cells = [grouped(text) for text in cells]
         elif column.kind == "text":
@@ -90,7 +89,7 @@ def _listing(
     free = [column.name in _FREE for column in columns]
     setting = set_table(head, _texts(frame, columns, timezone), total, free, _PAGE_WIDTH, largest)
     right = [column.kind in _NUMERIC for column in columns]
-    return {**asdict(setting), "right": right, "total": bool(total)}
+    return {name: getattr(setting, name) for name in Setting.__slots__} | {"right": right, "total": bool(total)}
 
 
 def _detail(document: StatementDocument) -> dict[str, object]:

@@ -33,6 +33,10 @@ EXACT = 10**15
 MOST_ROWS = 1_000_000
 _LONGEST = 32_000
 _CUT = "…(已截断)"
+_MARGIN = 3  # characters: a cell's inside margins and indent
+_WIDEST = 48  # characters; a wider text takes several lines
+_LINE = 15  # points
+_MOST_LINES = 27  # a row is at most 409 points high
 _PLACES = {"money": 2, "ppm": 6, "count": 0}
 _NUMBER_FORMATS = {
     "money": "#,##0.00;[Red]-#,##0.00",
@@ -72,6 +76,7 @@ class Styles:
 
         self.title = style(bold=True, font_size=15)
         self.line = style(font_color="#333F4C")
+        self.beside = style(font_color="#333F4C", indent=1)
         self.wrong = style(bold=True, font_color="#C00000", num_format="0.00")
         self.right = style(bold=True, font_color="#1F7A3D", num_format="0.00")
         self.heading = style(**_GRID, bold=True, bg_color="#E4EAF1", align="center", text_wrap=True, num_format="@")
@@ -124,7 +129,27 @@ def _writer(sheet: Worksheet, styles: Styles, column: Column, place: int) -> Cal
     return write
 
 
-def _write_rows(sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, first: int) -> None:
+def _display_width(text: pl.Expr) -> pl.Expr:
+    """Width in columns of a terminal font, where a Chinese character takes two."""
+    return text.str.len_chars() + (text.str.len_bytes() - text.str.len_chars()) // 2
+
+
+def _line_counts(table: Sheet, frame: pl.DataFrame, widths: list[int]) -> list[int]:
+    """How many lines each row needs for its longest wrapped text; spreadsheets do not all measure it themselves."""
+    needed = []
+    for column, width in zip(table.columns, widths, strict=True):
+        if column.kind == "text":
+            size, line = _display_width(pl.col(column.name)).fill_null(0), width - _MARGIN
+            # a broken line is not quite full: count on two characters less
+            needed.append(pl.when(size <= line).then(1).otherwise((size + line - 3) // (line - 2)))
+    if not needed:
+        return [1] * frame.height
+    return frame.select(pl.max_horizontal(needed).clip(1, _MOST_LINES)).to_series().to_list()
+
+
+def _write_rows(
+    sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, first: int, widths: list[int]
+) -> None:
     writers = [_writer(sheet, styles, column, place) for place, column in enumerate(table.columns)]
     blanks = [styles.cell[column.kind] for column in table.columns]
     local = frame.with_columns(
@@ -132,7 +157,10 @@ def _write_rows(sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFr
         for column in table.columns
         if column.kind == "instant"
     )
+    lines = _line_counts(table, frame, widths)
     for row, values in enumerate(local.iter_rows(), first):
+        if lines[row - first] > 1:
+            sheet.set_row(row, lines[row - first] * _LINE + 3)
         for place, value in enumerate(values):
             if value is None:
                 sheet.write_blank(row, place, None, blanks[place])
@@ -167,17 +195,16 @@ def _write_total(sheet: Worksheet, styles: Styles, table: Sheet, first: int, row
 def _widths(table: Sheet) -> list[int]:
     """Column widths in characters: as wide as the widest text (a Chinese character counts two), within bounds."""
     texts = cell_texts(table.frame, table.columns, table.timezone)
-    shown = pl.all().str.len_chars() + (pl.all().str.len_bytes() - pl.all().str.len_chars()) // 2
-    widest = texts.select(shown.max().fill_null(0)).row(0) if texts.width else ()
+    widest = texts.select(_display_width(pl.all()).max().fill_null(0)).row(0)
     sums = totals(table.frame, table.columns)
     widths = []
     for column, content in zip(table.columns, widest, strict=True):
         size = max(int(content), len(str(sums.get(column.name, ""))))
         if column.kind in {"money", "count"}:
             size += size // 3  # thousands separators
-        heading = 2 * len(column.heading)
-        heading = heading if heading <= 12 else (heading + 1) // 2 + 1  # a long heading takes two lines
-        widths.append(min(max(size, heading, 6), 44) + 2)
+        letters = len(column.heading)
+        heading = 2 * (letters if letters <= 3 else (letters + 1) // 2)  # a longer heading takes two lines
+        widths.append(min(max(size, heading, 5), _WIDEST) + _MARGIN)
     return widths
 
 
@@ -218,7 +245,7 @@ def _write_below(sheet: Worksheet, styles: Styles, table: Sheet, row: int) -> No
                 sheet.write_string(row, 0, format_yuan(residual), style)
             else:
                 sheet.write_number(row, 0, number, style)
-            sheet.write_string(row, 1, safe_text(f"{label}{'：不平' if residual else '：平'}"), styles.line)
+            sheet.write_string(row, 1, safe_text(f"{label}{'：不平' if residual else '：平'}"), styles.beside)
     row += 1
     for text in table.below:
         row += 1
@@ -232,6 +259,7 @@ def _write_part(
     widths = _widths(table)
     for place, width in enumerate(widths):
         sheet.set_column(place, place, width)
+    sheet.set_default_row(_LINE + 3)
     sheet.set_row(0, 26)
     sheet.write_string(0, 0, safe_text(table.title), styles.title)
     row = 1
@@ -244,7 +272,7 @@ def _write_part(
     for place, column in enumerate(table.columns):
         sheet.write_string(row, place, column.heading, styles.heading)
     first = row + 1
-    _write_rows(sheet, styles, table, frame, first)
+    _write_rows(sheet, styles, table, frame, first, widths)
     row = first + frame.height
     if last:
         if any(column.total for column in table.columns):
