@@ -32,6 +32,11 @@ WRITTEN = "written"
 def desk(connection: Connection, home: Path, config: Config, keys: Keys, now: datetime) -> Run:
     """What a decision of a person runs under: the open business date; no night begins before the transaction ends."""
     close.hold_night(connection)
+    return reader(connection, home, config, keys, now)
+
+
+def reader(connection: Connection, home: Path, config: Config, keys: Keys, now: datetime) -> Run:
+    """As `desk`, for looking only: it holds nobody up."""
     open_date = close.open_date(connection, config.policy.first_business_date)
     return Run(open_date, now, home, config, keys, reference.last_import(connection), 0)
 

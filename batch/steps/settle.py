@@ -128,10 +128,11 @@ def _due_payees(connection: Connection, run: Run, due: date, calendar: Calendar,
 def _open_awards(connection: Connection, run: Run) -> pl.DataFrame:
     """Awards on no statement yet, each with whether it is due and why not (OPEN_AWARD)."""
     awards = rows.open_awards(connection, run.business_date)
-    state = reconcile.due_state(connection, awards["transaction_id"].unique())
+    at_once = [(channel.ours, channel.rail) for channel in run.config.channels if not channel.hold]
+    state = reconcile.due_state(connection, awards["transaction_id"], at_once)
     joined = awards.join(state, on="transaction_id", how="left").with_columns(
         pl.col("due").fill_null(False),
-        reason=pl.when(~pl.col("due").fill_null(False)).then(pl.col("reason").fill_null("not reconciled yet")),
+        reason=pl.when(~pl.col("due").fill_null(False)).then(pl.col("reason").fill_null("尚未对账")),
     )
     return conform(joined, OPEN_AWARD)
 

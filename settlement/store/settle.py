@@ -13,6 +13,24 @@ from settlement.model.frames import Schema
 from settlement.store import reference
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
+from settlement.store.payouts import waiting_batches
+
+__all__ = [
+    "PAID_TO",
+    "accounts",
+    "adjusted",
+    "carried",
+    "contracts",
+    "expired",
+    "last_number",
+    "open_awards",
+    "payables",
+    "sealed_accounts",
+    "sealed_items",
+    "store",
+    "voided_without_heir",
+    "waiting_batches",
+]
 
 # Who is paid an award of a merchant: the payee of its contract on the award's clearing date, as contracts were known
 # in the night that rated it. Fixed for ever, so that ledger, statement and payout name the same payee. Reads `picked`.
