@@ -137,10 +137,8 @@ def test_a_statement_without_lines_has_one_row() -> None:
 
 def test_a_difference_is_named() -> None:
     closing = read("mt940", message(closing="C260507CNY13,06"))[2]
-    assert closing.notes == (
-        "BALANCE_DIFFERENCE: statement 00127/001: "
-        "opening 10.00 + lines 3.05 is not closing 13.06 CNY; difference -0.01",
-    )
+    said = "opening 10.00 + lines 3.05 is not closing 13.06 CNY; difference -0.01"
+    assert closing.notes == (f"BALANCE_DIFFERENCE: statement 00127/001: {said}",)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,313 @@
+"""Statement exports of banks (.csv, .xls, .xlsx) by a mapping, to STATEMENT_LINE frames.
+
+Source: feeds.md "Bank clearing and statements"; headings in samples/notes.md D. Lines above the headings are the
+preamble (the account may stand there), lines that begin with a trailer word are skipped. A file is one statement per
+account and currency. Where the bank writes a running balance, each row must follow from the row before it: that gives
+opening and closing, in whichever direction of time the bank lists its rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, text_of, value_of
+from adapters.accounts.bank_map import BankMap, bank_map, heading_key
+from adapters.accounts.bank_rows import Row, rows
+from adapters.accounts.currency import is_currency, minor_digits
+from adapters.accounts.statement import BALANCE_DIFFERENCE, Line, Statement, empty_line, fits, line_frame
+from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
+from adapters.base import Closing, Context, Parsed
+from settlement.model.rejects import Reject
+
+MAX_PREAMBLE = 60
+MAX_LINES = 1_000_000
+MAX_ACCOUNTS = 1000
+_LABELLED = re.compile(r"[:：]")
+
+
+@dataclass(slots=True)
+class _Account:
+    """The lines of one account and currency, with the running balance the bank wrote after each (None: not written)."""
+
+    statement: Statement
+    lines: list[Line] = field(default_factory=list)
+    balances: list[int | None] = field(default_factory=list)
+
+
+def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of lines, then the Closing.
+
+    Settings: `layout` (a shipped bank or a mapping), `encoding` (the mapping's, else auto), `account` (where the file
+    does not say it), `sheet` (the first).
+    """
+    return _Reader(context, bank_map(context.settings, context.source)).read(stream)
+
+
+@dataclass(slots=True)
+class _Reader:
+    context: Context
+    bank: BankMap
+    columns: dict[str, list[int]] = field(default_factory=dict)
+    account: str = ""
+    accounts: dict[tuple[str, str], _Account] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    width: int = 0
+    records: int = 0
+    skipped: int = 0
+    total_fen: int = 0
+    position: int = 0
+
+    def read(self, stream: BinaryIO) -> Iterator[Parsed | Closing]:
+        """A block per account, since balances are known when all of its rows are."""
+        refused = None
+        rejected = 0
+        try:
+            self._take_all(stream)
+            rejected = len(self.rejects)
+            yield from self._blocks()
+        except FileRefusedError as error:
+            refused = Reject(self.context.file, error.record, error.byte, error.field, error.code, error.message)
+        days = [a.statement.closing_date for a in self.accounts.values() if a.statement.closing_date is not None]
+        yield Closing(
+            records=self.records,
+            accepted=self.records - rejected - self.skipped if refused is None else 0,
+            rejected=rejected,
+            skipped=self.skipped,
+            total_fen=self.total_fen,
+            clearing_date=max(days, default=None),
+            notes=tuple(self.notes),
+            refused=refused,
+        )
+
+    # --- the file ----------------------------------------------------------------------------------------------------
+
+    def _take_all(self, stream: BinaryIO) -> None:
+        settings = self.context.settings
+        given = settings.get("encoding", self.bank.encoding)
+        encoding = "auto" if given == "auto" else encoding_of(given, self.context.source)
+        self.account = str(settings.get("account", ""))
+        separator = str(settings.get("separator", self.bank.separator))
+        for number, row in enumerate(rows(stream, encoding, separator, str(settings.get("sheet", "")))):
+            self.position = row.end
+            if self.columns:
+                self._take(row)
+            elif number >= MAX_PREAMBLE:
+                break
+            elif not self._find_headings(row):
+                self._find_account(row)
+        if not self.columns:
+            wanted = " | ".join(self.bank.columns.booking_date)
+            message = (
+                f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
+                f"this bank's mapping, or encoding to one of {', '.join(sorted(set(ENCODINGS.values())))}"
+            )
+            raise FileRefusedError("NO_HEADINGS", message)
+
+    def _find_headings(self, row: Row) -> bool:
+        """True for the line of headings: a date and a way to know the amount."""
+        keys = [heading_key(text_of(cell)) for cell in row.cells]
+        found: dict[str, list[int]] = {}
+        for name, headings in self.bank.columns.model_dump().items():
+            places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
+            found[name] = places if name == "remittance" else places[:1]
+        money = (found["income"] and found["expense"]) or (
+            found["amount"] and (found["direction"] or not self.bank.columns.direction)
+        )
+        if not found["booking_date"] or not money:
+            return False
+        if found["income"] and found["expense"]:
+            found["amount"] = []
+        self.columns, self.width = found, len(keys)
+        return True
+
+    def _find_account(self, row: Row) -> None:
+        """The account in the preamble: "账号：123" in one cell, or the label in one and the number in the next."""
+        if self.account:
+            return
+        texts = [text_of(cell) for cell in row.cells]
+        labels = [heading_key(label) for label in self.bank.account_labels]
+        for place, text in enumerate(texts):
+            label, *rest = _LABELLED.split(text, maxsplit=1)
+            if heading_key(label) in labels:
+                value = rest[0].strip() if rest and rest[0].strip() else next((t for t in texts[place + 1 :] if t), "")
+                self.account = value
+                return
+
+    # --- a row -------------------------------------------------------------------------------------------------------
+
+    def _take(self, row: Row) -> None:
+        texts = [text_of(cell) for cell in row.cells]
+        first = next((text for text in texts if text), "")
+        if not first:
+            return
+        if heading_key(first).startswith(tuple(heading_key(word) for word in self.bank.trailers)):
+            return
+        self.records += 1
+        if self.records > MAX_LINES:
+            raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
+        try:
+            self._add(row, texts)
+        except CellError as error:
+            self.rejects.append(Reject(self.context.file, self.records, row.start, "", error.code, str(error)))
+
+    def _cell(self, row: Row, name: str) -> Cell:
+        """The cell of a column; None where the file lacks the column or the row is short."""
+        place = self.columns[name]
+        return row.cells[place[0]] if place and place[0] < len(row.cells) else None
+
+    def _add(self, row: Row, texts: list[str]) -> None:
+        if any(texts[self.width :]):
+            raise CellError("FIELD_COUNT", "the row has more cells than headings; is the separator right?")
+        currency = self._currency(row)
+        amount, reversal = self._amount(row, minor_digits(currency))
+        balance = self._balance(row, minor_digits(currency))
+        booking = date_of(self._cell(row, "booking_date"), self.bank.date_format)
+        if booking is None:
+            raise CellError("BAD_DATE", "the row has no date")
+        value = date_of(self._cell(row, "value_date"), self.bank.date_format)
+        name, number = self._counterparty(row, amount)
+        said = dict.fromkeys(value_of(row.cells[p]) for p in self.columns["remittance"] if p < len(row.cells))
+        owner = self._account(row, currency, amount)
+        statement = owner.statement
+        if not fits(self.total_fen + abs(amount)):
+            raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
+        self.total_fen += abs(amount)
+        statement.total_fen += amount
+        statement.lines += 1
+        statement.closing_date = max(statement.closing_date or booking, booking)
+        owner.balances.append(balance)
+        owner.lines.append(
+            Line(
+                statement.lines,
+                booking,
+                value,
+                amount,
+                reversal,
+                value_of(self._cell(row, "reference")),
+                value_of(self._cell(row, "end_to_end_id")),
+                name,
+                number,
+                " ".join(text for text in said if text) or None,
+                value_of(self._cell(row, "bank_code")),
+                self.records,
+                row.start,
+                row.end,
+            )
+        )
+
+    def _currency(self, row: Row) -> str:
+        text = value_of(self._cell(row, "currency"))
+        if text is None:
+            return self.bank.currency
+        code = self.bank.currencies.get(text, text)
+        if not is_currency(code):
+            raise CellError("BAD_CURRENCY", "a currency that the mapping does not know; add it to currencies")
+        return code
+
+    def _balance(self, row: Row, digits: int) -> int | None:
+        """The running balance; one that cannot be read is no balance, and the statement says that it lacks it."""
+        try:
+            return amount_of(self._cell(row, "balance"), digits)
+        except CellError:
+            return None
+
+    def _amount(self, row: Row, digits: int) -> tuple[int, bool]:
+        """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
+        if self.columns["income"] and self.columns["expense"]:
+            income = amount_of(self._cell(row, "income"), digits)
+            expense = amount_of(self._cell(row, "expense"), digits)
+            if income is None and expense is None:
+                raise CellError("NO_AMOUNT", "neither money in nor money out")
+            if income and expense:
+                raise CellError("TWO_AMOUNTS", "money in and money out in one row")
+            return (income or 0) - (expense or 0), (income or 0) < 0 or (expense or 0) < 0
+        amount = amount_of(self._cell(row, "amount"), digits)
+        if amount is None:
+            raise CellError("NO_AMOUNT", "the row has no amount")
+        if not self.columns["direction"]:
+            return (amount if self.bank.amount_positive == "credit" else -amount), False
+        sign = self.bank.directions.get(value_of(self._cell(row, "direction")) or "")
+        if sign is None:
+            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.bank.directions)}")
+        if amount < 0 and sign > 0:
+            raise CellError("BAD_SIGN", "money in with a minus; ask the bank which it is")
+        return sign * abs(amount), False
+
+    def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
+        if self.columns["payer_name"] or self.columns["payer_account"]:
+            role = "payer" if amount >= 0 else "payee"
+            return value_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
+        return value_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
+
+    def _account(self, row: Row, currency: str, amount: int) -> _Account:
+        """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
+        own = account_of(self._cell(row, "account"))
+        if own is None and (self.columns["payer_account"] or self.columns["payee_account"]):
+            own = account_of(self._cell(row, "payee_account" if amount >= 0 else "payer_account"))
+        if own is None:
+            own = account_of(self.account) or ""
+        found = self.accounts.get((own, currency))
+        if found is None:
+            if len(self.accounts) >= MAX_ACCOUNTS:
+                raise FileRefusedError(
+                    "TOO_MANY_ACCOUNTS", f"more than {MAX_ACCOUNTS} accounts; is account the right column?"
+                )
+            number = len(self.accounts) + 1
+            name = self.context.file if number == 1 else f"{self.context.file}#{number}"
+            found = self.accounts[(own, currency)] = _Account(Statement(name, own, currency))
+        return found
+
+    # --- balances ----------------------------------------------------------------------------------------------------
+
+    def _blocks(self) -> Iterator[Parsed]:
+        if not self.accounts:
+            self.accounts[("", "")] = _Account(Statement(self.context.file, self.account, self.bank.currency))
+        for owner in self.accounts.values():
+            statement = owner.statement
+            if not statement.account:
+                self.notes.append(f"NO_ACCOUNT: statement {statement.statement} does not name its account; set account")
+            gap = _balances(owner)
+            if gap:
+                self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.statement}: {gap}")
+            else:
+                self.notes.extend(statement.balance_notes(wants_balances=True))
+            lines = owner.lines or [empty_line(0, self.position)]
+            yield Parsed(line_frame(statement, lines, self.context.file), self.rejects)
+            self.rejects = []
+
+
+def _balances(owner: _Account) -> str:
+    """Sets opening and closing from the running balance; the first row that does not follow, in words, or ""."""
+    known = [balance for balance in owner.balances if balance is not None]
+    if not known or len(known) != len(owner.balances):
+        return ""
+    amounts = [line.amount_fen or 0 for line in owner.lines]
+    forward = _first_break(known, amounts)
+    backward = _first_break(known[::-1], amounts[::-1])
+    first, last = owner.lines[0].booking_date, owner.lines[-1].booking_date
+    assert first is not None
+    assert last is not None
+    newest_first = backward is None if forward is not None else False
+    if forward is not None and backward is not None:
+        newest_first = first > last
+    if newest_first:
+        known, amounts = known[::-1], amounts[::-1]
+    owner.statement.opening_fen = known[0] - amounts[0]
+    owner.statement.closing_fen = known[-1]
+    place = (backward if newest_first else forward) if forward is not None else None
+    if place is None:
+        return ""
+    line = len(known) - place if newest_first else place + 1
+    return f"the balance after line {line} does not follow from the balance before it"
+
+
+def _first_break(balances: list[int], amounts: list[int]) -> int | None:
+    """The first index whose balance is not the one before plus its amount."""
+    for place in range(1, len(balances)):
+        if balances[place - 1] + amounts[place] != balances[place]:
+            return place
+    return None

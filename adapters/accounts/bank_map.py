@@ -1,0 +1,126 @@
+"""A bank's statement export as data: which heading is which column, how dates, signs and blanks are written.
+
+A mapping serves .csv, .xls and .xlsx alike. Those of ICBC, CCB, ABC, CMB and BOC ship in `layouts`; a file of the same
+kind serves any other bank (setting `layout`: a shipped name, or the mapping itself).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from adapters.layout import document_of, load_document, shipped_text
+from settlement.model.errors import BadInput
+
+PACKAGE = "adapters.accounts"
+PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
+_BRACKET = re.compile(r"\[.*?\]")
+Headings = tuple[str, ...]
+
+
+def heading_key(text: str) -> str:
+    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case."""
+    plain = unicodedata.normalize("NFKC", text)
+    plain = _BRACKET.sub("", plain)
+    return "".join(plain.split()).casefold()
+
+
+def _headings() -> Any:
+    return Field(default=(), strict=False)
+
+
+class Columns(BaseModel):
+    """For each column of a line the headings it may stand under; the first that the file has is taken.
+
+    Money is one of: `income` and `expense`; `amount` with `direction`; a signed `amount`. Where a bank names payer and
+    payee instead of the other side, the other side is the payer of a credit and the payee of a debit. All the columns
+    of `remittance` are joined.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    booking_date: Headings = Field(min_length=1, strict=False)
+    value_date: Headings = _headings()
+    amount: Headings = _headings()
+    income: Headings = _headings()
+    expense: Headings = _headings()
+    direction: Headings = _headings()
+    balance: Headings = _headings()
+    currency: Headings = _headings()
+    account: Headings = _headings()
+    reference: Headings = _headings()
+    end_to_end_id: Headings = _headings()
+    counterparty_name: Headings = _headings()
+    counterparty_account: Headings = _headings()
+    payer_name: Headings = _headings()
+    payer_account: Headings = _headings()
+    payee_name: Headings = _headings()
+    payee_account: Headings = _headings()
+    remittance: Headings = _headings()
+    bank_code: Headings = _headings()
+
+
+class BankMap(BaseModel):
+    """One bank's export. `directions` gives each mark of the direction column its sign, the bank's view of our account:
+    借 is money out (-1), 贷 is money in (1). `account_labels` are words before the account in the lines above the
+    headings. A row whose first cell begins with one of `trailers` ends nothing and is skipped.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    source: str = ""
+    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
+    separator: Literal[",", "\t", ";", "|"] = ","
+    columns: Columns
+    directions: dict[str, Literal[1, -1]] = Field(default_factory=dict)
+    amount_positive: Literal["credit", "debit"] = "credit"
+    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY"] = "ISO"
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
+    currencies: dict[str, str] = Field(default_factory=dict)
+    account_labels: Headings = Field(default=("账号", "账户", "卡号"), strict=False)
+    trailers: Headings = Field(default=("合计", "总计", "以上数据", "人民币合计", "备注:", "说明"), strict=False)
+
+    @model_validator(mode="after")
+    def _money(self) -> Self:
+        columns = self.columns
+        if bool(columns.income) != bool(columns.expense):
+            raise ValueError("income and expense go together")
+        if bool(columns.income) == bool(columns.amount) and not columns.income:
+            raise ValueError("give amount, or income and expense")
+        if columns.direction and not self.directions:
+            raise ValueError("a direction column needs directions: each mark with 1 or -1")
+        return self
+
+
+def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
+    """The mapping of the setting `layout`. Raises BadInput where it is missing or wrong."""
+    chosen = settings.get("layout")
+    if isinstance(chosen, BankMap):
+        return chosen
+    if isinstance(chosen, str):
+        text = shipped_text(PACKAGE, chosen)
+        if text is None:
+            raise BadInput(f"{source}: layout {chosen!r} does not ship; one of {', '.join(PRESETS)}, or a mapping file")
+        return load_document(text, f"{chosen}.yaml", BankMap)
+    if isinstance(chosen, Mapping):
+        return document_of(dict(chosen), "setting layout", BankMap)
+    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
+
+
+def describe_bank(settings: Mapping[str, Any]) -> str:
+    """The mapping in force as a table; without the setting `layout`, that of ICBC."""
+    chosen = bank_map({"layout": "icbc"} | dict(settings), "bank_csv")
+    lines = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
+    lines += [f"source: {chosen.source}"] if chosen.source else []
+    for name, headings in chosen.columns.model_dump().items():
+        if headings:
+            lines.append(f"{name.ljust(20)}  {' | '.join(headings)}")
+    marks = ", ".join(f"{mark} {'+' if sign > 0 else '-'}" for mark, sign in chosen.directions.items())
+    lines += [f"directions: {marks}"] if marks else []
+    return "\n".join(lines) + "\n"
