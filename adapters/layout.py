@@ -216,19 +216,23 @@ def load_layout(text: str, name: str) -> Layout:
 
 
 def load_document(text: str, name: str, model: type[D]) -> D:
-    """A YAML document as `model`: at most 256 KiB, no aliases, no duplicate keys. BadInput names place and remedy."""
+    """A YAML document as `model`. BadInput names place and remedy."""
+    return document_of(load_yaml(text, name), name, model)
+
+
+def load_yaml(text: str, name: str) -> object:
+    """What a YAML text says: at most 256 KiB, no aliases, no duplicate keys. BadInput names place and remedy."""
     if len(text.encode()) > MAX_YAML_BYTES:
         raise BadInput(f"{name}: larger than {MAX_YAML_BYTES} bytes; a layout is a short document")
     yaml = YAML(typ="safe", pure=True)
     try:
         if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
             raise BadInput(f"{name}: YAML aliases are not taken; write the value out")
-        data = yaml.load(text)
+        return yaml.load(text)
     except (YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
         raise BadInput(f"{where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}; correct it") from None
-    return document_of(data, name, model)
 
 
 def document_of(data: object, name: str, model: type[D]) -> D:

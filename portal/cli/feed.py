@@ -1,0 +1,245 @@
+"""`puhui feed`: check, describe, convert and list formats. Needs no database; a bank can run it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from portal.cli.common import HERE, Home, Json, day, note, print_rows
+from settlement.model.errors import BadInput
+
+FormatOption = Annotated[str | None, typer.Option("--format", help="A format that `puhui feed list` names.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="A source of puhui.toml.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value of the source's settings; layout=FILE.yaml and mapping=FILE.yaml are read."),
+]
+FileArgument = Annotated[Path, typer.Argument(help="The file as the bank sends it.")]
+WRONG, REFUSED = 1, 2
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs."""
+    feed = typer.Typer(help="Files of banks: check, describe, convert; no database needed.", no_args_is_help=True)
+    feed.command("check")(check)
+    feed.command("describe")(describe)
+    feed.command("convert")(convert)
+    feed.command("list")(list_formats)
+    app.add_typer(feed, name="feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An adapter, and the context it reads a file in."""
+
+    adapter: Any
+    settings: dict[str, Any]
+    name: str
+    home: Path | None
+
+
+def check(
+    file: FileArgument,
+    source: SourceOption = None,
+    format_name: FormatOption = None,
+    settings: SetOption = None,
+    home: Home = HERE,
+    as_json: Json = False,
+) -> int:
+    """Say what would be accepted, every reject with its place and remedy, and the receipt the bank would get.
+
+    Exit 0: all accepted; 1: rejects, or balances that do not add up; 2: the file as a whole is refused.
+    Example: puhui feed check SMK_20260507 --format citizen_card
+    """
+    from portal.cli.feed_print import Findings, print_findings
+
+    chosen = _choose(source, format_name, settings, home)
+    with _opened(file) as stream:
+        findings = Findings(file, _digest(stream), chosen.adapter.name)
+        for item in _read(chosen, stream, file.name):
+            findings.take(item)
+        print_findings(findings, stream, as_json=as_json)
+    return findings.exit_code
+
+
+def convert(
+    file: FileArgument,
+    out: Annotated[Path, typer.Option("--out", help="x.csv or x.parquet.")],
+    source: SourceOption = None,
+    format_name: FormatOption = None,
+    settings: SetOption = None,
+    home: Home = HERE,
+) -> int:
+    """Write the canonical rows of a file as CSV (yuan, ISO dates) or Parquet.
+
+    Exit 0: all accepted; 1: rejects, or balances that do not add up (accepted rows are written, the rest is said on
+    standard error); 2: the file as a whole is refused and nothing is written.
+    Example: puhui feed convert SMK_20260507 --format citizen_card --out smk.csv
+    """
+    from adapters.base import Parsed
+    from portal.cli.feed_print import Findings, open_output
+
+    chosen = _choose(source, format_name, settings, home)
+    with _opened(file) as stream, open_output(out, chosen.adapter.gives) as output:
+        findings = Findings(file, "", chosen.adapter.name)
+        for item in _read(chosen, stream, file.name):
+            findings.take(item)
+            if isinstance(item, Parsed):
+                output.add(item.frame)
+        for line in findings.lines():
+            note(line)
+        if findings.exit_code != REFUSED:
+            output.keep()
+    return findings.exit_code
+
+
+def describe(
+    source: SourceOption = None,
+    format_name: FormatOption = None,
+    settings: SetOption = None,
+    home: Home = HERE,
+    as_json: Json = False,
+) -> None:
+    """Print the layout of a format or source as a table.
+
+    Example: puhui feed describe --format unionpay_acom --set record=acomn
+    """
+    chosen = _choose(source, format_name, settings, home)
+    text = chosen.adapter.describe(chosen.settings)
+    if as_json:
+        import json
+
+        print(json.dumps({"format": chosen.adapter.name, "layout": text.splitlines()}, ensure_ascii=False, indent=1))
+    else:
+        print(text, end="")
+
+
+def list_formats(home: Home = HERE, as_json: Json = False) -> None:
+    """List the formats, the layouts and mappings that ship, and the sources of puhui.toml if there is one.
+
+    Example: puhui feed list
+    """
+    from importlib import resources
+
+    from adapters.registry import ALL
+
+    rows: list[tuple[str, str, str, str, str]] = []
+    for entry in ALL:
+        ways = [way for way, can in (("read", entry.read), ("write", entry.write)) if can is not None]
+        rows.append(("format", entry.name, entry.gives, "+".join(ways), entry.title))
+    for package in ("adapters.feeds", "adapters.accounts", "adapters.payments"):
+        folder = resources.files(package) / "layouts"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        rows += [("layout", name.removesuffix(".yaml"), package, "", "") for name in names if name.endswith(".yaml")]
+    if (home / "puhui.toml").is_file():
+        from batch.config import load_config
+
+        rows += [("source", s.name, s.format, s.role, s.title) for s in load_config(home).sources]
+    print_rows(("what", "name", "gives", "ways", "title"), rows, as_json=as_json)
+
+
+# --- choosing --------------------------------------------------------------------------------------------------------
+
+
+def _choose(source: str | None, format_name: str | None, settings: list[str] | None, home: Path) -> Chosen:
+    """The adapter and settings of --source or --format, with --set on top."""
+    from adapters.registry import adapter
+
+    if (source is None) == (format_name is None):
+        raise BadInput("say which file this is: --source NAME of puhui.toml, or --format NAME (see `puhui feed list`)")
+    given = _given(settings or [])
+    if source is None:
+        assert format_name is not None
+        return Chosen(adapter(format_name), given, format_name, None)
+    from batch.config import load_config
+
+    found = next((s for s in load_config(home).sources if s.name == source), None)
+    if found is None:
+        raise BadInput(f"source {source!r} is not in {home / 'puhui.toml'}; `puhui feed list` names the sources")
+    known = {**found.settings, **({"bad_row": "reject_file"} if _whole_files(found) else {})}
+    return Chosen(adapter(found.format), {**known, **given}, source, home)
+
+
+def _whole_files(source: Any) -> bool:
+    """The sources of transactions that take only whole files know it as a setting of their adapter."""
+    from adapters.registry import adapter
+
+    return bool(source.reject_file_on_bad_row) and adapter(source.format).gives == "transaction"
+
+
+def _given(settings: list[str]) -> dict[str, Any]:
+    """key=value options; layout and mapping may name a YAML file."""
+    out: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise BadInput(f"--set {setting}: write key=value")
+        out[key] = _document(Path(value)) if value.endswith((".yaml", ".yml")) else value
+    return out
+
+
+def _document(path: Path) -> object:
+    from adapters.layout import MAX_YAML_BYTES, load_yaml
+
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(MAX_YAML_BYTES + 1).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{path}: cannot be read as UTF-8 text; give a layout in YAML") from None
+    return load_yaml(text, path.name)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise BadInput(f"{file}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
+    with stream:
+        if not stream.seekable():
+            raise BadInput(f"{file}: is no plain file; save it first")
+        yield stream
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while part := stream.read(1024 * 1024):
+        digest.update(part)
+    stream.seek(0)
+    return digest.hexdigest()
+
+
+def _read(chosen: Chosen, stream: BinaryIO, name: str) -> Iterator[Any]:
+    from adapters.base import Context
+
+    if chosen.adapter.read is None:
+        raise BadInput(f"format {chosen.adapter.name} is only written, not read")
+    settings = dict(chosen.settings)
+    given = settings.pop("clearing_date", None)
+    clearing = day(str(given), "--set clearing_date") if given is not None else None
+    context = Context(name, chosen.name, settings, _tokeniser(chosen.home), clearing)
+    try:
+        yield from chosen.adapter.read(stream, context)
+    except OSError as error:
+        raise BadInput(f"{name}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
+
+
+def _tokeniser(home: Path | None) -> Any:
+    """The card key of a home, where there is one; a bank that checks its own file has none."""
+    if home is None:
+        return None
+    from portal.session import keys_path
+
+    path = keys_path(home)
+    if not path.is_file():
+        return None
+    from settlement.store.keys import load
+
+    return load(path).tokeniser
