@@ -58,8 +58,6 @@ def chart_rows(path: Path) -> Rows:
     """A chart of accounts as a row of its table."""
     text = _text(path)
     chart = parse_chart(text, path.name)
-    if isinstance(chart, list):
-        return b"", {}, chart
     frame = pl.DataFrame({"line": [1], "chart": [chart.chart], "file": [path.name], "yaml": [text]})
     return text.encode(), {t.chart_text: frame}, []
 

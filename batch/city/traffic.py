@@ -122,7 +122,7 @@ def _rail_sales(
     return _finish(town, clearing, _claims(frame, rng))
 
 
-def _seconds(rng: np.random.Generator, count: int) -> np.ndarray:  # type: ignore[type-arg]  # dtype follows numpy
+def _seconds(rng: np.random.Generator, count: int) -> np.ndarray:
     """Seconds of the local day: two busy times, nothing at night, a few after yesterday's 23:00."""
     lunch = rng.normal(12.2 * 3600, 5400, size=count)
     evening = rng.normal(18.6 * 3600, 6800, size=count)

@@ -17,6 +17,7 @@ from portal.cli.common import note
 from settlement.model.errors import BadInput, FoundWrong
 
 PASSPHRASE = "demo-passphrase-of-nobody"  # noqa: S105  # the demonstration's users exist in its own folder only
+_WAITING = ("drafted", "approved")
 USERS = (
     ("admin", "access_administrator"),
     ("manager", "programme_manager"),
@@ -34,6 +35,7 @@ IMPORTS = (
     ("manager", "contracts", "contracts.csv"),
     ("manager", "entitlements", "entitlements.csv"),
     ("manager", "programme", "programme"),
+    ("wang", "chart", "chart.yaml"),
     ("wang", "accounts", "accounts.csv"),
     ("wang", "accounts", "member_accounts.csv"),
 )
@@ -179,19 +181,22 @@ def _one_day(home: Path, seed: int, volume: int, first: date, night: date) -> No
         _remember(home, dropped=night.isoformat(), planted=known["planted"] + told)
     _say("night", "--date", night.isoformat(), at=datetime.fromisoformat(f"{night}T23:30:00+08:00"))
     morning = datetime.fromisoformat(f"{night + timedelta(days=1)}T09:30:00+08:00")
-    for batch in _waiting_batches(home):
-        _say("payout", "approve", batch, "--as", "li", at=morning)
+    for batch, state in _waiting_batches(home):
+        if state == "drafted":
+            _say("payout", "approve", batch, "--as", "li", at=morning)
         _say("payout", "release", batch, "--as", "wang", at=morning)
     for identity in _explainable(home, night):
         _say("recon", "explain", identity, "--reason", "收单机构来函确认", "--as", "wang", at=morning)
 
 
-def _waiting_batches(home: Path) -> list[str]:
+def _waiting_batches(home: Path) -> list[tuple[str, str]]:
+    """(number, state) of the batches that people have not finished with."""
     from portal.session import open_session
-    from settlement.store import settle
+    from settlement.store import payouts
 
     with open_session(home) as session, session.database.engine.connect() as connection:
-        return settle.waiting_batches(connection)
+        found = payouts.batches(connection)
+    return sorted((no, state) for no, state in found.select("batch_no", "state").iter_rows() if state in _WAITING)
 
 
 def _explainable(home: Path, night: date) -> list[str]:

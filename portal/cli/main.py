@@ -21,7 +21,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_MODULES = ("home", "night", "rate", "schemes", "feed", "recon", "statement", "payout", "ledger", "explain", "demo")
+_MODULES = (
+    "home",
+    "night",
+    "check",
+    "rate",
+    "schemes",
+    "feed",
+    "recon",
+    "statement",
+    "payout",
+    "ledger",
+    "explain",
+    "demo",
+)
 
 for _name in _MODULES:
     if find_spec(f"portal.cli.{_name}"):

@@ -37,7 +37,7 @@ def parse_amount(text: str, minor_digits: int = 2) -> int:
     kept, beyond = decimals[:minor_digits], decimals[minor_digits:]
     if beyond.strip("0"):
         raise ValueError(f"more than {minor_digits} decimals; write at most {minor_digits}")
-    value = int(whole) * 10**minor_digits + int(kept.ljust(minor_digits, "0") or "0")
+    value = int(whole + kept.ljust(minor_digits, "0"))
     if value > INT64_MAX:
         raise ValueError("amount too large; the largest is 92233720368547758.07")
     return value

@@ -92,4 +92,4 @@ def programme_documents(
 
 def last_import(connection: Connection) -> int:
     """The highest import number; 0 when nothing has been imported."""
-    return connection.execute(select(func.coalesce(func.max(t.import_file.c.import_id), 0))).scalar_one()
+    return int(connection.execute(select(func.coalesce(func.max(t.import_file.c.import_id), 0))).scalar_one())

@@ -14,7 +14,7 @@ def nights(connection: Connection, days: list[date]) -> list[dict[str, Any]]:
     """One mapping per business date: files, statuses, transactions, subsidy, statements, payouts, closed."""
     out = []
     for day in days:
-        statuses = dict(
+        statuses: dict[str, int] = dict(
             connection.execute(
                 select(t.file_outcome.c.status, func.count())
                 .where(t.file_outcome.c.business_date == day)

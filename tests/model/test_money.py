@@ -61,7 +61,7 @@ def test_column_reads_what_one_text_reads(text: str) -> None:
         assert parse_amount_column(pl.Series([text]))[0] == expected
 
 
-@given(st.integers(0, 10**15), st.sampled_from([0, 2, 3]))
+@given(st.integers(0, 10**15 - 1), st.sampled_from([0, 2, 3]))
 def test_minor_digits(value: int, digits: int) -> None:
     whole, part = divmod(value, 10**digits)
     text = f"{whole}.{part:0{digits}d}" if digits else str(whole)
