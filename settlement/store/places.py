@@ -56,6 +56,11 @@ class Places:
         """The data folder; it exists only when it is whole."""
         return self.base / "data"
 
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.base / "log"
+
 
 def lock_folder(home: Path) -> Path:
     """`<home>/pg`, made private where it is missing. BadConfiguration where it cannot be used."""
@@ -85,8 +90,8 @@ def find_places(home: Path) -> Places:
     folder = lock_folder(home)
     try:
         account = None if os.geteuid() else _account(folder)
-        base = _base(folder, account)
-        return Places(base, _programs(account), account)
+        programs = _programs(account)
+        return Places(_base(folder, account), programs, account)
     except OSError as error:
         raise file_error("prepare the database folder", folder, error) from None
 

@@ -163,10 +163,10 @@ def _running(places: Places, folder: Path) -> Embedded:
                 break
             time.sleep(_TICK)
         else:
-            raise TryAgain(f"{places.base}: the database did not start in {START_SECONDS} s; see {_log(places)}")
+            raise TryAgain(f"{places.base}: the database did not start in {START_SECONDS} s; see {places.log}")
         time.sleep(attempt / 2)
     raise TryAgain(
-        f"{places.base}: the database does not start ({_last_words(places)}); see {_log(places)}, run again, {REMEDY}"
+        f"{places.base}: the database does not start ({_last_words(places)}); see {places.log}, run again, {REMEDY}"
     )
 
 
@@ -186,7 +186,8 @@ def _start(places: Places, folder: Path) -> None:
     lease, lock = _open(folder, "lease"), _open(folder, "guardian.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with _log(places).open("ab") as log:
+        with _fresh_log(places).open("ab") as log:
+            give_like(places.log, folder)
             subprocess.run(  # noqa: S603 - our own command line, no shell
                 [sys.executable, "-I", "-S", guardian.__file__, str(lease), *account, leftover, *command],
                 stdin=subprocess.DEVNULL,
@@ -216,6 +217,7 @@ def _options(places: Places, socket: Path, folder: Path) -> list[str]:
         path = places.base / f"{setting}.conf"
         write_atomic(path, text.encode())
         path.chmod(0o644)  # the folder is private; the server's account must read it
+        give_like(path, folder)
         settings[setting] = str(path)
     return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
@@ -293,18 +295,17 @@ def _socket_folder(places: Places) -> tuple[Path, str]:
     return folder, leftover
 
 
-def _log(places: Places) -> Path:
-    """The server's log; the one before is kept when it has grown past a megabyte."""
-    path = places.base / "log"
+def _fresh_log(places: Places) -> Path:
+    """The server's log; one that has grown past a megabyte is put aside, in place of the one before."""
     with suppress(FileNotFoundError):
-        if path.stat().st_size > 1_000_000:
-            path.replace(path.with_name("log.old"))
-    return path
+        if places.log.stat().st_size > 1_000_000:
+            places.log.replace(places.log.with_name("log.old"))
+    return places.log
 
 
 def _last_words(places: Places) -> str:
     try:
-        lines = _log(places).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = places.log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return "no log"
     fatal = [line for line in lines[-20:] if "FATAL" in line or "PANIC" in line or "error" in line.lower()]

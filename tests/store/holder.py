@@ -1,0 +1,34 @@
+"""A program that uses the embedded database of a home until its input ends; what the server tests start and kill.
+
+Prints "ready <postmaster pid> <data folder> <rows>" once it has a session. Arguments: home, then rows to add to `kept`.
+"""
+
+import sys
+from pathlib import Path
+
+from settlement.store.server import ADMIN, embedded
+
+
+def main() -> None:
+    import psycopg2
+
+    home = Path(sys.argv[1])
+    with embedded(home) as running:
+        session = psycopg2.connect(running.url(ADMIN).replace("+psycopg2", ""))
+        with session, session.cursor() as cursor:
+            cursor.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
+            for row in sys.argv[2:]:
+                cursor.execute("INSERT INTO kept VALUES (%s)", (row,))
+        with session, session.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_read_file('postmaster.pid'), current_setting('data_directory'), count(*) FROM kept"
+            )
+            text, data, count = cursor.fetchone()
+        print("ready", text.split()[0], data, count, flush=True)
+        sys.stdin.read()
+        session.close()
+    print("left", flush=True)
+
+
+if __name__ == "__main__":
+    main()
