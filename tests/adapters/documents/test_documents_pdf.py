@@ -162,6 +162,12 @@ def test_empty_tables_are_said_in_words() -> None:
     assert "人民币零元整" in text
 
 
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_a_foot_of_any_length(count: int) -> None:
+    text = text_of(statement(foot=tuple((f"签字栏{place}", f"值{place}") for place in range(count))))
+    assert all(f"签字栏{place}" in text and f"值{place}" in text for place in range(count))
+
+
 def test_a_foot_that_contradicts_the_lines_is_a_programmers_error() -> None:
     with pytest.raises(AssertionError, match="大写金额"):
         statement_pdf(statement(foot=(("大写金额", "人民币壹元整"),)))

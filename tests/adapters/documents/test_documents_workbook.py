@@ -144,6 +144,18 @@ def test_equal_reports_give_equal_bytes() -> None:
     assert statement_xlsx(statement()) == statement_xlsx(statement())
 
 
+def test_no_part_of_the_file_knows_the_clock() -> None:
+    with zipfile.ZipFile(io.BytesIO(statement_xlsx(statement()))) as archive:
+        assert {part.date_time for part in archive.infolist()} == {(1980, 1, 31, 0, 0, 0)}
+        stamps = re.findall(r"W3CDTF\">([^<]*)<", archive.read("docProps/core.xml").decode())
+    assert stamps == ["2026-05-07T00:00:00Z"] * 2
+
+
+def test_a_long_text_gets_a_row_of_its_height() -> None:
+    sheet = opened(report_xlsx(report([("说" * 100, *[None] * 6), ("短", *[None] * 6)]))).worksheets[0]
+    assert (sheet.row_dimensions[5].height, sheet.row_dimensions[6].height) == (5 * 15 + 3, 18)
+
+
 def test_an_empty_report_still_foots() -> None:
     rows, head = table_of(report_xlsx(report([])))
     assert rows[head + 1] == ["合计", None, None, None, 0, 0, None]
