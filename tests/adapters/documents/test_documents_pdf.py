@@ -123,6 +123,14 @@ def test_fonts_are_embedded() -> None:
     assert {name.removesuffix("-Identity-H") for name in fonts} == {"NotoSansCJKsc-Regular", "NotoSansCJKsc-Bold"}
 
 
+def test_the_file_says_that_it_is_made_for_archives() -> None:
+    root: Any = reader(statement()).trailer["/Root"]
+    metadata = root["/Metadata"].get_object().get_data().decode()
+    assert "<pdfaid:part>3</pdfaid:part>" in metadata
+    assert "<pdfaid:conformance>B</pdfaid:conformance>" in metadata
+    assert "/OutputIntents" in root
+
+
 def test_a_rare_character_is_never_lost() -> None:
     rare, known = "\U00020000", "\U00020bb7"  # 𠀀 is in no Noto face of this size; 𠮷 is drawn
     text = text_of(statement(head=(("商户名称", f"{known}野{rare}记\x07"),)))
