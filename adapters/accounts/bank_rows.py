@@ -87,11 +87,13 @@ def _is_utf8(head: bytes) -> bool:
 def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[Row]:
     """Records of a CSV: a quoted cell may go over lines; offsets are those of its first and last line."""
     taken: list[TextLine] = []
+    # banks pad behind a closing quote, which is no CSV
+    padding = re.compile(rf'"[ \t]+(?={re.escape(separator)}|$)') if separator != "\t" else re.compile(r'" +(?=\t|$)')
 
     def texts() -> Iterator[str]:
         for line in text_lines(stream):  # type: ignore[arg-type] # a raw stream reads as a binary one
             taken.append(line)
-            yield decode(line.raw, encoding, line.start)
+            yield padding.sub('"', decode(line.raw, encoding, line.start))
 
     reader = csv.reader(texts(), delimiter=separator, strict=True)
     try:
