@@ -13,7 +13,7 @@ from settlement.model.frames import Schema
 from settlement.store import reference
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
-from settlement.store.settle import ADJUSTMENTS, PAID_TO
+from settlement.store.settle import ADJUSTMENTS, PAID_TO, bulk_plans
 
 AWARD_TOTAL: Schema = {
     "event": pl.String,
@@ -49,11 +49,7 @@ MOVEMENT: Schema = {"account": pl.String, "opening_fen": pl.Int64, "debit_fen": 
 # The merchant matters only where it owes its share of a rebate to the member.
 _AWARDS = f"""
 WITH picked AS (SELECT a.* FROM puhui.award a WHERE a.business_date = :day AND a.payee_no IS NOT NULL),
-paid_to AS ({PAID_TO}),
-owing AS (
-  SELECT DISTINCT ON (r.transaction_id) r.transaction_id, r.our_merchant_no FROM puhui.rated r
-  JOIN (SELECT DISTINCT sale_id FROM picked WHERE payee_kind = 'member') p ON p.sale_id = r.transaction_id
-  WHERE r.business_date <= :day ORDER BY r.transaction_id, r.business_date DESC)
+paid_to AS ({PAID_TO})
 SELECT CASE WHEN a.outcome IN (25, 26) THEN 'clawback' ELSE 'award' END AS event, a.programme, a.scheme, a.payee_kind,
   p.payee_no, s.sponsor, s.sponsor_kind,
   CASE WHEN s.sponsor_kind = 'merchant' THEN o.our_merchant_no END AS merchant_no,
@@ -62,7 +58,10 @@ FROM picked a
 JOIN puhui.award_share s ON s.transaction_id = a.transaction_id AND s.line = a.line
 JOIN paid_to p ON p.payee_kind = a.payee_kind AND p.named_no = a.payee_no
   AND p.business_date = a.business_date AND p.clearing_date = a.clearing_date
-LEFT JOIN owing o ON o.transaction_id = a.sale_id
+LEFT JOIN LATERAL (
+  SELECT r.our_merchant_no FROM puhui.rated r
+  WHERE s.sponsor_kind = 'merchant' AND r.transaction_id = a.sale_id AND r.business_date <= :day
+  ORDER BY r.business_date DESC LIMIT 1) o ON true
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 _FEES = """
@@ -111,7 +110,8 @@ def _read(connection: Connection, sql: str, schema: Schema, **values: Any) -> pl
 
 def award_totals(connection: Connection, day: date) -> pl.DataFrame:
     """Shares of tonight's awards and clawbacks, summed per scheme, payee and sponsor (AWARD_TOTAL)."""
-    return _read(connection, _AWARDS, AWARD_TOTAL, day=day)
+    with bulk_plans(connection):
+        return _read(connection, _AWARDS, AWARD_TOTAL, day=day)
 
 
 def fees(connection: Connection, day: date) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -19,6 +21,7 @@ __all__ = [
     "PAID_TO",
     "accounts",
     "adjusted",
+    "bulk_plans",
     "carried",
     "contracts",
     "expired",
@@ -68,11 +71,7 @@ WITH picked AS (
   SELECT a.* FROM puhui.award a
   WHERE a.business_date <= :day AND a.payee_no IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM puhui.statement_award s WHERE s.transaction_id = a.transaction_id AND s.line = a.line)),
-paid_to AS ({PAID_TO}),
-resolved AS (
-  SELECT DISTINCT ON (r.transaction_id) r.transaction_id, r.gross_fen FROM puhui.rated r
-  JOIN (SELECT DISTINCT transaction_id FROM picked) p USING (transaction_id)
-  WHERE r.business_date <= :day ORDER BY r.transaction_id, r.business_date DESC)
+paid_to AS ({PAID_TO})
 SELECT a.transaction_id, a.line, x.kind, a.clearing_date, a.scheme, a.payee_kind, p.payee_no, a.payee_no AS named_no,
   coalesce(r.gross_fen, x.gross_fen, sale.gross_fen, 0) AS gross_fen,
   coalesce(x.paid_fen, coalesce(r.gross_fen, x.gross_fen, sale.gross_fen, 0) - abs(a.granted_fen)) AS paid_fen,
@@ -82,7 +81,9 @@ JOIN paid_to p ON p.payee_kind = a.payee_kind AND p.named_no = a.payee_no
   AND p.business_date = a.business_date AND p.clearing_date = a.clearing_date
 JOIN puhui.transaction x ON x.transaction_id = a.transaction_id
 LEFT JOIN puhui.transaction sale ON sale.transaction_id = a.sale_id
-LEFT JOIN resolved r ON r.transaction_id = a.transaction_id
+LEFT JOIN LATERAL (
+  SELECT q.gross_fen FROM puhui.rated q WHERE q.transaction_id = a.transaction_id AND q.business_date <= :day
+  ORDER BY q.business_date DESC LIMIT 1) r ON true
 """
 
 CONTRACT: Schema = {
@@ -200,13 +201,22 @@ JOIN puhui.payee_account a ON a.payee_kind = i.payee_kind AND a.payee_no = i.pay
 EXPIRED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String, "payee_kind": pl.String}
 
 
+@contextmanager
+def bulk_plans(connection: Connection) -> Iterator[None]:
+    """Hash joins for what is read inside: tables of a first night have no statistics, and a guess may be quadratic."""
+    connection.execute(text("SET LOCAL enable_nestloop = off"))
+    yield
+    connection.execute(text("SET LOCAL enable_nestloop = on"))
+
+
 def _sql(sql: str, **values: Any) -> TextClause:
     return text(sql).bindparams(**values)
 
 
 def open_awards(connection: Connection, day: date) -> pl.DataFrame:
     """Awards up to night `day` that are on no statement yet (OPEN), with the payee they are paid to."""
-    return copy_out(connection, _sql(_OPEN, day=day), OPEN)
+    with bulk_plans(connection):
+        return copy_out(connection, _sql(_OPEN, day=day), OPEN)
 
 
 def contracts(connection: Connection, last_import: int) -> pl.DataFrame:
