@@ -17,13 +17,13 @@ from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of,
 from adapters.accounts.bank_map import BankMap, bank_map, heading_key
 from adapters.accounts.bank_rows import Row, rows
 from adapters.accounts.currency import is_currency, minor_digits
-from adapters.accounts.statement import BALANCE_DIFFERENCE, Line, Statement, empty_line, fits, line_frame
+from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_PREAMBLE = 60
-MAX_LINES = 1_000_000
+MAX_LINES = 300_000  # kept until the last balance is known
 MAX_ACCOUNTS = 1000
 _LABELLED = re.compile(r"[:：]")
 
@@ -62,7 +62,7 @@ class _Reader:
     position: int = 0
 
     def read(self, stream: BinaryIO) -> Iterator[Parsed | Closing]:
-        """A block per account, since balances are known when all of its rows are."""
+        """One block: balances are known when all rows are."""
         refused = None
         rejected = 0
         try:
@@ -266,6 +266,7 @@ class _Reader:
     def _blocks(self) -> Iterator[Parsed]:
         if not self.accounts:
             self.accounts[("", "")] = _Account(Statement(self.context.file, self.account, self.bank.currency))
+        block = Block()
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
@@ -275,9 +276,8 @@ class _Reader:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.statement}: {gap}")
             else:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
-            lines = owner.lines or [empty_line(0, self.position)]
-            yield Parsed(line_frame(statement, lines, self.context.file), self.rejects)
-            self.rejects = []
+            block.add(statement, owner.lines or [empty_line(0, self.position)])
+        yield Parsed(block.frame(self.context.file), self.rejects)
 
 
 def _balances(owner: _Account) -> str:

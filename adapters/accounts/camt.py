@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, parse_day, remittance_text
 from adapters.accounts.camt_head import Head, read_head
 from adapters.accounts.currency import is_currency, minor_digits
-from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, Line, Statement, empty_line, fits, line_frame
+from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, Block, Line, Statement, empty_line, fits
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
 from settlement.model.errors import BadInput
@@ -65,7 +65,7 @@ class _Reader:
     parts: Elements = field(default_factory=Elements)
     days: dict[str, date] = field(default_factory=dict)
     details: list[Detail] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
+    block: Block = field(default_factory=Block)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
@@ -120,20 +120,20 @@ class _Reader:
                     self._take_detail(element)
                 case "Ntry":
                     self._take_entry(element, guard)
-                    if len(self.lines) >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
-                        yield self._flush()
                 case "GrpHdr":
                     self._check_message(element.getparent())
                     element.clear()
                 case _:
                     self._begin_statement(element)
-                    yield self._end_statement(element, guard)
+                    self._end_statement(element, guard)
             guard.progress()
+            if self.block.size >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
+                yield self._flush()
+        yield self._flush()
 
     def _flush(self) -> Parsed:
-        assert self.head is not None, "lines without a statement"
-        parsed = Parsed(line_frame(self.head.statement, self.lines, self.context.file), self.rejects)
-        self.lines, self.rejects = [], []
+        parsed = Parsed(self.block.frame(self.context.file), self.rejects)
+        self.rejects = []
         return parsed
 
     def _check_message(self, container: Any) -> None:
@@ -156,7 +156,7 @@ class _Reader:
             self.head = read_head(element, self.parts)
         return self.head
 
-    def _end_statement(self, element: Any, guard: GuardedStream) -> Parsed:
+    def _end_statement(self, element: Any, guard: GuardedStream) -> None:
         head = self._begin_statement(element)
         head.check_end(element, self.parts)
         statement = head.statement
@@ -164,12 +164,10 @@ class _Reader:
         days = [day for day in (self.closing_date, statement.closing_date) if day is not None]
         self.closing_date = max(days, default=None)
         if statement.lines == 0:
-            self.lines.append(empty_line(0, guard.position))
-        parsed = self._flush()
+            self.block.add(statement, [empty_line(0, guard.position)])
         self.statements += 1
         self.head = None
         _drop(element)
-        return parsed
 
     def _take_detail(self, element: Any) -> None:
         if len(self.details) >= MAX_DETAILS:
@@ -255,9 +253,11 @@ class _Reader:
         if not fits(statement.total_fen + sign * amount):
             raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
         statement.total_fen += sign * amount
+        lines = []
         for detail, signed in pairs:
             statement.lines += 1
-            self.lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, place))
+            lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, place))
+        self.block.add(statement, lines)
 
     def _day(self, text: str | None, name: str) -> date | None:
         if text is None:

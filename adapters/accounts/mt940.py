@@ -20,17 +20,15 @@ from datetime import date
 from itertools import pairwise
 from typing import BinaryIO
 
-import polars as pl
-
 from adapters.accounts.currency import minor_digits
 from adapters.accounts.mt940_text import Information, read_information
-from adapters.accounts.statement import BLOCK_LINES, Line, Statement, empty_line, fits, line_frame
+from adapters.accounts.statement import BLOCK_LINES, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import FileRefusedError, TextLine, decode, encoding_of, text_lines
 from adapters.base import Closing, Context, Parsed
 from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
-MAX_STATEMENT_LINES = 1_000_000
+MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
 MAX_FIELD = 64 * 1024
 _TAG = re.compile(rb":([0-9]{2}[A-Z]?|NS):")
 _BALANCE = re.compile(rb"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18},[0-9]{0,3})")
@@ -80,7 +78,7 @@ class _Reader:
     statement: Statement | None = None
     entry: _Entry | None = None
     lines: list[Line] = field(default_factory=list)
-    frames: list[pl.DataFrame] = field(default_factory=list)
+    block: Block = field(default_factory=Block)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
@@ -96,10 +94,11 @@ class _Reader:
         refused = None
         try:
             for item in _fields(stream):
-                parsed = self._take(item)
-                if parsed is not None:
-                    yield parsed
+                self._take(item)
+                if self.block.size >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
+                    yield self._flush()
             self._end_message(-1)
+            yield self._flush()
             self._check_found()
         except FileRefusedError as error:
             refused = Reject(self.context.file, error.record, error.byte, error.field, error.code, error.message)
@@ -117,8 +116,8 @@ class _Reader:
         if not self.statements:
             raise FileRefusedError("NOT_MT940", "no statement (:20: to :62F:) in this file; send the bank's file")
 
-    def _take(self, item: _Field) -> Parsed | None:
-        """One field; a closing balance gives the block of its statement."""
+    def _take(self, item: _Field) -> None:
+        """One field; a closing balance completes its statement."""
         match item.tag:
             case "20":
                 self._end_message(item.start)
@@ -135,13 +134,12 @@ class _Reader:
             case "86":
                 self._add_information(item)
             case "62F" | "62M":
-                return self._close(item)
+                self._close(item)
             case "" | "END":
                 self._end_message(item.start)
             case tag if tag in _INTERIM and self.statement is None and self.opened:
                 message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
                 raise FileRefusedError("WRONG_MESSAGE", message, item.start)
-        return None
 
     def _text(self, item: _Field) -> str:
         return decode(b"".join(item.lines).strip(), self.encoding, item.start)
@@ -206,8 +204,8 @@ class _Reader:
         self.statement.total_fen += sign * size
         self.statement.lines += 1
         self.lines.append(self._line(entry, sign * size, reversal, (booking, value)))
-        if len(self.lines) >= BLOCK_LINES:
-            self._keep()
+        if len(self.lines) > MAX_STATEMENT_LINES:
+            raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
 
     def _line(self, entry: _Entry, amount: int, reversal: bool, days: tuple[date, date]) -> Line:
         assert self.statement is not None
@@ -232,15 +230,12 @@ class _Reader:
             entry.end,
         )
 
-    def _keep(self) -> None:
-        """Turns lines into columns while the closing balance is not known yet."""
-        assert self.statement is not None
-        if self.statement.lines > MAX_STATEMENT_LINES:
-            raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
-        self.frames.append(line_frame(self.statement, self.lines, self.context.file))
-        self.lines = []
+    def _flush(self) -> Parsed:
+        parsed = Parsed(self.block.frame(self.context.file), self.rejects)
+        self.rejects = []
+        return parsed
 
-    def _close(self, item: _Field) -> Parsed:
+    def _close(self, item: _Field) -> None:
         self._finish_entry()
         statement = self.statement
         if statement is None:
@@ -255,14 +250,9 @@ class _Reader:
         self.notes.extend(statement.balance_notes(wants_balances=True))
         if statement.lines == 0:
             self.lines.append(empty_line(self.started, item.end))
-        if self.lines:
-            self._keep()
-        frame = pl.concat(self.frames).with_columns(pl.lit(amount, pl.Int64).alias("closing_fen"))
-        parsed = Parsed(frame, self.rejects)
-        self.frames, self.rejects, self.statement = [], [], None
+        self.block.add(statement, self.lines)
+        self.lines, self.statement, self.opened = [], None, False
         self.statements += 1
-        self.opened = False
-        return parsed
 
     def _end_message(self, start: int) -> None:
         """A message ends where its closing balance stood; one that does not was cut."""

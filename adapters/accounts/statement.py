@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from adapters.accounts.currency import format_minor
 from settlement.model.cards import mask
-from settlement.model.frames import STATEMENT_LINE, conform
+from settlement.model.frames import STATEMENT_LINE, empty
 from settlement.model.money import INT64_MAX
 
 BLOCK_LINES = 8192
+_MAY_HOLD_CARDS = frozenset({"counterparty_name", "counterparty_account", "remittance"})
 
 # Codes a note begins with, before its colon.
 BALANCE_DIFFERENCE = "BALANCE_DIFFERENCE"
@@ -125,23 +126,36 @@ def _luhn(number: str) -> bool:
     return (sum(int(d) for d in number[::-2]) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
 
 
-def line_frame(statement: Statement, lines: Sequence[Line], file: str) -> pl.DataFrame:
-    """The lines of one statement as a STATEMENT_LINE frame, card numbers masked."""
-    columns = dict(zip(Line._fields, zip(*lines, strict=True), strict=True))
-    frame = pl.DataFrame(
-        [pl.Series(name, columns[name], STATEMENT_LINE[name], strict=True) for name in Line._fields]
-    ).with_columns(
-        pl.lit(statement.statement, pl.String).alias("statement"),
-        pl.lit(statement.account, pl.String).alias("account"),
-        pl.lit(statement.currency, pl.String).alias("currency"),
-        pl.lit(statement.opening_fen, pl.Int64).alias("opening_fen"),
-        pl.lit(statement.closing_fen, pl.Int64).alias("closing_fen"),
-        pl.lit(file, pl.String).alias("file"),
-    )
-    frame = frame.with_columns(
-        _masked(frame[name]) for name in ("counterparty_name", "counterparty_account", "remittance")
-    )
-    return conform(frame, STATEMENT_LINE)
+@dataclass(slots=True)
+class Block:
+    """Lines on their way to a frame, of one statement after another; heads are read when the frame is made."""
+
+    groups: list[tuple[Statement, list[Line]]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, statement: Statement, lines: list[Line]) -> None:
+        """Appends lines of a statement, whose head may still change until `frame` is called."""
+        self.groups.append((statement, lines))
+        self.size += len(lines)
+
+    def frame(self, file: str) -> pl.DataFrame:
+        """All lines as a STATEMENT_LINE frame, card numbers masked; the block is empty then."""
+        groups, self.groups, self.size = self.groups, [], 0
+        lines = [line for _, some in groups for line in some]
+        if not lines:
+            return empty(STATEMENT_LINE)
+        columns: dict[str, Sequence[Any]] = dict(zip(Line._fields, zip(*lines, strict=True), strict=True))
+        for name in ("statement", "account", "currency", "opening_fen", "closing_fen"):
+            columns[name] = [value for owner, some in groups for value in [getattr(owner, name)] * len(some)]
+        columns["file"] = [file] * len(lines)
+        return pl.DataFrame(
+            [_series(name, columns[name]) for name in STATEMENT_LINE],
+        )
+
+
+def _series(name: str, values: Sequence[Any]) -> pl.Series:
+    series = pl.Series(name, values, STATEMENT_LINE[name], strict=True)
+    return _masked(series) if name in _MAY_HOLD_CARDS else series
 
 
 def empty_line(start: int, end: int) -> Line:
