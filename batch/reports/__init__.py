@@ -1,0 +1,1 @@
+"""Reports as values (settlement.model.report), built from rows; adapters.documents makes files of them."""
