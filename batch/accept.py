@@ -251,7 +251,7 @@ def _statement_wrong(
         )
     last = opening.get(account)
     if last is None:
-        last = intake.last_closing(connection, account)
+        last = intake.last_closing(connection, accounts[account].name)
     if last is None:
         last = accounts[account].first_opening_fen
     if row["opening_fen"] != last:
