@@ -21,33 +21,22 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from adapters.accounts.currency import minor_digits
+from adapters.accounts.mt940_fields import Field, fields
 from adapters.accounts.mt940_text import Information, read_information
 from adapters.accounts.statement import BLOCK_LINES, Block, Line, Statement, empty_line, fits
-from adapters.accounts.text_lines import FileRefusedError, TextLine, decode, encoding_of, text_lines
+from adapters.accounts.text_lines import FileRefusedError, decode, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
-MAX_FIELD = 64 * 1024
-_TAG = re.compile(rb":([0-9]{2}[A-Z]?|NS):")
 _BALANCE = re.compile(rb"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18},[0-9]{0,3})")
 _LINE = re.compile(
     rb"([0-9]{6})([0-9]{4}| {4})?(RC|RD|C|D)([A-Z])?[ ]?([0-9]{1,18},[0-9]{0,3})([NSF][A-Z0-9 ]{3})?([^\n]*)"
 )
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {b"C": (1, False), b"D": (-1, False), b"RC": (-1, True), b"RD": (1, True)}
-_INTERIM = frozenset({"34F", "90C", "90D", "13D"})
-
-
-@dataclass(slots=True)
-class _Field:
-    """One tagged field: its lines as they stand, without line ends."""
-
-    tag: str
-    start: int
-    end: int
-    lines: list[bytes]
+_INTERIM = frozenset({b"34F", b"90C", b"90D", b"13D"})
 
 
 @dataclass(slots=True)
@@ -82,6 +71,7 @@ class _Reader:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    known_days: dict[tuple[bytes, bytes | None], tuple[date, date] | None] = field(default_factory=dict)
     started: int = 0
     statements: int = 0
     records: int = 0
@@ -93,7 +83,7 @@ class _Reader:
         """Statement by statement: its closing balance stands behind its lines."""
         refused = None
         try:
-            for item in _fields(stream):
+            for item in fields(stream):
                 self._take(item)
                 if self.block.size >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
                     yield self._flush()
@@ -116,35 +106,35 @@ class _Reader:
         if not self.statements:
             raise FileRefusedError("NOT_MT940", "no statement (:20: to :62F:) in this file; send the bank's file")
 
-    def _take(self, item: _Field) -> None:
+    def _take(self, item: Field) -> None:
         """One field; a closing balance completes its statement."""
         match item.tag:
-            case "20":
+            case b"61":
+                self._add_entry(item)
+            case b"86":
+                self._add_information(item)
+            case b"20":
                 self._end_message(item.start)
                 self.opened, self.reference, self.account, self.number = True, self._text(item), "", ""
                 self.started = item.start
-            case "25" | "25P":
+            case b"25" | b"25P":
                 self.account = self._text(item)
-            case "28" | "28C":
+            case b"28" | b"28C":
                 self.number = self._text(item)
-            case "60F" | "60M":
+            case b"60F" | b"60M":
                 self._open(item)
-            case "61":
-                self._add_entry(item)
-            case "86":
-                self._add_information(item)
-            case "62F" | "62M":
+            case b"62F" | b"62M":
                 self._close(item)
-            case "" | "END":
+            case b"":
                 self._end_message(item.start)
             case tag if tag in _INTERIM and self.statement is None and self.opened:
                 message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
                 raise FileRefusedError("WRONG_MESSAGE", message, item.start)
 
-    def _text(self, item: _Field) -> str:
+    def _text(self, item: Field) -> str:
         return decode(b"".join(item.lines).strip(), self.encoding, item.start)
 
-    def _open(self, item: _Field) -> None:
+    def _open(self, item: Field) -> None:
         if not self.opened or self.statement is not None or not self.account:
             message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, item.start)
@@ -154,33 +144,36 @@ class _Reader:
         # banks number all their statements 0: the second of a file is "0#2", so that no two are one
         self.statement = Statement(name if count == 1 else f"{name}#{count}", self.account, currency, amount)
 
-    def _balance(self, item: _Field) -> tuple[int, str, date | None]:
+    def _balance(self, item: Field) -> tuple[int, str, date | None]:
         match = _BALANCE.fullmatch(item.lines[0].rstrip())
         if match is None:
             message = "a balance is C or D, YYMMDD, currency, digits, a comma, decimals: a '.' is never a decimal"
-            raise FileRefusedError("BAD_BALANCE", message, item.start, name=f":{item.tag}:")
+            raise FileRefusedError("BAD_BALANCE", message, item.start, name=f":{item.tag.decode()}:")
         currency = match.group(3).decode("ascii")
         size = _amount(match.group(4), currency, item.start, 0)
         return size if match.group(1) == b"C" else -size, currency, _day(match.group(2))
 
-    def _add_entry(self, item: _Field) -> None:
+    def _add_entry(self, item: Field) -> None:
         self._finish_entry()
         self.records += 1
         if self.statement is None:
             message = "a :61: outside a statement, or before its opening balance; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, item.start, self.records)
-        head = _LINE.fullmatch(item.lines[0])
+        first, _, rest = item.body.partition(b"\n")
+        head = _LINE.fullmatch(first.removesuffix(b"\r"))
         if head is None:
             message = (
                 "a :61: is YYMMDD, perhaps MMDD, C D RC or RD, perhaps a letter, then digits, a comma, decimals: "
                 "a '.' is never a decimal; correct the file"
             )
             raise FileRefusedError("BAD_LINE", message, item.start, self.records, ":61:")
-        self.entry = _Entry(self.records, item.start, item.end, head, b" ".join(item.lines[1:]))
+        supplement = b" ".join(rest.split(b"\n")) if rest else b""
+        self.entry = _Entry(self.records, item.start, item.end, head, supplement)
 
-    def _add_information(self, item: _Field) -> None:
+    def _add_information(self, item: Field) -> None:
         if self.entry is not None:
-            self.entry.information.append(join_wrapped(item.lines))
+            text = item.body.rstrip(b"\r\n")
+            self.entry.information.append(join_wrapped(item.lines) if b"\n" in text else text)
             self.entry.end = item.end
 
     def _finish_entry(self) -> None:
@@ -194,32 +187,42 @@ class _Reader:
         self.total_fen += size
         if not fits(self.total_fen):
             raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64", entry.start)
-        value = _day(entry.head.group(1))
-        booking = _entry_day(entry.head.group(2), value)
-        if value is None or booking is None:
+        days = self._days(entry.head.group(1), entry.head.group(2))
+        if days is None:
             self.rejected += 1
             message = "no such day in the calendar; ask the bank for the line's date"
             self.rejects.append(Reject(self.context.file, entry.record, entry.start, ":61:", "BAD_DATE", message))
             return
         self.statement.total_fen += sign * size
         self.statement.lines += 1
-        self.lines.append(self._line(entry, sign * size, reversal, (booking, value)))
+        self.lines.append(self._line(entry, sign * size, reversal, days))
         if len(self.lines) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
 
+    def _days(self, value: bytes, entry: bytes | None) -> tuple[date, date] | None:
+        """(booking date, value date); None where one of them is no day. A file has few of them, so they are kept."""
+        key = (value, entry)
+        if key not in self.known_days:
+            day = _day(value)
+            booking = _entry_day(entry, day)
+            if len(self.known_days) > 10_000:
+                self.known_days.clear()
+            self.known_days[key] = None if day is None or booking is None else (booking, day)
+        return self.known_days[key]
+
     def _line(self, entry: _Entry, amount: int, reversal: bool, days: tuple[date, date]) -> Line:
         assert self.statement is not None
-        own, _, bank = entry.head.group(7).partition(b"//")
+        own, _, bank = decode(entry.head.group(7), self.encoding, entry.start).partition("//")
+        customer = own.strip()
         said = b" ".join(entry.information) or entry.supplement.strip()
         information = read_information(decode(said, self.encoding, entry.start)) if said else Information()
-        customer = decode(own.strip(), self.encoding, entry.start)
         code = entry.head.group(6)
         return Line(
             self.statement.lines,
             *days,
             amount,
             reversal,
-            decode(bank.strip(), self.encoding, entry.start) or None,
+            bank.strip() or None,
             information.end_to_end_id or (customer if customer not in {"", "NONREF"} else None),
             information.name,
             information.account,
@@ -235,7 +238,7 @@ class _Reader:
         self.rejects = []
         return parsed
 
-    def _close(self, item: _Field) -> None:
+    def _close(self, item: Field) -> None:
         self._finish_entry()
         statement = self.statement
         if statement is None:
@@ -267,41 +270,6 @@ def join_wrapped(lines: list[bytes]) -> bytes:
     for before, line in pairwise(lines):
         out += line if len(before) >= 65 else b" " + line
     return out
-
-
-def _fields(stream: BinaryIO) -> Iterator[_Field]:
-    """Tagged fields in order; an "END" where a message's trailer stands. Text outside a message is its envelope."""
-    current: _Field | None = None
-    for line in text_lines(stream):
-        match = _TAG.match(line.raw)
-        if match is None:
-            if _is_trailer(line.raw):
-                if current is not None:
-                    yield current
-                current = None
-                yield _Field("END", line.start, line.end, [])
-            elif current is not None:
-                _append(current, line)
-            continue
-        if current is not None:
-            yield current
-        current = _Field(match.group(1).decode("ascii"), line.start, line.end, [line.raw[match.end() :]])
-    if current is not None:
-        yield current
-
-
-def _append(current: _Field, line: TextLine) -> None:
-    current.lines.append(line.raw)
-    current.end = line.end
-    if line.end - current.start > MAX_FIELD:
-        raise FileRefusedError(
-            "FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", current.start
-        )
-
-
-def _is_trailer(raw: bytes) -> bool:
-    """`-` alone, `-}` and what follows it, or the blocks of the next message."""
-    return raw.rstrip() == b"-" or raw.startswith((b"-}", b"{1:"))
 
 
 def _amount(raw: bytes, currency: str, start: int, record: int) -> int:

@@ -10,16 +10,16 @@ Three ways of writing are read; whatever fits none of them is remittance as it s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
+_STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}", re.ASCII)
 _SUBFIELD = re.compile(r"\?([0-9]{2})")
 _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
 _WORD = re.compile(r"/(EREF|NAME|REMI|IBAN|BENM|ORDP|ISDT|CSID|MARF|BIC|TRTP|RTRN|ADDR|PURP|PREF|SVCL|NRTX)/")
 _PURPOSE = frozenset([f"{n}" for n in range(20, 30)] + [f"{n}" for n in range(60, 64)])
 
 
-@dataclass(frozen=True, slots=True)
-class Information:
+class Information(NamedTuple):
     """What a `:86:` says; None where it does not."""
 
     end_to_end_id: str | None = None
@@ -30,7 +30,7 @@ class Information:
 
 def read_information(text: str) -> Information:
     """The parts of a `:86:` text. Never fails: text that fits no way of writing is remittance."""
-    if re.match(r"[0-9]{3}\?[0-9]{2}", text):
+    if _STRUCTURED.match(text):
         return _subfields(text)
     if _WORD.match(text):
         return _code_words(text)
