@@ -5,7 +5,7 @@ a batch and carries State on.
 """
 
 from rules.documents import Programme, Scheme
-from rules.engine import rate
+from rules.engine import Engine, rate
 from rules.explain import explain, explain_lines
 from rules.output import awards_csv
 from rules.parse import Document, parse_programme, parse_scheme
@@ -17,6 +17,7 @@ __all__ = [
     "STATE_KEYS",
     "STATE_SCHEMAS",
     "Document",
+    "Engine",
     "Plan",
     "Programme",
     "Rated",

@@ -1,4 +1,4 @@
-"""Warnings for rules that are allowed but surely not meant: schemes that never apply, limits that never bind, falling tiers."""
+"""Warnings for rules that are allowed but surely not meant: schemes that never apply, idle limits, falling tiers."""
 
 from __future__ import annotations
 

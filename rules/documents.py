@@ -30,6 +30,7 @@ from settlement.model.money import PPM, parse_amount
 MAX_FEN = 10**15 - 1
 MAX_COUNT = 10**12
 MAX_SHARE = 1_000_000
+MAX_UNIT = 10**8
 
 _CODE = re.compile(r"[^\s,|=\"'`\x00-\x1f\x7f]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,13}", re.ASCII)
@@ -57,6 +58,13 @@ def _positive_fen(value: Any) -> int:
     fen = _fen(value)
     if fen == 0:
         raise ValueError("must be above zero; write at least 0.01")
+    return fen
+
+
+def _unit(value: Any) -> int:
+    fen = _positive_fen(value)
+    if fen > MAX_UNIT:
+        raise ValueError("unit too large; write at most 1000000.00")
     return fen
 
 
@@ -123,6 +131,7 @@ def _tupled(value: Any) -> Any:
 _MONEY_SCHEMA = {"type": "number", "minimum": 0, "multipleOf": 0.01}
 Fen = Annotated[int, BeforeValidator(_fen), WithJsonSchema(_MONEY_SCHEMA)]
 PositiveFen = Annotated[int, BeforeValidator(_positive_fen), WithJsonSchema({**_MONEY_SCHEMA, "exclusiveMinimum": 0})]
+Unit = Annotated[int, BeforeValidator(_unit), WithJsonSchema({**_MONEY_SCHEMA, "exclusiveMinimum": 0})]
 Ppm = Annotated[int, BeforeValidator(_ppm), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
 Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1), WithJsonSchema({"type": "integer", "minimum": 1})]
@@ -138,6 +147,7 @@ Window = Literal["day", "week", "month", "quarter", "year", "total"]
 Instrument = Literal["citizen_card", "bank_card", "e_card"]
 Rounding = Literal["half_up", "down", "up"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+INSTRUMENTS: tuple[Instrument, ...] = ("citizen_card", "bank_card", "e_card")
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KEYS: tuple[Key, ...] = ("member", "merchant", "district", "org")
 
@@ -326,7 +336,7 @@ class Percent(_Document):
     percent: Ppm
     cap: Fen | None = None
     rounding: Rounding = "half_up"
-    unit: PositiveFen = 1
+    unit: Unit = 1
 
 
 class Fixed(_Document):
@@ -368,7 +378,7 @@ class Tiers(_Document):
     kind: Literal["tiers"]
     tiers: Annotated[tuple[Tier, ...], BeforeValidator(_tupled), Field(min_length=1)]
     rounding: Rounding = "half_up"
-    unit: PositiveFen = 1
+    unit: Unit = 1
 
     @field_validator("tiers")
     @classmethod

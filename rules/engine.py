@@ -11,18 +11,22 @@ from rules.plan import Plan
 from rules.rated import Rated
 from rules.state import State
 
-Engine = Literal["kernel", "reference"]
+Engine = Literal["auto", "kernel", "reference"]
+SMALL = 20_000  # rows; below, the reference is done before Numba is loaded
 
 
-def rate(plan: Plan, transactions: pl.DataFrame, state: State, *, engine: Engine = "kernel") -> Rated:
+def rate(plan: Plan, transactions: pl.DataFrame, state: State, *, engine: Engine = "auto") -> Rated:
     """Rates one batch (rules.md sections 3 to 6).
 
     `transactions`: RATE_INPUT with ids that are unique and unknown to `state` (assert), in any order. SALE needs
     gross_fen > 0, REFUND gross_fen or paid_fen (> 0). Amounts are at most documents.MAX_FEN, which keeps every sum in
-    int64. Data problems are outcomes; nothing is raised.
+    int64. Data problems are outcomes; nothing is raised. Both engines give the same; `auto` takes the quicker one.
     """
     ids = transactions["transaction_id"]
     assert ids.is_unique().all(), "a transaction id stands twice"
     assert not state.known(ids).any(), "a transaction is known to State already"
-    del engine  # one engine until the kernel stands
-    return reference.rate(plan, transactions, state)
+    if engine == "reference" or (engine == "auto" and transactions.height + state.waiting.height < SMALL):
+        return reference.rate(plan, transactions, state)
+    from rules import kernel_rated  # Numba is heavy: only who rates by the kernel loads it
+
+    return kernel_rated.rate(plan, transactions, state)

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rules.amounts import given_back, kept_fen
-from rules.state import STATE_SCHEMAS, State
+from rules.state import STATE_SCHEMAS, State, touching
 from rules.terms import Cap, Terms, read_terms, window_start
 from settlement.model.money import half_up
 
@@ -157,34 +157,22 @@ def recall(state: State, transactions: pl.DataFrame, terms: tuple[Terms, ...]) -
     for digest, document in state.terms.select("terms", "document").iter_rows():
         if digest not in memory.terms:
             memory.terms[digest] = read_terms(document)
-    originals = transactions.select(transaction_id=pl.col("original_id")).unique()
-    operations = state.operations.join(originals, on="transaction_id", how="semi")
-    named = pl.concat([originals["transaction_id"], operations["sale_id"]]).unique()
-    sales = state.sales.filter(pl.col("transaction_id").is_in(named.implode()))
-    lines = state.lines.join(sales, on="transaction_id", how="semi").sort("transaction_id", "line")
+    opening = touching(state, transactions)
+    sales, operations = opening.sales, opening.operations
     for row in sales.iter_rows():
         memory.sales[row[0]] = Sale(*row)
-    for sale_id, number, digest, _, _, *rest in lines.iter_rows():
+    for sale_id, number, digest, _, _, *rest in opening.lines.iter_rows():
         memory.sales[sale_id].lines.append(Line(number, memory.terms[digest], *rest))
     for name, kind, original, sale_id, took, undone, gross, paid in operations.iter_rows():
         memory.operations[name] = Operation(
             name, kind, original, memory.sales.get(sale_id or ""), took, undone, gross, paid
         )
-    members = _texts(transactions["member_no"], sales["member_no"])
-    merchants = _texts(transactions["merchant_no"], sales["merchant_no"])
-    usage = state.usage.filter(
-        pl.col("member_no").is_in(members.implode()) & pl.col("merchant_no").is_in(merchants.implode())
-    )
-    for *key, used in usage.iter_rows():
+    for *key, used in opening.usage.iter_rows():
         memory.usage[tuple(key)] = used
     memory.usage_before = dict(memory.usage)
-    for number, uses, fen in state.entitlements.iter_rows():
+    for number, uses, fen in opening.entitlements.iter_rows():
         memory.uses[number] = [uses, fen]
     return memory
-
-
-def _texts(*columns: pl.Series) -> pl.Series:
-    return pl.concat([c.alias("t") for c in columns] + [pl.Series("t", [""])]).drop_nulls().unique()
 
 
 def changes(memory: Memory) -> State:

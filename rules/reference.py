@@ -8,9 +8,7 @@ Rejected: deciding limits per key in bulk, because pools and entitlements tie ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import NamedTuple
 
 import polars as pl
@@ -18,33 +16,17 @@ import polars as pl
 from rules.amounts import benefit_fen, claim_outside
 from rules.directory import Directory, Entitlement, looks_at, read_directory
 from rules.memory import Line, Memory, Operation, Sale, UsageKey, changes, recall
+from rules.order import Transaction, in_rating_order, with_local_time
 from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
 from rules.shares import award_shares
 from rules.state import State
 from rules.terms import Terms
 from settlement.model.frames import AWARD, RATE_INPUT, conform
-from settlement.model.outcomes import Kind, Outcome
+from settlement.model.money import format_yuan
+from settlement.model.outcomes import Outcome
 
-KIND_ORDER = {kind.name: int(kind) for kind in Kind}
 _FURTHEST = (Outcome.LIMIT_EXHAUSTED, Outcome.NO_ENTITLEMENT, Outcome.CLAIM_OUT_OF_RANGE, Outcome.NO_BENEFIT)
-
-
-class Transaction(NamedTuple):
-    """One row of RATE_INPUT with its local time."""
-
-    id: str
-    kind: str
-    original_id: str | None
-    occurred_at: datetime
-    member: str | None
-    merchant: str | None
-    instrument: str | None
-    gross: int | None
-    claimed: int | None
-    paid: int | None
-    local_date: date
-    minute: int
 
 
 class Cut(NamedTuple):
@@ -344,11 +326,13 @@ class Rater:
         if tx.kind == "REFUND":
             by_gross, by_paid = (tx.gross, 0) if tx.gross is not None else (0, tx.paid)
             assert by_paid is not None, "a refund with neither gross nor paid part"
-            after = sale.partial(sale.refunded_gross + by_gross, sale.refunded_paid + by_paid)
-            part = after - sale.partial(sale.refunded_gross, sale.refunded_paid)
             operation.gross, operation.paid = by_gross, by_paid
-            too_much = sale.paid is not None and by_paid > 0 and sale.refunded_paid + by_paid > sale.paid
-            wrong = Outcome.OVER_REFUND if after > sale.gross or too_much else None
+            if by_paid > 0 and sale.paid is not None and sale.refunded_paid + by_paid > sale.paid:
+                wrong = Outcome.OVER_REFUND
+            else:
+                after = sale.partial(sale.refunded_gross + by_gross, sale.refunded_paid + by_paid)
+                part = after - sale.partial(sale.refunded_gross, sale.refunded_paid)
+                wrong = Outcome.OVER_REFUND if after > sale.gross else None
         if sale.cancelled:
             wrong = Outcome.ALREADY_CANCELLED
         if wrong is not None:
@@ -387,48 +371,6 @@ class Rater:
             self.rows.append(Row(tx.id, at + 1, sale, outcome, line.terms, None, before, after))
 
 
-def in_rating_order(transactions: list[Transaction], waiting: set[str], memory: Memory) -> Iterator[Transaction | None]:
-    """Section 3: transactions in the order they are rated; after them None, then the orphans that remain.
-
-    `transactions` are sorted; those named in `waiting` came with an earlier batch and have been waiting since.
-    """
-    rated = {*memory.sales, *memory.operations}
-    waits: dict[str, list[Transaction]] = {}
-    left: dict[str, Transaction] = {}
-
-    def ready(tx: Transaction) -> Iterator[Transaction]:
-        """`tx`, and directly after it what waits for it, each followed by what waits for that."""
-        stack = [tx]
-        while stack:
-            now = stack.pop()
-            left.pop(now.id, None)
-            rated.add(now.id)
-            yield now
-            stack.extend(sorted(waits.pop(now.id, []), key=sort_key, reverse=True))
-
-    for tx in sorted(transactions, key=lambda t: (t.id not in waiting, *sort_key(t))):
-        original = tx.original_id or ""
-        if tx.kind != "SALE" and (original not in rated or original == tx.id):
-            left[tx.id] = tx
-            waits.setdefault(original, []).append(tx)
-        else:
-            yield from ready(tx)
-    yield None
-    yield from sorted(left.values(), key=sort_key)
-
-
-def sort_key(tx: Transaction) -> tuple[datetime, int, str]:
-    """The first sentence of section 3."""
-    return tx.occurred_at, KIND_ORDER[tx.kind], tx.id
-
-
-def with_local_time(transactions: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """RATE_INPUT and the local date and minute of the day in the programme's time zone."""
-    local = pl.col("occurred_at").dt.convert_time_zone(timezone)
-    minute = local.dt.hour().cast(pl.Int64) * 60 + local.dt.minute().cast(pl.Int64)
-    return transactions.with_columns(local_date=local.dt.date(), minute=minute)
-
-
 def rate(plan: Plan, transactions: pl.DataFrame, state: State, looked: dict[str, Looked] | None = None) -> Rated:
     """One batch by the readable algorithm; `looked`, when given, is filled for explain."""
     every = pl.concat([conform(state.waiting, RATE_INPUT), conform(transactions, RATE_INPUT)])
@@ -450,19 +392,47 @@ def rate(plan: Plan, transactions: pl.DataFrame, state: State, looked: dict[str,
             rater.rows.append(Row(orphan.id, 1, None, Outcome.ORPHAN))
             gross = orphan.gross if orphan.kind == "REFUND" else None
             rater.moves.append((orphan.id, None, gross, None, int(Outcome.ORPHAN)))
-    return _rated(rater, state, released)
+    return Rated(Written(rater, tuple(released)), state)
 
 
-def _rated(rater: Rater, state: State, released: list[str]) -> Rated:
-    awards = pl.DataFrame([_award(row) for row in rater.rows], schema=AWARD, orient="row")
-    kept = [
-        (row.transaction_id, row.line, row.terms, row.sale.hq_district if row.sale else "", row.before, row.after)
-        for row in rater.rows
-        if row.terms is not None
-    ]
-    transactions = pl.DataFrame(rater.moves, schema=RATED_TRANSACTION, orient="row")
-    names = pl.Series("transaction_id", sorted(released), dtype=pl.String)
-    return Rated(awards, award_shares(kept), transactions, changes(rater.memory), names, state)
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The maker of Rated over the reference's rows."""
+
+    rater: Rater
+    waited: tuple[str, ...]
+
+    def awards(self) -> pl.DataFrame:
+        """AWARD."""
+        return pl.DataFrame([_award(row) for row in self.rater.rows], schema=AWARD, orient="row")
+
+    def shares(self) -> pl.DataFrame:
+        """AWARD_SHARE."""
+        return award_shares(
+            (row.transaction_id, row.line, row.terms, row.sale.hq_district if row.sale else "", row.before, row.after)
+            for row in self.rater.rows
+            if row.terms is not None
+        )
+
+    def sponsors(self) -> pl.Series:
+        """The shares of each row as one text."""
+        texts: dict[tuple[str, int], list[str]] = {}
+        for transaction_id, line, _, sponsor, fen in self.shares().iter_rows():
+            texts.setdefault((transaction_id, line), []).append(f"{sponsor}={format_yuan(fen)}")
+        joined = ["|".join(texts[row.transaction_id, row.line]) if row.terms else None for row in self.rater.rows]
+        return pl.Series("sponsors", joined, dtype=pl.String)
+
+    def transactions(self) -> pl.DataFrame:
+        """RATED_TRANSACTION."""
+        return pl.DataFrame(self.rater.moves, schema=RATED_TRANSACTION, orient="row")
+
+    def changed(self) -> State:
+        """The touched rows of State."""
+        return changes(self.rater.memory)
+
+    def released(self) -> pl.Series:
+        """What waited before and was rated."""
+        return pl.Series("transaction_id", sorted(self.waited), dtype=pl.String)
 
 
 def _award(row: Row) -> tuple[object, ...]:

@@ -148,3 +148,35 @@ class State:
             if name in unused:
                 out[name] = out[name].filter(~unused[name])
         return State(**out)
+
+
+def touching(state: State, transactions: pl.DataFrame) -> State:
+    """The part of State that rating `transactions` (the waiting ones included) can look at or change.
+
+    Sales and operations that originals lead to, their lines in order, the usage of these sales' and transactions'
+    members and merchants, and every entitlement's use.
+    """
+    originals = transactions.select(transaction_id=pl.col("original_id")).drop_nulls().unique()
+    operations = state.operations.join(originals, on="transaction_id", how="semi")
+    named = pl.concat([originals["transaction_id"], operations["sale_id"]]).unique()
+    sales = state.sales.filter(pl.col("transaction_id").is_in(named.implode()))
+    usage = state.usage
+    if usage.height:
+        members = _texts(transactions["member_no"], sales["member_no"])
+        merchants = _texts(transactions["merchant_no"], sales["merchant_no"])
+        usage = usage.filter(
+            pl.col("member_no").is_in(members.implode()) & pl.col("merchant_no").is_in(merchants.implode())
+        )
+    return State(
+        usage=usage,
+        sales=sales,
+        lines=state.lines.join(sales, on="transaction_id", how="semi").sort("transaction_id", "line"),
+        terms=state.terms,
+        operations=operations,
+        entitlements=state.entitlements,
+        waiting=state.waiting,
+    )
+
+
+def _texts(*columns: pl.Series) -> pl.Series:
+    return pl.concat([c.alias("t") for c in columns] + [pl.Series("t", [""])]).drop_nulls().unique()

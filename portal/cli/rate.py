@@ -39,18 +39,22 @@ def rate(
     out: Annotated[Path, typer.Option("--out", help="awards.csv to write.")],
     state: Annotated[Path | None, typer.Option("--state", help="Directory that carries usage and sales on.")] = None,
     explain: Annotated[Path | None, typer.Option("--explain", help="JSON lines to write, one per transaction.")] = None,
-    engine: Annotated[str, typer.Option("--engine", help="kernel, or the readable reference.")] = "kernel",
+    engine: Annotated[str, typer.Option("--engine", help="auto, kernel or reference; both give the same.")] = "auto",
 ) -> None:
     """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
     import rules
 
-    if engine not in {"kernel", "reference"}:
-        raise BadInput("--engine: unknown; write kernel or reference")
+    chosen: rules.Engine
+    match engine:
+        case "auto" | "kernel" | "reference":
+            chosen = engine
+        case _:
+            raise BadInput("--engine: unknown; write auto, kernel or reference")
     plan = load_plan(directory)
     rows = load_transactions(transactions)
     opening = _opening(state, plan)
     _refuse_known(rows, opening)
-    rated = rules.rate(plan, rows[1], opening, engine="reference" if engine == "reference" else "kernel")
+    rated = rules.rate(plan, rows[1], opening, engine=chosen)
     renames: list[tuple[Path, Path]] = [_csv(rules.awards_csv(rated), out)]
     if explain is not None:
         renames.append(_json_lines(rules.explain_lines(plan, rows[1], opening), explain))
