@@ -60,8 +60,8 @@ def as_binary(cells: Bytes) -> pl.Series:
 
 def as_text(cells: Bytes) -> pl.Series:
     """Rows of printable ASCII as String, blanks around them dropped; an empty text is null."""
-    text = as_binary(cells).cast(pl.String).str.strip_chars(" ").alias("t")
-    return pl.select(pl.when(text != "").then(text)).to_series()
+    text = as_binary(cells).cast(pl.String).str.strip_chars(" ")
+    return text.zip_with(text != "", pl.Series([None], dtype=pl.String))
 
 
 def digits_of(cells: Bytes) -> tuple[Ints, Mask]:

@@ -222,6 +222,8 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         if other:
             own = pl.col(name) if name in frame.columns else pl.lit(None, pl.Int64)
             frame = frame.with_columns(pl.when(sale).then(own).otherwise(other).alias(name))
+    if mapping.refund_gross and not mapping.refund_claimed and "claimed" in frame.columns:
+        frame = frame.with_columns(pl.when(sale).then("claimed").alias("claimed"))  # what is given back is the rest
     frame = _third_amount(frame)
     if "card_number" not in frame.columns:
         frame = frame.with_columns(card_number=pl.lit(None, pl.String))

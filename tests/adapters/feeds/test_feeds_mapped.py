@@ -1,0 +1,205 @@
+"""Wallets and lists by a mapping: preambles, total rows, backquotes, ="...", workbooks, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import feeds_support as s
+import pytest
+import xlsxwriter
+
+from adapters.feeds.mapping import CsvMapping, mapping_of
+from settlement.model.errors import BadInput
+
+WECHAT_HEAD = (
+    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,"
+    "应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,"
+    "费率,订单金额,申请退款金额,费率备注"
+)
+WECHAT_SALE = (
+    "`2026-05-07 11:01:02,`wx01,`10000100,`0,`T1,`420000000001,`A1,`u,`MICROPAY,`SUCCESS,`OTHERS,`CNY,`9.00,"
+    "`1.00,`0,`0,`0.00,`0.00,`,`,`牛奶,`,`0.05,`0.60%,`10.00,`0.00,`"
+)
+WECHAT_REFUND = (
+    "`2026-05-07 12:01:02,`wx01,`10000100,`0,`T1,`420000000001,`A1,`u,`MICROPAY,`REFUND,`OTHERS,`CNY,`0.00,"
+    "`0.00,`500000000009,`R1,`4.00,`0.00,`ORIGINAL,`SUCCESS,`牛奶,`,`-0.02,`0.60%,`0.00,`5.00,`"
+)
+WECHAT_END = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
+WECHAT_TOTAL = "`2,`9.00,`4.00,`0.00,`0.03,`10.00,`5.00"
+WECHAT = "\r\n".join((WECHAT_HEAD, WECHAT_SALE, WECHAT_REFUND, WECHAT_END, WECHAT_TOTAL, ""))
+
+
+def _wechat(text, bom=b""):
+    return s.read("mapped_csv", bom + text.encode(), s.context("wx20260507.csv", "wx", mapping="wechat_pay"))
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_wechat(bom):
+    frame, rejects, closing = _wechat(WECHAT, bom)
+    assert (rejects, closing.refused, closing.declared_records) == ([], None, 2)
+    sale, refund = frame.iter_rows(named=True)
+    assert (sale["gross_fen"], sale["paid_fen"], sale["claimed_fen"], sale["fee_fen"]) == (1000, 900, 100, 5)
+    assert (refund["kind"], refund["gross_fen"], refund["paid_fen"], refund["claimed_fen"]) == ("REFUND", 500, 400, 100)
+    assert refund["original_key"] == sale["transaction_id"] == "wx:420000000001"
+    assert refund["transaction_id"] == "wx:500000000009"
+    assert str(sale["occurred_at"]) == "2026-05-07 03:01:02+00:00"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("`2,`9.00", "`3,`9.00", "COUNT_MISMATCH"),
+        ("`10.00,`5.00\r\n", "`10.01,`5.00\r\n", "TOTAL_MISMATCH"),
+        ("`2,`9.00", "`2,`9.0O", "BAD_TRAILER"),
+        (WECHAT_END, "x", "TRUNCATED"),
+        (WECHAT_TOTAL + "\r\n", "", "TRUNCATED"),
+        ("交易状态", "状态", "BAD_HEADING"),
+        ("`10.00,`0.00,`\r\n", "`1O.00,`0.00,`\r\n", "TOTAL_UNPROVEN"),
+        ("`牛奶,`,`0.05", '"`牛奶,`,`0.05', "BAD_QUOTES"),
+    ],
+)
+def test_what_refuses_a_wallet_file(old, new, code):
+    assert old in WECHAT
+    _, _, closing = _wechat(WECHAT.replace(old, new, 1))
+    assert closing.refused is not None
+    assert closing.refused.code == code
+
+
+def test_a_bad_row_is_a_reject_and_its_amounts_still_count():
+    frame, rejects, closing = _wechat(WECHAT.replace("2026-05-07 12:01:02", "2026-05-07 25:01:02"))
+    assert [(r.record, r.field, r.code) for r in rejects] == [(2, "occurred_at", "BAD_DATE")]
+    assert (frame.height, closing.refused) == (1, None)
+
+
+ALIPAY = (
+    "#支付宝业务明细查询\r\n#账号：[20881]\r\n#-----业务明细列表----\r\n"
+    "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,订单金额（元）,商家实收（元）,商家优惠（元）,退款批次号/请求号,服务费（元）,备注\r\n"
+    "2026050722001\t,A1\t,交易    ,茶,2026-05-07 09:00:00,2026-05-07 09:00:01,20.00,18.00,2.00,\t,-0.12,\r\n"
+    "2026050722001\t,A1\t,退款    ,茶,2026-05-07 09:00:00,2026-05-07 10:00:01,-5.00,-4.50,-0.50,R1\t,0.03,\r\n"
+    "#-----业务明细列表结束----\r\n#交易合计：1笔，商家实收共18.00元，商家优惠共2.00元\r\n"
+    "#退款合计：1笔，商家实收退款共-4.50元，商家优惠退款共-0.50元\r\n#导出时间：[2026-05-08]\r\n"
+)
+
+
+def test_alipay():
+    given = s.context("ali20260507.csv", "ali", mapping="alipay")
+    frame, rejects, closing = s.read("mapped_csv", ALIPAY.encode("gb18030"), given)
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.select("kind", "gross_fen", "paid_fen", "claimed_fen").rows() == [
+        ("SALE", 2000, 1800, 200),
+        ("REFUND", 500, 450, 50),
+    ]
+    assert frame["original_key"].to_list() == [None, frame["transaction_id"][0]]
+    lied = ALIPAY.replace("共18.00元", "共18.01元").encode("gb18030")
+    assert s.read("mapped_csv", lied, given)[2].refused.code == "TOTAL_MISMATCH"
+    assert s.read("mapped_csv", ALIPAY.encode(), given)[2].refused.code in {"BAD_ENCODING", "BAD_HEADING"}
+
+
+def test_allinpay_has_no_headings():
+    cells = ["1001", "消费", "1234", "0", "20260507101112", "A1", "", "", "21", "", "1230", "", "", "", "1234", "C1"]
+    cells += ["4", "", "622848******0001", "1", "M1", "观前店", "T1", ""]
+    data = ("|".join(cells) + "\r\n").encode()
+    given = s.context("2026-05-07_1_checkFile.txt", "tl", mapping="allinpay")
+    frame, rejects, closing = s.read("mapped_csv", data, given)
+    assert (rejects, closing.refused, str(closing.clearing_date)) == ([], None, "2026-05-07")
+    assert frame.select("paid_fen", "fee_fen", "card_masked", "card_token").row(0) == (1234, 4, "622848******0001", "")
+
+
+KINDS = {"支付": "SALE", "退款": "REFUND", "还款": "SKIP"}
+TIME = {"type": "datetime", "format": "YYYY-MM-DD hh:mm:ss", "required": True}
+MEITUAN = {
+    "format": "meituan",
+    "title": "美团交易账单",
+    "encoding": "utf-8-sig",
+    "money_mark": "¥",
+    "excel_text": True,
+    "ragged": True,
+    "thousands": True,
+    "key": ["trade_no"],
+    "columns": [
+        {"title": "交易成功时间", "name": "occurred_at"} | TIME,
+        {"title": "交易类型", "name": "kind", "required": True, "values": KINDS},
+        {"title": "订单金额", "name": "gross", "type": "amount", "required": True},
+        {"title": "实付金额", "name": "paid", "type": "amount", "required": True},
+        {"title": "交易单号", "name": "trade_no", "required": True},
+    ],
+}
+
+
+@pytest.mark.skipif(not s.SAMPLES.is_dir(), reason="../shared/samples is not here")
+def test_a_real_wallet_export_by_a_mapping_of_ones_own():
+    folder = s.SAMPLES / "cn-bank-csv/deb-sig+double-entry-generator"
+    data = (folder / "mt__example-mt-records.csv").read_bytes()
+    frame, rejects, closing = s.read("mapped_csv", data, s.context("mt.csv", "mt", s.DAY, mapping=MEITUAN))
+    assert closing.refused is None
+    assert closing.records == 29  # 共：29笔记录
+    assert [r.code for r in rejects if r.code != "UNKNOWN_CODE"] == []
+    assert closing.accepted + closing.rejected + closing.skipped == 29
+    assert frame.filter(frame["transaction_id"] == "mt:25022811100401670006000394166443")["paid_fen"].item() == 2117
+
+
+def test_excel_text_thousands_and_workbooks():
+    heads = [column["title"] for column in MEITUAN["columns"]]
+    row = ["2026-05-07 10:11:12", "支付", "1,234.50", "¥1,200.00", '="00012345678901234567"']
+    text = "\n".join([",".join(heads), ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row), ""])
+    given = s.context("mt.csv", "mt", s.DAY, mapping=MEITUAN)
+    frame, rejects, _ = s.read("mapped_csv", text.encode(), given)
+    assert rejects == []
+    assert frame.select("paid_fen", "gross_fen", "transaction_id").row(0) == (120000, 123450, "mt:00012345678901234567")
+    again, rejects, _ = s.read("mapped_csv", _workbook(heads, [*row[:4], "00012345678901234567"]), given)
+    assert rejects == []
+    assert again.select("paid_fen", "gross_fen", "transaction_id").equals(
+        frame.select("paid_fen", "gross_fen", "transaction_id")
+    )
+
+
+def _workbook(heads, row, number=None):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head)
+        sheet.write_string(1, column, row[column])
+    if number is not None:
+        sheet.write_number(1, len(heads) - 1, number)
+    book.close()
+    return out.getvalue()
+
+
+def test_hostile_workbooks():
+    heads = [column["title"] for column in MEITUAN["columns"]]
+    row = ["2026-05-07 10:11:12", "支付", "1.00", "1.00", "1"]
+    given = s.context("mt.xlsx", "mt", s.DAY, mapping=MEITUAN)
+    good = _workbook(heads, row)
+    cases = {
+        "ROUNDED": [_workbook(heads, row, number=1234567890123456789)],
+        "BAD_WORKBOOK": [good[:-30], good[:200], b"PK\x03\x04" + bytes(500)],
+        "TOO_LARGE": [_with_sheet(good, b'<c r="XFD1048576"'), _with_sheet(good, bytes(80_000_000))],
+    }
+    for code, files in cases.items():
+        for data in files:
+            refused = s.read("mapped_csv", data, given)[2].refused
+            assert refused is not None
+            assert refused.code == code
+
+
+def _with_sheet(data, more):
+    """The workbook with more in a second sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+        new.writestr("xl/worksheets/sheet2.xml", more)
+    return out.getvalue()
+
+
+def test_mappings_that_cannot_be():
+    with pytest.raises(BadInput, match="setting mapping"):
+        mapping_of({})
+    with pytest.raises(BadInput, match="does not ship"):
+        mapping_of({"mapping": "../../etc/passwd"})
+    with pytest.raises(BadInput, match="there is none named nothing"):
+        mapping_of({"mapping": {**MEITUAN, "key": ["nothing"]}})
+    for name in ("purse_daily", "wechat_pay", "alipay", "allinpay"):
+        assert isinstance(mapping_of({"mapping": name}), CsvMapping)
