@@ -66,14 +66,11 @@ def hide_values(error: BaseException) -> None:
 def wrapped(error: psycopg2.Error) -> exc.DBAPIError:
     """A psycopg2 error of a COPY as the SQLAlchemy error that any other statement would raise, without values."""
     hide_values(error)
-    kind = getattr(exc, type(error).__name__, None)
     for parent in type(error).__mro__:
         kind = getattr(exc, parent.__name__, None)
-        if kind is not None and issubclass(kind, exc.DBAPIError):
-            break
-    assert kind is not None, "every psycopg2 error has a DB-API name in SQLAlchemy"
-    made: exc.DBAPIError = kind("COPY", None, error, hide_parameters=True)
-    return made
+        if isinstance(kind, type) and issubclass(kind, exc.DBAPIError):
+            return kind("COPY", None, error, hide_parameters=True)
+    raise AssertionError("psycopg2's errors bear the names of the DB-API")
 
 
 def operating_error(error: BaseException, where: str) -> PuhuiError | None:

@@ -89,11 +89,22 @@ def find_places(home: Path) -> Places:
     """The places of this home, decided and made at the first call; the caller holds the start lock."""
     folder = lock_folder(home)
     try:
+        user_name(os.geteuid())
         account = None if os.geteuid() else _account(folder)
         programs = _programs(account)
         return Places(_base(folder, account), programs, account)
     except OSError as error:
         raise file_error("prepare the database folder", folder, error) from None
+
+
+def user_name(uid: int) -> str:
+    """The name of an account. BadConfiguration where it has none, as in a container run under a bare number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise BadConfiguration(
+            f"user number {uid} has no entry in /etc/passwd, which PostgreSQL wants; add one, {REMEDY}"
+        ) from None
 
 
 def program(name: str) -> Path:

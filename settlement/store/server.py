@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -24,19 +23,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy
 
 from settlement.model.errors import BadConfiguration, TryAgain
 from settlement.store import guardian
 from settlement.store.files import file_error, sync, write_atomic
-from settlement.store.places import REMEDY, Places, find_places, give_like, lock_folder, run_as
+from settlement.store.places import REMEDY, Places, find_places, give_like, lock_folder, run_as, user_name
 
 ADMIN, OWNER, APP, DATABASE = "puhui_admin", "puhui_owner", "puhui_app", "puhui"
 START_SECONDS = 120
 STOP_SECONDS = guardian.STOP_SECONDS + 10
 _STARTS = 5
 _TICK = 0.01
+_ORPHAN_SECONDS = 10
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_BYTES = 107  # sun_path holds 108 with its closing NUL
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
@@ -65,6 +66,7 @@ SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "logging_collector": "off",
+    "log_checkpoints": "off",
 }
 
 _ROLES = f"""
@@ -89,6 +91,14 @@ class Embedded:
             "postgresql+psycopg2", role, database=database, query={"host": str(self.socket), "port": "5432"}
         )
         return url.render_as_string(hide_password=False)
+
+
+class Postmaster(NamedTuple):
+    """A living server: process number, folder of its socket, and what it says of itself (starting, ready, stopping)."""
+
+    pid: int
+    socket: Path
+    status: str
 
 
 @contextmanager
@@ -151,23 +161,32 @@ def _leave(folder: Path, lease: int) -> None:
 
 def _running(places: Places, folder: Path) -> Embedded:
     """Join the server, or start it; more than once where a crash left processes that are still on their way out."""
-    deadline = time.monotonic() + START_SECONDS
     for attempt in range(_STARTS):
         if not (_guarded(folder) or _postmaster(places)):
             _start(places, folder)
-        while time.monotonic() < deadline:
-            status = _postmaster(places)
-            if status is not None and status[1] == "ready":
-                return Embedded(Path(status[0]))
-            if status is None and not _guarded(folder):
-                break
-            time.sleep(_TICK)
-        else:
-            raise TryAgain(f"{places.base}: the database did not start in {START_SECONDS} s; see {places.log}")
+        found = _wait_until_ready(places, folder)
+        if found is not None:
+            return Embedded(found.socket)
         time.sleep(attempt / 2)
     raise TryAgain(
         f"{places.base}: the database does not start ({_last_words(places)}); see {places.log}, run again, {REMEDY}"
     )
+
+
+def _wait_until_ready(places: Places, folder: Path) -> Postmaster | None:
+    """The server once it takes sessions; None when it is gone, after a failed start or the guardian's death."""
+    begun = time.monotonic()
+    while (passed := time.monotonic() - begun) < START_SECONDS:
+        guarded, found = _guarded(folder), _postmaster(places)
+        ready = found is not None and found.status == "ready"
+        if guarded and ready:
+            return found
+        if found is None and not guarded:
+            return None
+        if found is not None and ready and passed > _ORPHAN_SECONDS:
+            raise TryAgain(f"{places.data}: process {found.pid} serves it, not started by us; stop it, then run again")
+        time.sleep(_TICK)
+    raise TryAgain(f"{places.base}: the database did not start in {START_SECONDS} s; see {places.log}, then run again")
 
 
 def _start(places: Places, folder: Path) -> None:
@@ -207,7 +226,7 @@ def _start(places: Places, folder: Path) -> None:
 
 def _options(places: Places, socket: Path, folder: Path) -> list[str]:
     """Settings as arguments, and the access files: only root and the owner of the home, by `peer`."""
-    names = {"root", pwd.getpwuid(folder.stat().st_uid).pw_name}
+    names = {"root", user_name(folder.stat().st_uid)}
     access = {
         "hba_file": "local all all peer map=puhui\n",
         "ident_file": "".join(f'puhui "{name}" all\n' for name in sorted(names)),
@@ -251,15 +270,17 @@ def _check_created(places: Places, done: subprocess.CompletedProcess[str]) -> No
         )
 
 
-def _postmaster(places: Places) -> tuple[str, str] | None:
-    """(socket folder, status) of the living server of this data folder, from its postmaster.pid; None: no server."""
+def _postmaster(places: Places) -> Postmaster | None:
+    """The living server of this data folder, from its postmaster.pid; None: no server."""
     try:
         lines = (places.data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         return None
     if not lines[0].isdigit() or not _serves(int(lines[0]), places.data):
         return None
-    return (lines[4], lines[7].strip()) if len(lines) > 7 else ("", "starting")
+    if len(lines) <= 7:  # it writes the socket's folder and its status when it comes to them
+        return Postmaster(int(lines[0]), Path(), "starting")
+    return Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip())
 
 
 def _serves(pid: int, data: Path) -> bool:

@@ -16,6 +16,7 @@ def main() -> None:
     with embedded(home) as running:
         session = psycopg2.connect(running.url(ADMIN).replace("+psycopg2", ""))
         with session, session.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(1)")
             cursor.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
             for row in sys.argv[2:]:
                 cursor.execute("INSERT INTO kept VALUES (%s)", (row,))
@@ -23,8 +24,9 @@ def main() -> None:
             cursor.execute(
                 "SELECT pg_read_file('postmaster.pid'), current_setting('data_directory'), count(*) FROM kept"
             )
-            text, data, count = cursor.fetchone()
-        print("ready", text.split()[0], data, count, flush=True)
+            found = cursor.fetchone()
+            assert found
+        print("ready", found[0].split()[0], found[1], found[2], flush=True)
         sys.stdin.read()
         session.close()
     print("left", flush=True)

@@ -20,10 +20,10 @@ from settlement.store.server import embedded
 from tests.store.test_server import ask
 
 ROOT = Path(__file__).resolve().parents[2]
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another account")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another account")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def public() -> Iterator[Path]:
     """A folder that every account can enter, unlike pytest's."""
     folder = Path(tempfile.mkdtemp(prefix="puhui-test-"))
@@ -32,19 +32,37 @@ def public() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def system(public: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def system(public: Path) -> Iterator[Path]:
     """A folder in place of /var/lib/puhui."""
-    monkeypatch.setattr(places, "SYSTEM", public / "system")
-    return public / "system"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "SYSTEM", public / "system")
+        yield public / "system"
 
 
-@pytest.fixture
-def private(tmp_path: Path, system: Path) -> Iterator[Path]:
-    """A home in a folder that only root can enter; its data go to `system`."""
-    assert not system.exists()
-    tmp_path.chmod(0o700)
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def roots(public: Path) -> Path:
+    """A made home of root that every account can reach."""
+    with embedded(public / "roots"):
+        return public / "roots"
+
+
+@pytest.fixture(scope="module")
+def theirs(public: Path) -> Path:
+    """A home of an ordinary user, which root used first."""
+    home = public / "theirs"
+    home.mkdir(mode=0o700)
+    shutil.chown(home, "nobody")
+    with embedded(home):
+        return home
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory, system: Path) -> Iterator[Path]:
+    """A made home in a folder that only root can enter; its data are in `system`."""
+    home = tmp_path_factory.mktemp("private") / "home"
+    with embedded(home):
+        pass
     yield home
     server.destroy(home)
 
@@ -71,9 +89,8 @@ def use_as(user: str, home: Path, *rows: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, input="", capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
 
 
-@only_root
 def test_an_ordinary_user_has_everything_in_the_home(public: Path) -> None:
-    home = public / "home"
+    home = public / "own"
     home.mkdir(mode=0o700)
     shutil.chown(home, "nobody")
     first, second = use_as("nobody", home, "1", "2"), use_as("nobody", home)
@@ -84,69 +101,50 @@ def test_an_ordinary_user_has_everything_in_the_home(public: Path) -> None:
     assert {path.owner() for path in (home / "pg").iterdir()} == {"nobody"}
 
 
-@only_root
-def test_root_and_the_owner_of_a_home_use_the_same_database(public: Path) -> None:
-    home = public / "home"
-    home.mkdir(mode=0o700)
-    shutil.chown(home, "nobody")
-    with embedded(home) as running:
-        assert ask(running, "SELECT 1") == 1
-    theirs = use_as("nobody", home, "1")
-    assert theirs.returncode == 0, theirs.stderr
-    with embedded(home) as running:
+def test_root_and_the_owner_of_a_home_use_the_same_database(theirs: Path) -> None:
+    done = use_as("nobody", theirs, "1")
+    assert done.returncode == 0, done.stderr
+    with embedded(theirs) as running:
         assert ask(running, "SELECT count(*) FROM kept") == 1
-    assert {path.owner() for path in (home / "pg").iterdir()} == {"nobody"}
-    assert (home / "pg" / "data").owner() == "nobody"
+    assert {path.owner() for path in (theirs / "pg").iterdir()} == {"nobody"}
 
 
-@only_root
-def test_an_ordinary_user_is_kept_out_of_roots_home_with_one_line(public: Path) -> None:
-    home = public / "home"
-    with embedded(home):
-        pass
-    done = use_as("nobody", home)
+def test_an_ordinary_user_is_kept_out_of_roots_home_with_one_line(roots: Path) -> None:
+    done = use_as("nobody", roots)
     assert done.returncode != 0
-    assert f"{home}/pg: belongs to user number 0; run as that user" in done.stderr.splitlines()[-1]
+    assert f"{roots}/pg: belongs to user number 0; run as that user" in done.stderr.splitlines()[-1]
 
 
-@only_root
-def test_roots_home_that_others_can_reach_holds_its_data_itself(public: Path) -> None:
-    home = public / "home"
-    with embedded(home) as running:
-        assert ask(running, "SELECT current_setting('data_directory')") == str(home / "pg" / "data")
-    assert not (home / "pg" / "elsewhere").exists()
-    assert (home / "pg").stat().st_mode & 0o7777 == 0o710
-    assert (home / "pg").owner() == "root"
+def test_roots_home_that_others_can_reach_holds_its_data_itself(roots: Path) -> None:
+    with embedded(roots) as running:
+        assert ask(running, "SELECT current_setting('data_directory')") == str(roots / "pg" / "data")
+    assert not (roots / "pg" / "elsewhere").exists()
+    assert (roots / "pg").stat().st_mode & 0o7777 == 0o710
+    assert (roots / "pg").owner() == "root"
 
 
-@only_root
 def test_roots_home_that_only_root_can_reach_has_its_data_elsewhere(private: Path, system: Path) -> None:
-    with embedded(private) as running:
-        data = Path(str(ask(running, "SELECT current_setting('data_directory')")))
-    assert data.parent.parent == system
+    for _ in range(2):
+        with embedded(private) as running:
+            data = Path(str(ask(running, "SELECT current_setting('data_directory')")))
+        assert data.parent.parent == system
     assert data.parent.stat().st_mode & 0o7777 == 0o710
     assert private.parent.stat().st_mode & 0o7777 == 0o700, "no folder was opened for it"
-    with embedded(private) as running:
-        assert ask(running, "SELECT current_setting('data_directory')") == str(data)
-    server.destroy(private)
-    assert list(system.iterdir()) == []
+    assert [path.name for path in system.iterdir() if not path.name.startswith("server-")] == [data.parent.name]
 
 
-@only_root
-def test_other_accounts_and_even_the_servers_own_do_not_get_in(public: Path) -> None:
-    home = public / "home"
-    psql = [places.program("psql"), "-U", server.ADMIN, "-d", "puhui", "-Atc", "SELECT 1", "-h"]
-    with embedded(home) as running:
-        account = places.find_places(home).account
+def test_other_accounts_and_even_the_servers_own_do_not_get_in(roots: Path) -> None:
+    psql: list[str | Path] = [places.program("psql"), "-U", server.ADMIN, "-d", "puhui", "-Atc", "SELECT 1", "-h"]
+    with embedded(roots) as running:
+        account = places.find_places(roots).account
         assert account is not None
-        entry = pwd.getpwuid(account.uid)
-        stranger = pwd.getpwnam("daemon")
+        entry, stranger = pwd.getpwuid(account.uid), pwd.getpwnam("daemon")
         for outsider in (Account(entry.pw_uid, entry.pw_gid), Account(stranger.pw_uid, stranger.pw_gid)):
             if outsider != account:
                 done = run_as(outsider, [*psql, running.socket])
                 assert done.returncode != 0
                 assert "Permission denied" in done.stderr
-                assert run_as(outsider, ["/bin/ls", home / "pg" / "data"]).returncode != 0
+                assert run_as(outsider, ["/bin/ls", roots / "pg" / "data"]).returncode != 0
         # Past the folder there is still the question who asks.
         done = run_as(account, [*psql, running.socket])
         assert done.returncode != 0
@@ -154,9 +152,8 @@ def test_other_accounts_and_even_the_servers_own_do_not_get_in(public: Path) -> 
         assert run_as(None, [*psql, running.socket]).stdout == "1\n"
 
 
-@only_root
 def test_programs_that_the_account_cannot_reach_are_copied_once(
-    tmp_path: Path, public: Path, system: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, roots: Path, system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = places._package()
     tmp_path.chmod(0o700)
@@ -164,46 +161,48 @@ def test_programs_that_the_account_cannot_reach_are_copied_once(
         (tmp_path / name).symlink_to(real.with_name(name))
     monkeypatch.setattr(places, "_package", lambda: tmp_path / real.name)
     for _ in range(2):
-        with embedded(public / "home") as running:
+        with embedded(roots) as running:
             assert ask(running, "SELECT 1") == 1
-    copies = [path for path in system.iterdir() if path.name.startswith("server-")]
-    assert [path.name for path in system.iterdir()] == [copies[0].name]
+    copies = [path for path in system.iterdir() if path.name.startswith((".", "server-"))]
+    assert len(copies) == 1
     assert (copies[0] / real.name / places.INSTALL / "bin" / "postgres").is_file()
     assert not list(copies[0].rglob("*.a"))
 
 
-@only_root
 def test_a_copied_home_does_not_write_into_the_originals_database(private: Path) -> None:
-    with embedded(private):
-        pass
     copy = private.with_name("copy")
     shutil.copytree(private, copy)
     with pytest.raises(BadConfiguration, match=r"copy/pg: is a copy whose database .* belongs to .*home/pg; remove"):
         embedded(copy).__enter__()
 
 
-@only_root
 def test_a_moved_home_takes_its_database_along(private: Path) -> None:
+    query = "SELECT system_identifier FROM pg_control_system()"
     with embedded(private) as running:
-        before = ask(running, "SELECT system_identifier FROM pg_control_system()")
+        before = ask(running, query)
     moved = private.rename(private.with_name("moved"))
     with embedded(moved) as running:
-        assert ask(running, "SELECT system_identifier FROM pg_control_system()") == before
-    server.destroy(moved)
+        assert ask(running, query) == before
+    moved.rename(private)
+    with embedded(private) as running:
+        assert ask(running, query) == before
 
 
-@only_root
 def test_a_home_whose_database_is_gone_is_not_silently_empty(private: Path, system: Path) -> None:
-    with embedded(private):
-        pass
-    shutil.rmtree(system)
-    with pytest.raises(BadConfiguration, match=r"home/pg: its database .* is missing; restore it, or remove"):
-        embedded(private).__enter__()
-    shutil.rmtree(private)
+    away = system.rename(system.with_name("away"))
+    try:
+        with pytest.raises(BadConfiguration, match=r"home/pg: its database .* is missing; restore it, or remove"):
+            embedded(private).__enter__()
+    finally:
+        away.rename(system)
 
 
-@only_root
 def test_root_without_any_spare_account_is_told_what_to_do(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "ACCOUNTS", ("no-such-account",))
     with pytest.raises(BadConfiguration, match=r"does not run as root .* add one \(useradd --system puhui\)"):
-        embedded(public / "home").__enter__()
+        embedded(public / "new").__enter__()
+
+
+def test_an_account_without_a_name_is_told_what_postgresql_wants() -> None:
+    with pytest.raises(BadConfiguration, match=r"user number 61000 has no entry in /etc/passwd, .* PUHUI_DATABASE_URL"):
+        places.user_name(61000)

@@ -42,7 +42,7 @@ WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 )
 DATES = st.dates(date(1, 1, 1), date(9999, 12, 31))
 INSTANTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
-SCHEMA = {
+SCHEMA: copy.Schema = {
     "words": pl.String,
     "amount_fen": pl.Int64,
     "day": pl.Date,
@@ -51,7 +51,10 @@ SCHEMA = {
     "Order": pl.String,
 }
 ROWS = st.lists(st.tuples(*(st.none() | s for s in (WORDS, INT64, DATES, INSTANTS, st.booleans(), WORDS))), max_size=20)
-TABLE = 'DISCARD TEMP; CREATE TEMP TABLE item (words text, amount_fen bigint, day date, at timestamptz, flag boolean, "Order" text)'
+TABLE = (
+    "DISCARD TEMP; CREATE TEMP TABLE item"
+    ' (words text, amount_fen bigint, day date, at timestamptz, flag boolean, "Order" text)'
+)
 
 
 @pytest.fixture(scope="module", params=["embedded", "debian"])

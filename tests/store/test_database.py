@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Connection, exc, make_url, text
 
 from settlement.model.errors import BadConfiguration, BadInput, PuhuiError, TryAgain
 from settlement.store import database as module
+from settlement.store.copy import copy_in
 from settlement.store.database import Database, connect, in_transaction
 from tests.store.servers import PASSWORD
 
@@ -155,6 +158,19 @@ def test_a_cut_in_mid_work_is_try_again_and_leaves_nothing(counter: Database) ->
     assert value(counter) == 0
 
 
+def test_a_cut_in_mid_copy_is_try_again_and_the_next_transaction_works(counter: Database) -> None:
+    frame = pl.DataFrame({"name": ["c"], "value": [1]})
+
+    def work(connection: Connection) -> None:
+        cut(counter, connection)
+        copy_in(connection, "counter", frame)
+
+    with pytest.raises(TryAgain, match="the connection is lost or the server has stopped; run the same command again"):
+        counter.in_transaction(work)
+    assert counter.in_transaction(lambda connection: copy_in(connection, "counter", frame)) == 1
+    assert value(counter, "c") == 1
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("looks_up", [True, False])
 def test_a_lost_commit_is_looked_up_and_never_assumed(
@@ -246,7 +262,8 @@ def test_a_url_that_does_not_work_says_so_in_one_line_without_the_password(
     url = text_
     if part != "text":
         good = make_url(request.getfixturevalue("debian_url"))
-        url = good.set(**{part: text_}).render_as_string(hide_password=False)
+        parts: dict[str, Any] = {part: text_}
+        url = good.set(**parts).render_as_string(hide_password=False)
     with pytest.raises(kind) as caught, connect(Path(), url):
         pass
     message = str(caught.value)

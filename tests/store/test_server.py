@@ -7,9 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ import pytest
 from settlement.model.errors import BadConfiguration, TryAgain
 from settlement.store import places, server
 from settlement.store.files import write_atomic
+from settlement.store.places import run_as
 from settlement.store.server import ADMIN, DATABASE, embedded
 from tests.store.servers import wait_until
 
@@ -51,7 +51,8 @@ class Holder(NamedTuple):
 
 
 @contextmanager
-def holder(home: Path, *rows: str) -> Iterator[Holder]:
+def launched(home: Path, *rows: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of its own session, not waited for; killed at the end if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.store.holder", str(home), *rows],
         stdin=subprocess.PIPE,
@@ -60,11 +61,8 @@ def holder(home: Path, *rows: str) -> Iterator[Holder]:
         cwd=ROOT,
         start_new_session=True,
     )
-    assert process.stdout is not None
     try:
-        words = process.stdout.readline().split(" ")
-        assert words[0] == "ready", words
-        yield Holder(process, int(words[1]), Path(words[2]), int(words[3]))
+        yield process
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -72,6 +70,20 @@ def holder(home: Path, *rows: str) -> Iterator[Holder]:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def ready(process: subprocess.Popen[str]) -> Holder:
+    """Wait until the program has its session."""
+    assert process.stdout is not None
+    words = process.stdout.readline().split(" ")
+    assert words[0] == "ready", words
+    return Holder(process, int(words[1]), Path(words[2]), int(words[3]))
+
+
+@contextmanager
+def holder(home: Path, *rows: str) -> Iterator[Holder]:
+    with launched(home, *rows) as process:
+        yield ready(process)
 
 
 def lives(pid: int) -> bool:
@@ -166,24 +178,15 @@ def test_a_dead_servers_pid_file_with_a_living_strangers_number_does_not_stop_th
         assert ask(running, "SELECT 1") == 1
 
 
-def test_two_programs_at_once_on_a_new_home_make_one_database(tmp_path: Path) -> None:
-    found: list[int] = []
-
-    def use() -> None:
-        with holder(tmp_path) as one:
-            found.append(one.postmaster)
-            meet.wait(60)
+def test_many_programs_at_once_on_a_new_home_make_one_database(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        processes = [stack.enter_context(launched(tmp_path)) for _ in range(3)]
+        holders = [ready(process) for process in processes]
+        assert len({one.postmaster for one in holders}) == 1
+        for one in holders:
+            assert lives(one.postmaster)
             one.leave()
-
-    meet = threading.Barrier(3)
-    threads = [threading.Thread(target=use) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert len(found) == 3
-    assert len(set(found)) == 1
-    assert not lives(found[0])
+        assert not lives(holders[0].postmaster)
     server.destroy(tmp_path)
     assert not (tmp_path / "pg").exists()
 
@@ -228,14 +231,12 @@ def test_nothing_listens_and_nothing_durable_is_turned_off(made_home: Path) -> N
         "full_page_writes": "on",
         "data_checksums": "on",
         "server_encoding": "UTF8",
-        "lc_collate": None,
         "TimeZone": "UTC",
         "jit": "off",
     }
     with embedded(made_home) as running:
         for name, value in wanted.items():
-            if value is not None:
-                assert ask(running, f"SELECT current_setting('{name}')") == value, name
+            assert ask(running, f"SELECT current_setting('{name}')") == value, name
         collation = f"SELECT datcollate FROM pg_database WHERE datname = '{DATABASE}'"
         assert ask(running, collation) == "C"
 
@@ -261,18 +262,33 @@ def test_a_data_folder_of_another_version_is_refused(made_home: Path) -> None:
         version.write_text("18\n")
 
 
-def test_a_server_that_does_not_start_says_why_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with embedded(tmp_path):
-        pass
+def test_a_server_that_does_not_start_says_why_in_one_line(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(server.SETTINGS, "shared_buffers", "nonsense")
     monkeypatch.setattr(server, "_STARTS", 2)
     with pytest.raises(TryAgain, match=r"the database does not start .*shared_buffers.*PUHUI_DATABASE_URL") as caught:
-        embedded(tmp_path).__enter__()
+        embedded(made_home).__enter__()
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
-    with embedded(tmp_path) as running:
+    with embedded(made_home) as running:
         assert ask(running, "SELECT 1") == 1
-    server.destroy(tmp_path)
+
+
+def test_a_server_that_somebody_else_started_is_named_and_left_alone(
+    made_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_ORPHAN_SECONDS", 0.2)
+    place = places.find_places(made_home)
+    pg_ctl: list[str | Path] = [place.programs / "pg_ctl", "-D", place.data, "-s", "-w"]
+    assert (
+        run_as(place.account, [*pg_ctl, "-o", f"-k '{place.base}/socket'", "-l", "/dev/null", "start"]).returncode == 0
+    )
+    try:
+        with pytest.raises(TryAgain, match=r"process \d+ serves it, not started by us; stop it, then run again"):
+            embedded(made_home).__enter__()
+    finally:
+        assert run_as(place.account, [*pg_ctl, "stop"]).returncode == 0
+    with embedded(made_home) as running:
+        assert ask(running, "SELECT 1") == 1
 
 
 def test_a_database_in_use_is_not_destroyed(made_home: Path) -> None:
