@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.oracle.generate_change import changed_pools, changed_rows, changed_schemes
 from tests.oracle.generate_stream import HEADER, Stream, make_batches
 
 THEATRES = (  # (zone, a local date around which all happens)
@@ -33,26 +34,42 @@ INSTRUMENTS = ("citizen_card", "bank_card", "e_card")
 WINDOWS = ("day", "week", "month", "quarter", "year", "total")
 KEYS = ("member", "merchant", "district", "org")
 POLICIES = ("proportional", "subsidy_first", "recompute", "full_only", "none")
+HEADERS = {
+    "members.csv": "member_no,org,district,status,tags,valid_from,valid_to",
+    "merchants.csv": "merchant_no,name,category,district,hq_district,valid_from,valid_to",
+    "entitlements.csv": "entitlement_no,member_no,scheme,uses,amount,valid_from,valid_to",
+    "calendar.csv": "date,kind",
+}
+CHANGES: dict[str, dict[int, tuple[str, ...]]] = {  # file -> column -> what it may become
+    "members.csv": {1: ("o1", "o2"), 2: DISTRICTS, 4: ("", "red", "blue")},
+    "merchants.csv": {2: CATEGORIES, 3: DISTRICTS, 4: DISTRICTS},
+    "entitlements.csv": {3: ("", "1", "5"), 4: ("", "0.50", "60.00")},
+    "calendar.csv": {1: ("workday", "restday")},
+}
 HOURS = ("10:00-22:00", "22:00-02:00", "00:00-24:00", "23:00-00:00", "12:00-24:00", "00:00-00:01", "01:30-02:30")
 
 
 @dataclass(frozen=True)
 class Town:
-    """A programme directory (file name -> text) and its files of transactions, the batches in order."""
+    """A programme directory (file name -> text), as it is later, and its files of transactions in order."""
 
     seed: int
     files: dict[str, str]
+    later: dict[str, str]
     batches: tuple[str, ...]
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write everything below `folder`; the paths of the batches."""
-        (folder / "schemes").mkdir(parents=True)
-        for name, text in self.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        paths = [folder / f"transactions-{number}.csv" for number in range(len(self.batches))]
-        for path, text in zip(paths, self.batches, strict=True):
+    def write(self, folder: Path) -> list[tuple[Path, Path]]:
+        """Write everything below `folder`; for each batch the directory that holds for it and its file."""
+        for name, files in (("first", self.files), ("later", self.later)):
+            (folder / name / "schemes").mkdir(parents=True)
+            for file, text in files.items():
+                (folder / name / file).write_text(text, encoding="utf-8")
+        runs = []
+        for number, text in enumerate(self.batches):
+            path = folder / f"transactions-{number}.csv"
             path.write_text(text, encoding="utf-8")
-        return paths
+            runs.append((folder / ("later" if number else "first"), path))
+        return runs
 
 
 def money(fen: int) -> Decimal:
@@ -75,11 +92,12 @@ def document(value: dict[str, Any]) -> str:
 
 
 def town(seed: int, batches: int | None = None) -> Town:
-    """The town of a seed; `batches` fixes the number of files and lets nothing arrive late."""
+    """The town of a seed; `batches` fixes the number of files, lets nothing arrive late and no rule change."""
     dice = Random(seed)
     zone, centre = dice.choice(THEATRES)
     maker = Maker(dice, centre)
-    pools = maker.limits("pool", dice.randint(0, 3))
+    stem = "limit" if maker.maybe(0.1) else "pool"  # a pool may have the name of a limit
+    pools = maker.limits(stem, dice.randint(0, 3))
     programme: dict[str, Any] = {
         "programme": "town",
         "title": "小城",
@@ -89,22 +107,35 @@ def town(seed: int, batches: int | None = None) -> Town:
         "sponsors": {name: {"name": name, "kind": kind} for name, kind in SPONSORS.items()},
         "pools": pools,
     }
-    files = {"programme.yaml": document(programme)}
     codes = [f"{dice.choice('abAB')}{n}" for n in range(dice.randint(2, 6))]
+    schemes: dict[str, dict[str, Any]] = {}
     for code in codes:
         for version, doc in enumerate(maker.versions(code, [pool["name"] for pool in pools]), start=1):
-            files[f"schemes/{code}-{version}.yaml"] = document(doc)
-    members, merchants = maker.members(), maker.merchants()
-    files["members.csv"] = csv_text("member_no,org,district,status,tags,valid_from,valid_to", members)
-    files["merchants.csv"] = csv_text("merchant_no,name,category,district,hq_district,valid_from,valid_to", merchants)
-    files["entitlements.csv"] = csv_text(
-        "entitlement_no,member_no,scheme,uses,amount,valid_from,valid_to", maker.entitlements(codes)
-    )
-    files["calendar.csv"] = csv_text("date,kind", maker.calendar())
-    stream = Stream(
-        dice, ZoneInfo(zone), centre, [row[0] for row in members], [row[0] for row in merchants], INSTRUMENTS
-    )
-    return Town(seed, files, tuple(csv_text(HEADER, rows) for rows in make_batches(stream, batches)))
+            schemes[f"schemes/{code}-{version}.yaml"] = doc
+    tables = {
+        "members.csv": maker.members(),
+        "merchants.csv": maker.merchants(),
+        "entitlements.csv": maker.entitlements(codes),
+        "calendar.csv": maker.calendar(),
+    }
+    members, merchants = ([row[0] for row in tables[name]] for name in ("members.csv", "merchants.csv"))
+    stream = Stream(dice, ZoneInfo(zone), centre, maker.scale, members, merchants, INSTRUMENTS)
+    files = directory(programme, schemes, tables)
+    later = files
+    if batches is None and maker.maybe(0.4):
+        programme["pools"] = changed_pools(dice, pools, WINDOWS)
+        schemes = changed_schemes(dice, schemes, POLICIES, WINDOWS)
+        tables = {name: changed_rows(dice, rows, CHANGES.get(name, {})) for name, rows in tables.items()}
+        later = directory(programme, schemes, tables)
+    return Town(seed, files, later, tuple(csv_text(HEADER, rows) for rows in make_batches(stream, batches)))
+
+
+def directory(
+    programme: dict[str, Any], schemes: dict[str, dict[str, Any]], tables: dict[str, list[list[str]]]
+) -> dict[str, str]:
+    """The files of a programme directory."""
+    docs = {name: document(doc) for name, doc in {"programme.yaml": programme, **schemes}.items()}
+    return docs | {name: csv_text(HEADERS[name], rows) for name, rows in tables.items()}
 
 
 def csv_text(header: str, rows: list[list[str]]) -> str:
@@ -117,6 +148,12 @@ class Maker:
     def __init__(self, dice: Random, centre: date) -> None:
         self.dice = dice
         self.centre = centre
+        self.scale = self.dice.choice((1, 1, 1, 1, 1, 1, 10**6, 10**9))  # rich towns try the bounds of arithmetic
+        self.tight = self.maybe(0.4)  # few people, few conditions, many limits: everything meets everything
+
+    def money(self, fen: int) -> Decimal:
+        """An amount of this town: a few fen more or less than the scaled one, so that products do not come out even."""
+        return money(fen * self.scale + (self.dice.randint(0, 6) if self.scale > 1 else 0))
 
     def maybe(self, chance: float) -> bool:
         return self.dice.random() < chance
@@ -136,7 +173,7 @@ class Maker:
         measure = self.dice.choice(("count", "amount"))
         value: Any = self.dice.randint(0 if self.maybe(0.1) else 1, 5)
         if measure == "amount":
-            value = money(self.dice.choice((0, 1, 500, 999, 1000, 1550, 2000, 3333, 6000)))
+            value = self.money(self.dice.choice((0, 1, 500, 999, 1000, 1550, 2000, 3333, 6000)))
         doc = {"name": name, "measure": measure, "value": value, "window": self.dice.choice(WINDOWS)}
         if self.maybe(0.7):
             doc["per"] = [] if self.maybe(0.2) else self.some(KEYS)[:2]
@@ -167,18 +204,18 @@ class Maker:
         doc["payee"] = self.dice.choice(("merchant", "channel", "member"))
         doc["benefit"] = self.benefit()
         names = self.dice.sample([*SPONSORS, "district"], self.dice.randint(1, 4))
-        doc["funding"] = [{"sponsor": name, "share": self.dice.choice((1, 1, 2, 3, 7, 50))} for name in names]
-        if self.maybe(0.8):
+        doc["funding"] = [{"sponsor": name, "share": self.dice.choice((1, 1, 2, 3, 7, 50, 999983))} for name in names]
+        if self.maybe(0.2 if self.tight else 0.8):
             doc["eligibility"] = self.eligibility()
         if self.maybe(0.6):
             doc["priority"] = self.dice.choice((1, 2, 100))
         if self.maybe(0.3):
-            doc["min_grant"] = money(self.dice.choice((1, 50, 100, 300)))
+            doc["min_grant"] = self.money(self.dice.choice((0, 1, 50, 100, 300)))
         if self.maybe(0.8):
-            doc["limits"] = self.limits("limit", self.dice.randint(0, 3))
+            doc["limits"] = self.limits("limit", self.dice.randint(1 if self.tight else 0, 3))
             if not doc["limits"]:
                 del doc["limits"]
-        if pools and self.maybe(0.6):
+        if pools and self.maybe(0.9 if self.tight else 0.6):
             doc["pools"] = self.dice.sample(pools, self.dice.randint(1, len(pools)))
         if self.maybe(0.8):
             doc["refund"] = self.refund()
@@ -212,9 +249,9 @@ class Maker:
         if self.maybe(0.15):
             doc["instruments"] = self.some(INSTRUMENTS)
         if self.maybe(0.3):
-            doc["gross"] = {"min": money(self.dice.choice((1, 1000, 2000)))}
+            doc["gross"] = {"min": self.money(self.dice.choice((1, 1000, 2000)))}
             if self.maybe(0.5):
-                doc["gross"]["max"] = money(self.dice.choice((5000, 9999, 10000)))
+                doc["gross"]["max"] = self.money(self.dice.choice((5000, 9999, 10000)))
         if self.maybe(0.15):
             doc["weekdays"] = self.some(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
         if self.maybe(0.2):
@@ -230,7 +267,7 @@ class Maker:
 
     def capped(self, doc: dict[str, Any]) -> dict[str, Any]:
         if self.maybe(0.4):
-            doc["cap"] = money(self.dice.choice((1, 99, 500, 1000, 2050)))
+            doc["cap"] = self.money(self.dice.choice((1, 99, 500, 1000, 2050)))
         return doc
 
     def rounded(self, doc: dict[str, Any]) -> dict[str, Any]:
@@ -242,8 +279,8 @@ class Maker:
 
     def tier(self, start: int) -> dict[str, Any]:
         if self.maybe(0.6):
-            return {"from": money(start), "off": money(self.dice.choice((1, 200, 1000, 3000)))}
-        return self.capped({"from": money(start), "percent": self.percent()})
+            return {"from": self.money(start), "off": self.money(self.dice.choice((1, 200, 1000, 3000)))}
+        return self.capped({"from": self.money(start), "percent": self.percent()})
 
     def benefit(self) -> dict[str, Any]:
         kind = self.dice.choice(("percent", "percent", "fixed", "steps", "tiers", "price", "claimed"))
@@ -251,19 +288,19 @@ class Maker:
         if kind == "percent":
             return self.rounded(self.capped({**doc, "percent": self.percent()}))
         if kind == "fixed":
-            return {**doc, "off": money(self.dice.choice((1, 333, 500, 1000, 2500)))}
+            return {**doc, "off": self.money(self.dice.choice((1, 333, 500, 1000, 2500)))}
         if kind == "steps":
-            every = money(self.dice.choice((100, 1000, 3333)))
-            return self.capped({**doc, "every": every, "off": money(self.dice.choice((10, 300, 1200)))})
+            every = self.money(self.dice.choice((100, 1000, 3333)))
+            return self.capped({**doc, "every": every, "off": self.money(self.dice.choice((10, 300, 1200)))})
         if kind == "tiers":
             starts = self.dice.sample((1, 1000, 2000, 5000, 10000), self.dice.randint(1, 4))
             return self.rounded({**doc, "tiers": [self.tier(start) for start in starts]})
         if kind == "price":
-            return self.capped({**doc, "price": money(self.dice.choice((0, 1, 1000, 3000)))})
+            return self.capped({**doc, "price": self.money(self.dice.choice((0, 1, 1000, 3000)))})
         if self.maybe(0.7):
-            doc["min"] = money(self.dice.choice((0, 1, 100)))
+            doc["min"] = self.money(self.dice.choice((0, 1, 100)))
         if self.maybe(0.7):
-            doc["max"] = money(self.dice.choice((500, 1000, 3000)))
+            doc["max"] = self.money(self.dice.choice((500, 1000, 3000)))
         return doc
 
     def dates(self, chance: float) -> list[str]:
@@ -273,8 +310,8 @@ class Maker:
 
     def members(self) -> list[list[str]]:
         rows = []
-        for number in range(self.dice.randint(2, 5)):
-            status = "active" if self.maybe(0.97) else "left"
+        for number in range(self.dice.randint(1, 2) if self.tight else self.dice.randint(2, 5)):
+            status = "active" if self.maybe(1 if self.tight else 0.96) else "left"
             tags = self.dice.choice(("", "red", "blue", "red|blue", "reddish"))
             org, district = self.dice.choice(("o1", "o2", "o3")), self.dice.choice(DISTRICTS)
             rows.append([f"u{number}", org, district, status, tags, *self.dates(0.03)])
@@ -282,7 +319,7 @@ class Maker:
 
     def merchants(self) -> list[list[str]]:
         rows = []
-        for number in range(self.dice.randint(2, 4)):
+        for number in range(1 if self.tight else self.dice.randint(2, 4)):
             category, district = self.dice.choice(CATEGORIES), self.dice.choice(DISTRICTS)
             rows.append([f"m{number}", "店", category, district, self.dice.choice(DISTRICTS), *self.dates(0.03)])
         return rows
@@ -291,7 +328,7 @@ class Maker:
         rows = []
         for number in self.dice.sample(range(30), self.dice.randint(0, 24)):
             uses = "" if self.maybe(0.4) else str(self.dice.randint(0 if self.maybe(0.1) else 1, 3))
-            amount = "" if self.maybe(0.4) else str(money(self.dice.choice((0, 50, 500, 1234, 4000))))
+            amount = "" if self.maybe(0.4) else str(self.money(self.dice.choice((0, 50, 500, 1234, 4000))))
             member, code = f"u{self.dice.randint(0, 3)}", self.dice.choice(codes)
             rows.append([f"e{number}", member, code, uses, amount, *self.dates(0.6)])
         return rows

@@ -38,6 +38,7 @@ class Stream:
     dice: Random
     zone: ZoneInfo
     centre: date
+    scale: int  # what the amounts are multiplied by
     members: list[str]
     merchants: list[str]
     instruments: tuple[str, ...]
@@ -47,7 +48,7 @@ def make_batches(stream: Stream, count: int | None = None) -> list[list[list[str
     """Rows of the files. A fixed `count` cuts the stream by time and lets no original come after what refers to it."""
     dice = stream.dice
     made = _sales(stream)
-    for number in range(dice.randint(0, len(made))):
+    for number in range(dice.randint(0, 2 * len(made))):
         made.append(_change(stream, made, number, in_order=count is not None))
     made.sort(key=lambda t: (t.at, t.id))
     parts = count or dice.randint(1, 3)
@@ -87,7 +88,7 @@ def _instant(stream: Stream) -> datetime:
 def _sales(stream: Stream) -> list[Made]:
     dice, out = stream.dice, []
     for number in range(dice.randint(1, 30)):
-        claim = str(Decimal(dice.choice(CLAIMS)).scaleb(-2)) if dice.random() < 0.5 else ""
+        claim = str(Decimal(dice.choice(CLAIMS) * stream.scale).scaleb(-2)) if dice.random() < 0.5 else ""
         out.append(
             Made(
                 id=f"{dice.choice('sST')}{number}",
@@ -97,7 +98,7 @@ def _sales(stream: Stream) -> list[Made]:
                 member=dice.choice(stream.members) if dice.random() < 0.98 else dice.choice(("", "u99")),
                 merchant=dice.choice(stream.merchants) if dice.random() < 0.98 else "m99",
                 instrument=dice.choice(stream.instruments),
-                gross=dice.choice(GROSSES),
+                gross=dice.choice(GROSSES) * stream.scale + (dice.randint(0, 6) if stream.scale > 1 else 0),
                 claimed=claim,
             )
         )

@@ -168,7 +168,7 @@ def _scheme(path: Path, programme: str, pools: dict[str, Limit], sponsors: dict[
     return Scheme(
         code=doc["scheme"],
         version=whole(doc["version"]),
-        priority=whole(doc.get("priority", "100")),
+        priority=int(doc.get("priority", "100")),
         first_day=day(doc["effective"]["from"]),
         last_day=day(doc["effective"]["to"]) if "to" in doc["effective"] else date.max,
         payee=one_of(doc["payee"], ("merchant", "channel", "member"), where),

@@ -15,18 +15,20 @@ class RefusedError(Exception):
     """The command ended with another status than 0; the text is what it wrote."""
 
 
-def rate_by_command(
-    folder: Path, files: list[Path], work: Path, *, keep_state: bool | None = None
-) -> list[list[Award]]:
-    """The rows `puhui rate` writes for each file in turn (with `--state` where there are several).
+def rate_by_command(runs: list[tuple[Path, Path]], work: Path, engine: str = "kernel") -> list[list[Award]]:
+    """The rows `puhui rate` writes for each (directory, file) in turn (with `--state` where there are several).
+
+    `engine` is "kernel", or "reference".
 
     Raises RefusedError where the command does not end with status 0, and asserts the heading and the line ends.
     """
     out = []
-    state = ["--state", str(work / "state")] if len(files) > 1 else []
-    for number, path in enumerate(files):
+    state = ["--state", str(work / "state")] if len(runs) > 1 else []
+    for number, (folder, path) in enumerate(runs):
         awards = work / f"awards-{number}.csv"
-        run_command(["rate", str(folder), "--transactions", str(path), "--out", str(awards), *state])
+        run_command(
+            ["rate", str(folder), "--transactions", str(path), "--out", str(awards), "--engine", engine, *state]
+        )
         data = awards.read_bytes()
         assert data.endswith(b"\n")
         assert b"\r" not in data

@@ -35,10 +35,14 @@ class Oracle:
     """Rates batch after batch of one programme."""
 
     def __init__(self, folder: Path) -> None:
-        self.programme = read_programme(folder)
+        self.read(folder)
         self.sales: list[Sale] = []
         self.rated: dict[str, Rated] = {}
         self.waiting: list[Transaction] = []
+
+    def read(self, folder: Path) -> None:
+        """Take the programme as it is now; what was rated before keeps the rules it was rated by."""
+        self.programme = read_programme(folder)
 
     def rate_file(self, path: Path) -> list[Award]:
         """The rows of awards.csv for one transactions file."""
@@ -215,7 +219,14 @@ def as_csv(rows: list[Award]) -> str:
     return out.getvalue()
 
 
-def rate(folder: Path, files: Iterable[Path]) -> list[list[Award]]:
-    """The awards of each file, rated in turn as batches of one programme."""
-    oracle = Oracle(folder)
-    return [oracle.rate_file(path) for path in files]
+def rate(runs: Iterable[tuple[Path, Path]]) -> list[list[Award]]:
+    """The awards of each (directory, transactions file), rated in turn as batches of one programme."""
+    oracle: Oracle | None = None
+    out = []
+    for folder, path in runs:
+        if oracle is None:
+            oracle = Oracle(folder)
+        else:
+            oracle.read(folder)
+        out.append(oracle.rate_file(path))
+    return out

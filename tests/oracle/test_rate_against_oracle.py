@@ -35,9 +35,10 @@ def first_difference(seed: int, wanted: list[list[Award]], got: list[list[Award]
 
 @pytest.mark.parametrize("start", range(FIRST, FIRST + COUNT, CHUNK))
 def test_the_command_writes_what_the_oracle_says(start: int, tmp_path: Path) -> None:
+    engine = "reference" if start % (3 * CHUNK) == 0 else "kernel"  # the kernel is what people run
     found = []
     for seed in range(start, min(start + CHUNK, FIRST + COUNT)):
         folder = tmp_path / f"town-{seed}"
-        files = town(seed).write(folder)
-        found.append(first_difference(seed, rate(folder, files), rate_by_command(folder, files, folder)))
+        runs = town(seed).write(folder)
+        found.append(first_difference(seed, rate(runs), rate_by_command(runs, folder, engine)))
     assert not [text for text in found if text], "\n".join(text for text in found if text)

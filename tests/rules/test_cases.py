@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,9 @@ HEADINGS = {
 }
 SALE_DEFAULTS = {"kind": "SALE", "member_no": "U1", "merchant_no": "bakery", "instrument": "citizen_card"}
 Row = dict[str, str]
+
+
+Rater = Callable[["Case"], list[list[Row]]]
 
 
 class Case(NamedTuple):
@@ -138,11 +142,14 @@ def by_oracle(case: Case) -> list[list[Row]]:
     return [oracle.rate_file(path) for path in case.files]
 
 
-def by_command(case: Case) -> list[list[Row]]:
-    return rate_by_command(case.folder, case.files, case.folder)
+def by_command(engine: str) -> Rater:
+    def rater(case: Case) -> list[list[Row]]:
+        return rate_by_command([(case.folder, path) for path in case.files], case.folder, engine)
+
+    return rater
 
 
-RATERS = {"oracle": by_oracle, "command": by_command}
+RATERS = {"oracle": by_oracle, "kernel": by_command("kernel"), "reference": by_command("reference")}
 
 
 def compare(case: Case, got: list[list[Row]]) -> None:
