@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from batch.documents import programme_in_force
 from batch.run import Run
 from rules import Programme, Scheme, parse_scheme
+from rules.terms import window_start
 from settlement.model.money import PPM, format_yuan, format_yuan_expr, upper_rmb
 from settlement.model.report import (
     DETAIL_COLUMNS,
@@ -224,7 +225,7 @@ def budget_report(connection: Connection, run: Run) -> Report:
                 _BUDGET,
                 frame,
                 (
-                    "资金池行: 已占用为规则计数(退货不恢复额度的活动含已退部分), 可用余额 = 预算总额 − 已占用",
+                    "资金池行: 已占用为本窗口规则计数(退货不恢复额度的活动含已退部分), 可用余额 = 预算总额 − 已占用",
                     "活动行: 已占用 = 已核销 − 已退回; 预算在资金池",
                     "到期释放: 资金池在补贴发生时才占用, 未使用的券不占资金池, 故到期无可释放",
                 ),
@@ -255,11 +256,14 @@ def _rate(used: int, budget: int | None) -> int | None:
     return used * PPM // budget if budget else None
 
 
+_WINDOWS = {"day": "每日", "week": "每周", "month": "每月", "quarter": "每季", "year": "每年", "total": "总额"}
+
+
 def _pool_rows(
     connection: Connection, day: date, programme: Programme, schemes: dict[str, Scheme], use: pl.DataFrame
 ) -> list[_Row]:
     """One row per pool of money without keys: the budgets proper."""
-    used_of = rows.pool_use(connection, day)
+    newest = {pool: (start, used) for pool, start, used in rows.pool_use(connection, day)}
     found: list[_Row] = []
     for pool in programme.pools:
         if pool.measure != "amount" or pool.per:
@@ -267,13 +271,15 @@ def _pool_rows(
         drawing = [code for code, scheme in schemes.items() if pool.name in scheme.pools]
         drawn = use.filter(pl.col("scheme").is_in(drawing))
         granted, settled, returned = (int(drawn[f"{name}_fen"].sum()) for name in ("granted", "settled", "returned"))
-        used = used_of.get(pool.name, 0)
+        start, used = newest.get(pool.name, (None, 0))
+        if start != window_start(pool.window, day):
+            used = 0  # nothing was used yet of the window that `day` lies in
         ends = [schemes[code].effective.last for code in drawing]
         until = max((end for end in ends if end), default=None) if None not in ends else None
         found.append(
             (
                 pool.name,
-                f"资金池({len(drawing)}个活动)",
+                f"资金池·{_WINDOWS[pool.window]}({len(drawing)}个活动)",
                 _ALL,
                 pool.value,
                 used,

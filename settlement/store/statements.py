@@ -239,17 +239,17 @@ def use_of_schemes(connection: Connection, day: date) -> pl.DataFrame:
     return _read(connection, _USE, USE, day=day).sort("scheme", "sponsor")
 
 
-def pool_use(connection: Connection, day: date) -> dict[str, int]:
-    """What each pool without keys has used of its newest window, in fen, as of `day`."""
+def pool_use(connection: Connection, day: date) -> list[tuple[str, date | None, int]]:
+    """(pool, start of the window, fen) of each pool without keys, its newest window as of `day`."""
     u = t.STATE_TABLES["usage"].c
     nobody = [u[key].is_(None) | (u[key] == "") for key in ("member_no", "merchant_no", "district", "org")]
     query = (
-        select(u.name, u.used)
+        select(u.name, u.window_start, u.used)
         .ext(distinct_on(u.name))
-        .where(u.scheme == "", u.measure == "amount", u.business_date <= day, *nobody)
+        .where(u.scheme == "", u.measure == "amount", u.business_date <= day, u.window_start <= day, *nobody)
         .order_by(u.name, u.window_start.desc(), u.business_date.desc())
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 PERSON: Schema = {

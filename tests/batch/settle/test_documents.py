@@ -24,6 +24,7 @@ sponsors:
   bank: {name: 合作银行, kind: bank}
 pools:
   - {name: city-budget, measure: amount, value: 100.00, window: total}
+  - {name: daily, measure: amount, value: 50.00, window: day}
 """
 SCHEME = """\
 scheme: bakery
@@ -47,9 +48,9 @@ def rules(books):
     books.put(t.merchant, {"import_id": number, "merchant_no": "M1"} | row)
 
 
-def used(books, day, fen):
+def used(books, day, fen, pool="city-budget", window="total", start=date(1970, 1, 1)):
     key = dict.fromkeys(("scheme", "per", "member_no", "merchant_no", "district", "org"), "")
-    key |= {"name": "city-budget", "measure": "amount", "window": "total", "window_start": date(1970, 1, 1)}
+    key |= {"name": pool, "measure": "amount", "window": window, "window_start": start}
     books.put(t.STATE_TABLES["usage"], key | {"used": fen, "business_date": day})
 
 
@@ -129,6 +130,7 @@ def test_the_budget_report_shows_what_is_left_and_foots(books):
     books.sale(THU, -500, kind="REFUND", original=sale)
     books.sale(THU, 1000, matched=False)
     used(books, THU, 2500)
+    used(books, THU, 1200, "daily", "day", THU)
     books.night(THU)
     report = books.do(lambda c: budget_report(c, books.run))
     (table,) = report.tables
@@ -136,13 +138,17 @@ def test_the_budget_report_shows_what_is_left_and_foots(books):
         *("活动编号", "活动名称", "出资方", "预算总额", "已占用", "已核销", "已结算", "已退回", "到期释放", "可用余额"),
         *("执行率", "截止日期"),
     ]
-    pool, bank, city = table.frame.to_dicts()
+    pool, daily, bank, city = table.frame.to_dicts()
+    assert (daily["title"], daily["used_fen"], daily["left_fen"]) == ("资金池·每日(0个活动)", 1200, 3800)
     assert (pool["budget_fen"], pool["used_fen"], pool["left_fen"]) == (10_000, 2500, 7500)
     assert (pool["granted_fen"], pool["returned_fen"], pool["rate_ppm"]) == (3000, 500, 250_000)
     assert pool["until"] == date(2026, 12, 31)
     assert (bank["sponsor"], bank["used_fen"], bank["settled_fen"]) == ("合作银行", 1000, 600)
     assert (city["sponsor"], city["used_fen"], city["settled_fen"]) == ("苏州市总工会", 1500, 900)
     assert [residual for _, residual in report.checks] == [0, 0]
+    books.night(FRI)
+    tomorrow = books.do(lambda c: budget_report(c, books.run)).tables[0].frame.to_dicts()
+    assert [row["used_fen"] for row in tomorrow[:2]] == [2500, 0]
     assert report_xlsx(report)[:2] == b"PK"
     assert "city-budget" in report_csv(report).decode("utf-8-sig")
 
