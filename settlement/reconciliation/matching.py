@@ -216,7 +216,10 @@ def _near_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, rule: Rule) -> pl.Data
         theirs.with_columns(span=second // width), on=[*rule.keys, "span"], how="inner", suffix="_theirs", coalesce=True
     )
     apart = (pl.col("occurred_at") - pl.col("occurred_at_theirs")).abs()
-    return met.filter(apart <= pl.duration(seconds=rule.near_seconds))
+    # equal last fours of two cards that are both known and differ are no hint
+    theirs_card = "card_id" if "card_id" in rule.keys else "card_id_theirs"
+    one_card = (pl.col("card_id") == pl.col(theirs_card)).fill_null(value=True)
+    return met.filter(apart <= pl.duration(seconds=rule.near_seconds), one_card)
 
 
 def _as_match(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
