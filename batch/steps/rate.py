@@ -21,7 +21,7 @@ def rate(connection: Connection, run: Run) -> Summary:
     """Rates tonight's transactions as one batch after all earlier ones; orphans that waited are tried again."""
     plan = plan_in_force(connection, run)
     new = resolve(connection, run, rating.tonight(connection, run.business_date))
-    state = _opening(connection, run, new)
+    state = opening(connection, run, new)
     rated = rules.rate(plan, to_input(new), state)
     late = rated.transactions.filter(~pl.col("transaction_id").is_in(new["transaction_id"].implode()))
     waited = resolve(connection, run, rating.by_id(connection, late["transaction_id"]))
@@ -75,7 +75,8 @@ def to_input(rows: pl.DataFrame) -> pl.DataFrame:
     return frames.conform(named.rename({"our_merchant_no": "merchant_no"}), frames.RATE_INPUT)
 
 
-def _opening(connection: Connection, run: Run, new: pl.DataFrame) -> rules.State:
+def opening(connection: Connection, run: Run, new: pl.DataFrame) -> rules.State:
+    """The part of State that rating `new` (original_key, member_no) and what waits can touch, as the date opens."""
     waiting = rating.waiting(connection, rules.STATE_SCHEMAS["waiting"], run.business_date)
     originals = pl.concat([new["original_key"].rename("o"), waiting["original_id"].rename("o")]).drop_nulls()
     members = pl.concat([new["member_no"].rename("m"), waiting["member_no"].rename("m")]).drop_nulls()
