@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from portal.cli.main import app
 from tests.oracle.rate_oracle import COLUMNS, Award
+
+COMMAND = get_command(app)  # made once: it costs more than a rating
 
 
 class RefusedError(Exception):
@@ -41,8 +45,10 @@ def rate_by_command(runs: list[tuple[Path, Path]], work: Path, engine: str = "ke
 
 def run_command(words: list[str]) -> None:
     """Run the `puhui` command line in this process. Raises RefusedError for a status other than 0."""
-    result = CliRunner().invoke(app, words)
-    if result.exit_code != 0:
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        raise RefusedError(f"status {result.exit_code}: {result.output}")
+    told = io.StringIO()
+    try:
+        with redirect_stdout(told), redirect_stderr(told):
+            COMMAND.main(args=words, prog_name="puhui")
+    except SystemExit as done:
+        if done.code:
+            raise RefusedError(f"status {done.code}: {told.getvalue()}") from done
