@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from importlib import resources
 from typing import Literal, Self, TypeVar
 
@@ -253,6 +254,7 @@ def shipped_text(package: str, name: str) -> str | None:
     return path.read_text("utf-8") if path.is_file() else None
 
 
+@cache
 def shipped_layout(package: str, name: str) -> Layout:
     """The layout that ships in `package`/layouts as `name`.yaml. BadInput: there is none."""
     text = shipped_text(package, name)

@@ -17,38 +17,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
 from typing import BinaryIO
 
-from adapters.accounts.currency import minor_digits
 from adapters.accounts.mt940_fields import Field, fields
-from adapters.accounts.mt940_text import Information, read_information
-from adapters.accounts.statement import BLOCK_LINES, Block, Line, Statement, empty_line, fits
+from adapters.accounts.mt940_lines import Lines, day_of, one_amount, resolve
+from adapters.accounts.statement import BLOCK_LINES, Statement, fits
 from adapters.accounts.text_lines import FileRefusedError, decode, encoding_of
 from adapters.base import Closing, Context, Parsed
-from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
 _BALANCE = re.compile(rb"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18},[0-9]{0,3})")
-_LINE = re.compile(
-    rb"([0-9]{6})([0-9]{4}| {4})?(RC|RD|C|D)([A-Z])?[ ]?([0-9]{1,18},[0-9]{0,3})([NSF][A-Z0-9 ]{3})?([^\n]*)"
-)
-# the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
-_SIGNS = {b"C": (1, False), b"D": (-1, False), b"RC": (-1, True), b"RD": (1, True)}
 _INTERIM = frozenset({b"34F", b"90C", b"90D", b"13D"})
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A `:61:` and the `:86:` fields that follow it."""
-
-    record: int
-    start: int
-    end: int
-    head: re.Match[bytes]
-    supplement: bytes
-    information: list[bytes] = field(default_factory=list)
 
 
 def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -65,13 +45,10 @@ class _Reader:
     number: str = ""
     opened: bool = False
     statement: Statement | None = None
-    entry: _Entry | None = None
-    lines: list[Line] = field(default_factory=list)
-    block: Block = field(default_factory=Block)
-    rejects: list[Reject] = field(default_factory=list)
+    has_line: bool = False
+    lines: Lines = field(default_factory=Lines)
     notes: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
-    known_days: dict[tuple[bytes, bytes | None], tuple[date, date] | None] = field(default_factory=dict)
     started: int = 0
     statements: int = 0
     records: int = 0
@@ -85,7 +62,7 @@ class _Reader:
         try:
             for item in fields(stream):
                 self._take(item)
-                if self.block.size >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
+                if self.statement is None and len(self.lines.heads) >= BLOCK_LINES:
                     yield self._flush()
             self._end_message(-1)
             yield self._flush()
@@ -150,96 +127,48 @@ class _Reader:
             message = "a balance is C or D, YYMMDD, currency, digits, a comma, decimals: a '.' is never a decimal"
             raise FileRefusedError("BAD_BALANCE", message, item.start, name=f":{item.tag.decode()}:")
         currency = match.group(3).decode("ascii")
-        size = _amount(match.group(4), currency, item.start, 0)
-        return size if match.group(1) == b"C" else -size, currency, _day(match.group(2))
+        size = one_amount(match.group(4).decode("ascii"), currency, item.start, 0)
+        return size if match.group(1) == b"C" else -size, currency, day_of(match.group(2).decode("ascii"))
 
     def _add_entry(self, item: Field) -> None:
-        self._finish_entry()
         self.records += 1
         if self.statement is None:
             message = "a :61: outside a statement, or before its opening balance; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, item.start, self.records)
         first, _, rest = item.body.partition(b"\n")
-        head = _LINE.fullmatch(first.removesuffix(b"\r"))
-        if head is None:
-            message = (
-                "a :61: is YYMMDD, perhaps MMDD, C D RC or RD, perhaps a letter, then digits, a comma, decimals: "
-                "a '.' is never a decimal; correct the file"
-            )
-            raise FileRefusedError("BAD_LINE", message, item.start, self.records, ":61:")
-        supplement = b" ".join(rest.split(b"\n")) if rest else b""
-        self.entry = _Entry(self.records, item.start, item.end, head, supplement)
-
-    def _add_information(self, item: Field) -> None:
-        if self.entry is not None:
-            text = item.body.rstrip(b"\r\n")
-            self.entry.information.append(join_wrapped(item.lines) if b"\n" in text else text)
-            self.entry.end = item.end
-
-    def _finish_entry(self) -> None:
-        """The entry becomes a line, now that its :86: fields are known."""
-        entry, self.entry = self.entry, None
-        if entry is None:
-            return
-        assert self.statement is not None
-        sign, reversal = _SIGNS[entry.head.group(3)]
-        size = _amount(entry.head.group(5), self.statement.currency, entry.start, entry.record)
-        self.total_fen += size
-        if not fits(self.total_fen):
-            raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64", entry.start)
-        days = self._days(entry.head.group(1), entry.head.group(2))
-        if days is None:
-            self.rejected += 1
-            message = "no such day in the calendar; ask the bank for the line's date"
-            self.rejects.append(Reject(self.context.file, entry.record, entry.start, ":61:", "BAD_DATE", message))
-            return
-        self.statement.total_fen += sign * size
-        self.statement.lines += 1
-        self.lines.append(self._line(entry, sign * size, reversal, days))
-        if len(self.lines) > MAX_STATEMENT_LINES:
+        lines = self.lines
+        lines.heads.append(first.removesuffix(b"\r"))
+        lines.supplements.append(b" ".join(rest.split()) if rest else b"")
+        lines.texts.append(b"")
+        lines.records.append(self.records)
+        lines.starts.append(item.start)
+        lines.stops.append(item.end)
+        self.has_line = True
+        if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
 
-    def _days(self, value: bytes, entry: bytes | None) -> tuple[date, date] | None:
-        """(booking date, value date); None where one of them is no day. A file has few of them, so they are kept."""
-        key = (value, entry)
-        if key not in self.known_days:
-            day = _day(value)
-            booking = _entry_day(entry, day)
-            if len(self.known_days) > 10_000:
-                self.known_days.clear()
-            self.known_days[key] = None if day is None or booking is None else (booking, day)
-        return self.known_days[key]
-
-    def _line(self, entry: _Entry, amount: int, reversal: bool, days: tuple[date, date]) -> Line:
-        assert self.statement is not None
-        own, _, bank = decode(entry.head.group(7), self.encoding, entry.start).partition("//")
-        customer = own.strip()
-        said = b" ".join(entry.information) or entry.supplement.strip()
-        information = read_information(decode(said, self.encoding, entry.start)) if said else Information()
-        code = entry.head.group(6)
-        return Line(
-            self.statement.lines,
-            *days,
-            amount,
-            reversal,
-            bank.strip() or None,
-            information.end_to_end_id or (customer if customer not in {"", "NONREF"} else None),
-            information.name,
-            information.account,
-            information.remittance,
-            code.decode("ascii").strip() if code else None,
-            entry.record,
-            entry.start,
-            entry.end,
-        )
+    def _add_information(self, item: Field) -> None:
+        """A :86: belongs to the :61: before it; one behind the balance, or before any line, is about the statement."""
+        if not self.has_line:
+            return
+        text = item.body.rstrip(b"\r\n")
+        if b"\n" in text:
+            text = join_wrapped(item.lines)
+        lines = self.lines
+        lines.texts[-1] = lines.texts[-1] + b" " + text if lines.texts[-1] else text
+        lines.stops[-1] = item.end
 
     def _flush(self) -> Parsed:
-        parsed = Parsed(self.block.frame(self.context.file), self.rejects)
-        self.rejects = []
-        return parsed
+        lines, self.lines = self.lines, Lines()
+        resolved = resolve(lines, self.encoding, self.context.file)
+        self.notes.extend(resolved.notes)
+        self.rejected += len(resolved.rejects)
+        self.total_fen += resolved.total_fen
+        if not fits(self.total_fen):
+            raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
+        return Parsed(resolved.frame, resolved.rejects)
 
     def _close(self, item: Field) -> None:
-        self._finish_entry()
         statement = self.statement
         if statement is None:
             message = "a closing balance without an opening balance; send the whole file again"
@@ -250,11 +179,10 @@ class _Reader:
             raise FileRefusedError("OTHER_CURRENCY", f"{message}; ask the bank", item.start)
         statement.closing_fen, statement.closing_date = amount, day
         self.closing_date = max((d for d in (self.closing_date, day) if d is not None), default=None)
-        self.notes.extend(statement.balance_notes(wants_balances=True))
-        if statement.lines == 0:
-            self.lines.append(empty_line(self.started, item.end))
-        self.block.add(statement, self.lines)
-        self.lines, self.statement, self.opened = [], None, False
+        self.lines.statements.append(statement)
+        self.lines.places.append((self.started, item.end))
+        self.lines.ends.append(len(self.lines.heads))
+        self.statement, self.opened, self.has_line = None, False, False
         self.statements += 1
 
     def _end_message(self, start: int) -> None:
@@ -266,38 +194,5 @@ class _Reader:
 
 def join_wrapped(lines: list[bytes]) -> bytes:
     """Lines of a field as one text: a line that fills its 65 bytes goes on without a blank, for it was only wrapped."""
-    out = lines[0]
-    for before, line in pairwise(lines):
-        out += line if len(before) >= 65 else b" " + line
-    return out
-
-
-def _amount(raw: bytes, currency: str, start: int, record: int) -> int:
-    text = raw.decode("ascii")
-    whole, _, decimals = text.partition(",")
-    try:
-        return parse_amount(f"{whole}.{decimals}" if decimals else whole, minor_digits(currency))
-    except ValueError as error:
-        raise FileRefusedError("BAD_AMOUNT", f"an amount that cannot be read: {error}", start, record) from None
-
-
-def _day(raw: bytes) -> date | None:
-    """YYMMDD; 80 to 99 are 1980 to 1999. None where there is no such day."""
-    year, month, day = int(raw[:2]), int(raw[2:4]), int(raw[4:6])
-    try:
-        return date(year + (1900 if year >= 80 else 2000), month, day)
-    except ValueError:
-        return None
-
-
-def _entry_day(raw: bytes | None, value: date | None) -> date | None:
-    """MMDD in the year that brings it nearest to the value date (over New Year); without it, the value date."""
-    if raw is None or not raw.strip() or value is None:
-        return value
-    found: list[date] = []
-    for year in (value.year - 1, value.year, value.year + 1):
-        try:
-            found.append(date(year, int(raw[:2]), int(raw[2:])))
-        except ValueError:
-            continue
-    return min(found, key=lambda day: abs(day - value), default=None)
+    parts = [line if len(line) >= 65 else line + b" " for line in lines[:-1]]
+    return b"".join(parts) + lines[-1]

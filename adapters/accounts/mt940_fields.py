@@ -11,8 +11,10 @@ from adapters.accounts.text_lines import FileRefusedError
 MAX_FIELD = 64 * 1024
 _CHUNK = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
-# a tag at the start of a line, or what ends a message: `-` alone, `-}`, the blocks of the next one
-_TOKEN = re.compile(rb"^(?::([0-9]{2}[A-Z]?|NS):|-\}|\{1:|-[ \t]*\r?$)", re.MULTILINE)
+_TAG = re.compile(rb"[0-9]{2}[A-Z]?|NS")
+_KNOWN = frozenset({b"20", b"21", b"25", b"28", b"28C", b"60F", b"60M", b"61", b"86", b"62F", b"62M", b"64", b"65"})
+# what ends a message: `-` alone, `-}`, the blocks of the next one
+_END = re.compile(rb"^(?:-\}|\{1:|-[ \t]*\r?$)", re.MULTILINE)
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 
 
@@ -60,20 +62,32 @@ def fields(stream: BinaryIO) -> Iterator[Field]:
 
 
 def _cut_out(data: bytes, base: int) -> Iterator[Field]:
-    """The fields of `data`, which ends where a field ends."""
-    last: re.Match[bytes] | None = None
-    for match in _TOKEN.finditer(data):
-        if last is not None:
-            yield _field(data, base, last, match.start())
-        last = match
-    if last is not None:
-        yield _field(data, base, last, len(data))
+    """The fields of `data`, which ends where a field ends. Splitting is many times faster than searching for tags."""
+    pieces = (b"\n" + data).split(b"\n:")
+    place = base + len(pieces[0]) - 1  # of the line end before the first tag
+    open_tag, open_start, body = None, 0, b""
+    for piece in pieces[1:]:
+        tag, colon, rest = piece.partition(b":")
+        if colon and (tag in _KNOWN or _TAG.fullmatch(tag)):
+            if open_tag is not None:
+                yield from _field(open_tag, open_start, place + 1, body)
+            open_tag, open_start, body = tag, place + 1, rest
+        else:  # a line of text that begins with a colon
+            body += b"\n:" + piece
+        place += len(piece) + 2
+    if open_tag is not None:
+        yield from _field(open_tag, open_start, base + len(data), body)
 
 
-def _field(data: bytes, base: int, match: re.Match[bytes], end: int) -> Field:
-    start, body = match.span()
+def _field(tag: bytes, start: int, end: int, body: bytes) -> Iterator[Field]:
+    """The field, and the end of its message where one stands behind it."""
     if end - start > MAX_FIELD:
-        raise FileRefusedError(
-            "FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", base + start
-        )
-    return Field(match[1] or b"", base + start, base + end, data[body:end])
+        raise FileRefusedError("FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", start)
+    if b"\n-" in body or b"\n{1:" in body:
+        stop = _END.search(body)
+        if stop is not None:
+            begin = start + len(tag) + 2 + stop.start()
+            yield Field(tag, start, begin, body[: stop.start()])
+            yield Field(b"", begin, end, b"")
+            return
+    yield Field(tag, start, end, body)

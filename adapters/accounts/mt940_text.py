@@ -38,18 +38,23 @@ def read_information(text: str) -> Information:
 
 
 def _subfields(text: str) -> Information:
-    parts = _SUBFIELD.split(text)[1:]
-    found = list(zip(parts[::2], parts[1::2], strict=True))
-    purpose = "".join(value for key, value in found if key in _PURPOSE)
-    name = "".join(value for key, value in found if key in {"32", "33"}).strip()
-    account = next((value.strip() for key, value in found if key == "31"), "")
-    title = next((value.strip() for key, value in found if key == "00"), "")
+    parts = _SUBFIELD.split(text)
+    purpose, name, account, title = "", "", "", ""
+    for key, value in zip(parts[1::2], parts[2::2], strict=True):
+        if key in _PURPOSE:
+            purpose += value
+        elif key in {"32", "33"}:
+            name += value
+        elif key == "31":
+            account = account or value.strip()
+        elif key == "00":
+            title = title or value.strip()
     reference, said = None, purpose.strip()
-    marks = _SEPA.split(purpose)
-    if len(marks) > 1:
+    if "+" in purpose and len(marks := _SEPA.split(purpose)) > 1:
         words = dict(zip(marks[1::2], marks[2::2], strict=True))
         reference = words.get("EREF", "").strip() or None
         said = words.get("SVWZ", marks[0]).strip()
+    name = name.strip()
     return Information(reference, name or None, account or None, said or title or None)
 
 

@@ -153,6 +153,11 @@ class Block:
         )
 
 
+def masked(frame: pl.DataFrame) -> pl.DataFrame:
+    """A STATEMENT_LINE frame with card numbers masked where they may stand."""
+    return frame.with_columns(_masked(frame[name]) for name in sorted(_MAY_HOLD_CARDS))
+
+
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
     series = pl.Series(name, values, STATEMENT_LINE[name], strict=True)
     return _masked(series) if name in _MAY_HOLD_CARDS else series

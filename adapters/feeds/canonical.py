@@ -144,19 +144,45 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     )
 
 
-def add_card(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """`card_number` becomes card_token and card_masked, once per distinct number; a masked number has no token."""
+class CardTokens:
+    """Tokens of the card numbers of one file, made once per distinct number; it lives as long as the read."""
+
+    def __init__(self, context: Context) -> None:
+        self._tokeniser = context.tokeniser
+        self._known = pl.DataFrame(schema={"n": pl.String, "card_token": pl.String})
+
+    def of(self, numbers: pl.Series) -> pl.Series:
+        """The token of each number; null where it is null, "" for a masked number and without a key."""
+        frame = pl.DataFrame({"n": numbers})
+        if self._tokeniser is None:
+            return frame.select(pl.when(pl.col("n").is_not_null()).then(pl.lit(""))).to_series()
+        whole = frame.filter(~pl.col("n").str.contains("*", literal=True)).unique()
+        new = whole.join(self._known, on="n", how="anti")["n"]
+        tokens, _ = card_columns(new, self._tokeniser)
+        self._known = pl.concat([self._known, pl.DataFrame({"n": new, "card_token": tokens})])
+        found = frame.join(self._known, on="n", how="left", maintain_order="left")
+        return found.select(pl.when(pl.col("n").is_not_null()).then(pl.col("card_token").fill_null(""))).to_series()
+
+
+def masked(numbers: pl.Series) -> pl.Series:
+    """`settlement.model.cards.mask` for a column, by one expression per length that occurs."""
+    size = numbers.str.len_chars()
+    out: pl.Expr = pl.lit(None, pl.String)
+    for length in size.drop_nulls().unique().sort().to_list():
+        stars = pl.lit("*" * (length if length <= 10 else length - 10))
+        n = pl.col("n")
+        shown = stars if length <= 10 else pl.concat_str([n.str.slice(0, 6), stars, n.str.slice(length - 4)])
+        out = pl.when(pl.col("s") == length).then(shown).otherwise(out)
+    return pl.DataFrame({"n": numbers, "s": size}).select(out.alias("card_masked")).to_series()
+
+
+def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
+    """`card_number` becomes card_token and card_masked; a format without cards gets blank columns."""
+    if "card_number" not in frame.columns:
+        blank = pl.lit(None, pl.String)
+        return frame.with_columns(card_token=blank, card_masked=blank)
     numbers = frame["card_number"]
-    if frame.height and bool(numbers.str.contains("*", literal=True).any()):
-        stars = numbers.str.contains("*", literal=True)
-        whole = pl.select(pl.when(~stars).then(numbers)).to_series()
-        tokens, masks = card_columns(whole, context.tokeniser)
-        _, shown = card_columns(numbers, None)
-        tokens = pl.select(pl.when(stars).then(pl.lit("")).otherwise(tokens)).to_series()
-        masks = pl.select(pl.when(stars).then(shown).otherwise(masks)).to_series()
-    else:
-        tokens, masks = card_columns(numbers, context.tokeniser)
-    return frame.drop("card_number").with_columns(tokens.alias("card_token"), masks.alias("card_masked"))
+    return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), masked(numbers))
 
 
 def part(frame: pl.DataFrame, name: str) -> pl.Expr:

@@ -16,7 +16,6 @@ import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
-    add_card,
     amount_faults,
     amounts,
     as_instant,
@@ -44,7 +43,7 @@ def citizen_card_key(source: str, issuer: str, masked: str, counter: str, termin
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
     del clearing
-    frame = amounts(add_card(frame, context))
+    frame = amounts(frame)
     have = set(frame.columns)
     blank = pl.lit(None, pl.String)
     purse = pl.col("rail") == Rail.PURSE.value

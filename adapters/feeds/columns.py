@@ -60,7 +60,10 @@ def as_binary(cells: Bytes) -> pl.Series:
 
 def as_text(cells: Bytes) -> pl.Series:
     """Rows of printable ASCII as String, blanks around them dropped; an empty text is null."""
-    text = as_binary(cells).cast(pl.String).str.strip_chars(" ")
+    text = as_binary(cells).cast(pl.String)
+    if cells.size and not (cells[:, 0] == BLANK).any() and not (cells[:, -1] == BLANK).any():
+        return text
+    text = text.str.strip_chars(" ")
     return text.zip_with(text != "", pl.Series([None], dtype=pl.String))
 
 
@@ -162,7 +165,7 @@ def _fast_text(spec: LayoutField, cells: Bytes, _unit: str) -> tuple[Mask, pl.Se
         regular = np.array(~((cells > 0x7E) | (cells < BLANK)).any(axis=1))
         cells = np.where(regular[:, None], cells, np.uint8(BLANK))
     series = as_text(cells)
-    if spec.required or spec.constant is not None:
+    if (spec.required or spec.constant is not None) and series.null_count():
         regular &= series.is_not_null().to_numpy()
     return regular, series
 

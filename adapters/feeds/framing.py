@@ -48,56 +48,69 @@ def read_messages(stream: BinaryIO, framing: str) -> Iterator[Messages]:
         yield from _length_blocks(stream, framing)
 
 
-def _two_bytes(data: bytes, at: int) -> int:
-    return data[at] << 8 | data[at + 1]
+def _chain_two(data: bytes, limit: int) -> tuple[list[int], int]:
+    """Where each length stands, while its bytes lie before `limit`; and where the next one would stand."""
+    starts: list[int] = []
+    add, at = starts.append, 0
+    while at < limit:
+        add(at)
+        at += 2 + (data[at] << 8 | data[at + 1])
+    return starts, at
 
 
-def _four_digits(data: bytes, at: int) -> int:
-    digits = data[at : at + 4]
-    return int(digits) if digits.isdigit() else -1
+def _chain_four(data: bytes, limit: int) -> tuple[list[int], int]:
+    starts: list[int] = []
+    at = 0
+    while at < limit:
+        starts.append(at)
+        digits = data[at : at + 4]
+        at += 4 + (int(digits) if digits.isdigit() else limit)  # no length: ends the walk, found below
+    return starts, at
 
 
-def _four_bytes(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4], "big")
+def _chain_vbs(data: bytes, limit: int) -> tuple[list[int], int]:
+    starts: list[int] = []
+    at = 0
+    while at < limit:
+        starts.append(at)
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 0:
+            return starts, at + 4
+        at += 4 + length
+    return starts, at
 
 
-_PREFIX: dict[str, tuple[int, Callable[[bytes, int], int]]] = {
-    "len2": (2, _two_bytes),
-    "len4": (4, _four_digits),
-    "vbs": (4, _four_bytes),
+_CHAINS: dict[str, tuple[int, Callable[[bytes, int], tuple[list[int], int]]]] = {
+    "len2": (2, _chain_two),
+    "len4": (4, _chain_four),
+    "vbs": (4, _chain_vbs),
 }
 
 
 def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
-    width, length_at = _PREFIX[framing]
+    width, chain = _CHAINS[framing]
     carry, position, record, more, ended = b"", 0, 1, True, False
-    while more:
+    while more and not ended:
         fresh = read_exactly(stream, BLOCK)
         more = len(fresh) == BLOCK
         data = carry + fresh
-        starts: list[int] = []
-        ends: list[int] = []
-        at, size = 0, len(data)
-        while at + width <= size and not ended:
-            length = length_at(data, at)
-            if length <= 0 or length > MAX_MESSAGE:
-                ended = framing == "vbs" and length == 0
-                if ended:
-                    at += width
-                    break
-                _bad_length(framing, record + len(starts), position + at)
-            end = at + width + length
-            if end > size:
-                break
-            starts.append(at + width)
-            ends.append(end)
-            at = end
-        if starts:
-            yield _block(data, starts, ends, record, position, width)
-        record += len(starts)
-        position += at
-        carry = data[at:]
-    _check_end(framing, carry, record, position, ended=ended)
+        begins, after = chain(data, len(data) - width + 1)
+        heads = np.array([*begins, after], np.int64)
+        lengths = np.diff(heads) - width
+        if framing == "vbs" and len(lengths) and lengths[-1] == 0:
+            ended, lengths = True, lengths[:-1]
+        wrong = np.flatnonzero((lengths <= 0) | (lengths > MAX_MESSAGE))
+        if len(wrong):
+            _bad_length(framing, record + int(wrong[0]), position + int(heads[wrong[0]]))
+        whole = len(lengths) - (len(lengths) > 0 and not ended and after > len(data))
+        starts = heads[:whole] + width
+        if whole:
+            yield _block(data, starts, starts + lengths[:whole], record, position, width)
+        record += whole
+        done = after if ended else int(heads[whole]) if len(begins) else 0
+        position += done
+        carry = data[done:]
+    _check_end(framing, carry + (stream.read(1) if ended else b""), record, position, ended=ended)
 
 
 def _bad_length(framing: str, record: int, byte: int) -> None:
@@ -119,8 +132,7 @@ def _check_end(framing: str, rest: bytes, record: int, position: int, *, ended: 
         raise FileRefused("NO_END_MARK", "the zero length at the end is missing; the file was cut: send it again")
 
 
-def _block(data: bytes, starts: list[int], ends: list[int], record: int, position: int, width: int) -> Messages:
-    begin, end = np.array(starts, np.int64), np.array(ends, np.int64)
+def _block(data: bytes, begin: Ints, end: Ints, record: int, position: int, width: int) -> Messages:
     buffer = np.frombuffer(data + bytes(SLACK), np.uint8)
     return Messages(buffer, begin, end, record, begin - width + position, end + position)
 

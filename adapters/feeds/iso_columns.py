@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import BLANK, Bytes, Ints, Mask, as_binary, digits_of, take
+from adapters.feeds.columns import BLANK, Bytes, Ints, Mask, as_binary, as_text, digits_of, take
 from adapters.feeds.iso_spec import Spec
 
 SLACK = 65_536  # zero bytes behind a block, so that a read past the end of the last message stays inside the buffer
@@ -383,8 +383,7 @@ def _check_pads(walk: _Walk, name: str, place: Place) -> None:
 
 def as_text_cells(cells: Bytes) -> pl.Series:
     """Cells of any bytes as latin-1 text without blanks around; null where blank."""
-    if cells.size and int(cells.max()) > 0x7E:
+    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
         texts = [raw.decode("latin-1").strip() or None for raw in as_binary(cells).to_list()]
         return pl.Series(texts, dtype=pl.String)
-    text = as_binary(cells).cast(pl.String).str.strip_chars()
-    return pl.select(pl.when(text != "").then(text)).to_series()
+    return as_text(cells)

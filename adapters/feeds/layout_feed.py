@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, clearing_date_of, conformed, fault_reject
+from adapters.feeds.canonical import KINDS, SKIP, CardTokens, add_card, clearing_date_of, conformed, fault_reject
 from adapters.feeds.records import Block, FileRefused, FileState, read_blocks
 from adapters.layout import CellError, Layout, document_of, shipped_layout
 from settlement.model.errors import BadInput
@@ -20,16 +20,38 @@ from settlement.model.rejects import Reject
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
+# text fields that an interpreter reads; other free text is only checked
+WANTED = frozenset(
+    [
+        "kind",
+        "rail",
+        "issuer",
+        "merchant_no",
+        "terminal_no",
+        "terminal_sequence",
+        "rrn",
+        "stan",
+        "auth_code",
+        "mcc",
+        "currency",
+        "mti",
+        "processing_code",
+        "condition_code",
+        "response_code",
+        "acquirer",
+        "forwarder",
+    ]
+)
 
 
 @dataclass(slots=True)
 class Tally:
     """What a reader counts while it goes through a file."""
 
+    cards: CardTokens
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0
-    total_fen: int | None = 0
     clearing: date | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -61,7 +83,7 @@ def token_notes(context: Context) -> tuple[str, ...]:
 
 def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
     """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
-    state, tally = FileState(layout), Tally()
+    state, tally = FileState(layout, WANTED.union(layout.key, layout.original_key)), Tally(CardTokens(context))
     refused: Reject | None = None
     try:
         for block in read_blocks(stream, state):
@@ -123,7 +145,7 @@ def finish(
 ) -> Parsed:
     """Readable records to a Parsed block: interpreted, faults as rejects in record order, skips counted."""
     assert tally.clearing is not None
-    frame = interpret(good, tally.clearing)
+    frame = interpret(add_card(good, tally.cards), tally.clearing)
     assert frame["kind"].is_in([*KINDS, SKIP]).fill_null(value=True).all(), "an unknown kind left the interpreter"
     skipped = frame["kind"] == SKIP
     tally.skipped += int(skipped.sum())

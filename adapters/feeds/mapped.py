@@ -16,7 +16,7 @@ import polars as pl
 from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
-    add_card,
+    CardTokens,
     amount_faults,
     amounts,
     as_instant,
@@ -58,7 +58,7 @@ class _Sheet:
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
-    sheet, tally = _Sheet(mapping_of(context.settings)), Tally()
+    sheet, tally = _Sheet(mapping_of(context.settings)), Tally(CardTokens(context))
     mapping = sheet.mapping
     refused: Reject | None = None
     declared: EndRows | None = None
@@ -225,9 +225,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
     if mapping.refund_gross and not mapping.refund_claimed and "claimed" in frame.columns:
         frame = frame.with_columns(pl.when(sale).then("claimed").alias("claimed"))  # what is given back is the rest
     frame = _third_amount(frame)
-    if "card_number" not in frame.columns:
-        frame = frame.with_columns(card_number=pl.lit(None, pl.String))
-    frame = amounts(add_card(frame, context))
+    frame = amounts(frame)
     prefix = f"{context.source}:"
     own_key = key_text(frame, mapping.key, prefix)
     if mapping.refund_key:

@@ -22,7 +22,7 @@ import polars as pl
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
-    add_card,
+    CardTokens,
     amount_faults,
     amounts,
     as_instant,
@@ -70,7 +70,7 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    known, tally = _File(settings), Tally()
+    known, tally = _File(settings), Tally(CardTokens(context))
     refused: Reject | None = None
     try:
         tally.clearing = clearing_date_of(context, None, settings.filename)
@@ -257,7 +257,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     frame = frame.with_columns(resolve_year("transmitted_at", clearing), resolve_year("local_at", clearing))
     frame = frame.with_columns(own_at=pl.coalesce("transmitted_at", "local_at"))
     frame = frame.with_columns(resolve_earlier("original_transmitted_at", "own_at", clearing))
-    frame = amounts(add_card(frame, context))
+    frame = amounts(frame)
     host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
     own = (
         pl.when(host)

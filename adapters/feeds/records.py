@@ -13,9 +13,9 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Bytes, Column, Ints, Mask, parse_column, take
+from adapters.feeds.columns import BLANK, Bytes, Column, Ints, Mask, parse_column, take
 from adapters.feeds.text_columns import parse_texts
-from adapters.layout import CellError, Layout, Line, Value, decode_line
+from adapters.layout import CellError, Layout, LayoutField, Line, Value, decode_line
 
 BLOCK = 16 * 1024 * 1024
 MAX_LINE = 1024 * 1024
@@ -52,9 +52,10 @@ class Block:
 
 @dataclass(slots=True)
 class FileState:
-    """What a read of one file knows so far; `declared` has the header's values at once, the trailer's at the end."""
+    """What a read of one file knows so far, and the text fields it is asked for; `declared` has the header's values at once, the trailer's at the end."""
 
     layout: Layout
+    wanted: frozenset[str] = frozenset()
     declared: dict[str, Value] = field(default_factory=dict)
     records: int = 0
     position: int = 0
@@ -245,8 +246,16 @@ def _fixed_block(state: FileState, data: bytes, count: int, newline: bytes) -> B
         assert spec.start is not None
         assert spec.length is not None
         cells = take(buffer, offsets + (spec.start - 1), spec.length)
+        if spec.name not in state.wanted and _is_plain(spec, cells):
+            continue
         _add_column(out, spec.name, parse_column(spec, cells, state.layout.unit_of(spec), state.layout.read_encoding))
     return out
+
+
+def _is_plain(spec: LayoutField, cells: Bytes) -> bool:
+    """True for free text that is printable: nothing can be wrong with it, and nobody asks for it."""
+    free = spec.type == "text" and not (spec.required or spec.values or spec.constant is not None)
+    return free and int(cells.min()) >= BLANK and int(cells.max()) <= 0x7E
 
 
 def _check_gaps(layout: Layout, table: Bytes, out: Block) -> None:

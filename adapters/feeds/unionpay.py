@@ -19,7 +19,6 @@ from adapters.feeds.canonical import (
     APPROVED,
     PARTIAL_APPROVAL,
     SKIP,
-    add_card,
     amount_faults,
     amounts,
     as_instant,
@@ -97,7 +96,7 @@ def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout
         fee=pl.when(~none).then(fee),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
     )
-    return add_keys(amounts(add_card(frame, context)), context, clearing, layout).with_columns(fault=_faults())
+    return add_keys(amounts(frame), context, clearing, layout).with_columns(fault=_faults())
 
 
 def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
@@ -105,7 +104,7 @@ def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: 
     frame = frame.with_columns(rrn=pl.lit(None, pl.String), currency=pl.lit("156"), claimed=pl.col("claimed").abs())
     way = pl.when(pl.col("kind") == "SALE").then(pl.col("settlement")).otherwise(-pl.col("settlement"))
     wrong = pl.when(way < 0).then(pl.lit("SIGN_MISMATCH"))
-    frame = add_keys(amounts(add_card(frame, context)), context, clearing, layout)
+    frame = add_keys(amounts(frame), context, clearing, layout)
     return frame.with_columns(fault=pl.coalesce(wrong, _faults()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -126,7 +127,7 @@ def write_reference(folder: Path, who: People, seed: int) -> None:
     _write(folder / "member_accounts.csv", head, accounts)
 
 
-def _write(path: Path, head: list[str], rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, head: list[str], rows: Sequence[tuple[str, ...]]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)

@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from batch.config import Config
+from batch.limits import limit_check
 from batch.run import Run, Summary
 from batch.steps.post import chart_of
 from settlement.audit.chain import GENESIS, CloseRecord, close_record, first_break
@@ -24,7 +25,6 @@ _TITLES = {
     "entries_balance": "分录借贷平衡",
     "shares": "出资分担之和等于补贴",
     "kept": "保留补贴不为负、不超授予、不超余款",
-    "used_limits": "限额使用不为负",
     "rows_add_up": "文件记录数相符",
     "statement_figures": "结算单合计等于明细",
     "statement_numbers": "结算单号连续",
@@ -80,7 +80,7 @@ def checks(connection: Connection, run: Run, day: date) -> list[Check]:
     for name, (title, words) in _PAIRS.items():
         left, right = rows.sides(connection, name, day, payables, transit)
         found.append(equal(name, title, left, right, words))
-    return [*found, _bank(connection, run.config, day), _chain(connection)]
+    return [*found, limit_check(connection, run, day), _bank(connection, run.config, day), _chain(connection)]
 
 
 def _bank(connection: Connection, config: Config, day: date) -> Check:

@@ -37,13 +37,14 @@ class Check:
 FINDING: Schema = {"subject": pl.String, "detail": pl.String}
 # Two sides of one sum per subject; a side without the subject has no row, which counts as 0.
 SIDE: Schema = {"subject": pl.String, "fen": pl.Int64}
-# A limit with what it has used and what its awards charge; value null: no bound.
+# Per limit the lowest and the highest use of any of its keys and windows; value null: no such limit stands any more.
+# Undone refunds take what they had given back without a check: a use may stand above the value by `reinstated`.
 LIMIT_USE: Schema = {
     "subject": pl.String,
-    "used": pl.Int64,
-    "charged": pl.Int64,
+    "lowest": pl.Int64,
+    "highest": pl.Int64,
     "value": pl.Int64,
-    "reinstated": pl.Int64,  # charged without a check by undone refunds: may stand above the value
+    "reinstated": pl.Int64,
 }
 
 
@@ -72,14 +73,10 @@ def equal(name: str, title: str, left: pl.DataFrame, right: pl.DataFrame, words:
 
 
 def limits(use: pl.DataFrame) -> Check:
-    """0 <= used = what its awards charge <= value; above the value only by what was reinstated (LIMIT_USE)."""
+    """0 <= used <= value for every key of every limit, above the value only by what was reinstated (LIMIT_USE)."""
     frame = conform(use, LIMIT_USE)
-    bound = pl.col("value").is_not_null() & (pl.col("used") > pl.col("value") + pl.col("reinstated"))
-    wrong = frame.filter((pl.col("used") < 0) | (pl.col("used") != pl.col("charged")) | bound)
-    findings = wrong.select(
-        "subject",
-        detail=pl.format(
-            "used {}, charged {}, value {}", "used", "charged", pl.col("value").cast(pl.String).fill_null("none")
-        ),
-    )
-    return listed("limits", "限额使用不超限", findings)
+    above = pl.col("highest") > pl.col("value") + pl.col("reinstated")
+    wrong = frame.filter((pl.col("lowest") < 0) | above.fill_null(False))
+    value = pl.col("value").cast(pl.String).fill_null("none")
+    detail = pl.format("used {} to {}, value {}", "lowest", "highest", value)
+    return listed("limits", "限额使用不为负、不超限", wrong.select("subject", detail=detail))

@@ -43,10 +43,6 @@ FINDINGS: dict[str, str] = {
           FROM puhui.state_sales z WHERE z.transaction_id = k.sale_id AND z.business_date <= :day
           ORDER BY z.business_date DESC LIMIT 1) s ON true
         WHERE k.beyond OR k.kept > coalesce(s.remains, 0)""",
-    "used_limits": """
-        SELECT concat_ws('/', u.scheme, u.name, u.measure, u.member_no, u.merchant_no, u.window_start) AS subject,
-          'used ' || u.used AS detail
-        FROM puhui.state_usage u WHERE u.business_date = :day AND u.used < 0""",
     "rows_add_up": """
         SELECT f.name AS subject, 'records do not add up' AS detail
         FROM puhui.file f LEFT JOIN puhui.file_outcome o USING (file_id)
@@ -217,6 +213,38 @@ def _rows(connection: Connection, sql: str, schema: Schema, values: Mapping[str,
     """Small results through the ordinary cursor: lists as parameters, no COPY."""
     found = connection.execute(text(sql), values)
     return pl.DataFrame([tuple(row) for row in found], schema=schema, orient="row")
+
+
+LIMIT: Schema = {
+    "scheme": pl.String,
+    "name": pl.String,
+    "measure": pl.String,
+    "per": pl.String,
+    "window": pl.String,
+    "lowest": pl.Int64,
+    "highest": pl.Int64,
+}
+
+
+def limit_use(connection: Connection, day: date) -> pl.DataFrame:
+    """Per limit the lowest and the highest use among the keys that night `day` changed (LIMIT); scheme "": a pool."""
+    sql = """
+    SELECT u.scheme, u.name, u.measure, u.per, u."window", min(u.used), max(u.used) FROM puhui.state_usage u
+    WHERE u.business_date = :day GROUP BY 1, 2, 3, 4, 5
+    """
+    return _rows(connection, sql, LIMIT, {"day": day})
+
+
+def reinstated(connection: Connection, day: date) -> dict[tuple[str, str], int]:
+    """(scheme, measure) to what undone refunds took back up to `day`: fen for amount, rows for count."""
+    sql = """
+    SELECT a.scheme, coalesce(sum(a.granted_fen), 0)::bigint, count(*) FROM puhui.award a
+    WHERE a.outcome = 26 AND a.business_date <= :day GROUP BY 1
+    """
+    found: dict[tuple[str, str], int] = {}
+    for scheme, fen, count in connection.execute(text(sql), {"day": day}):
+        found |= {(scheme, "amount"): fen, (scheme, "count"): count}
+    return found
 
 
 def bank_closings(connection: Connection, day: date) -> dict[str, int]:

@@ -3,9 +3,10 @@
 An ordinary user: everything is in `<home>/pg`. PostgreSQL refuses to run as root, so root runs it as the owner of the
 home, or, where that is root too, as an existing account (`ACCOUNTS`) with a group number of its own, so that other
 programs of that account have no way into the folder. Where that account cannot reach the home (a checkout in a folder
-that only root can read), the data lies in `/var/lib/puhui/<random name>` and `<home>/pg/elsewhere` says where; where it
-cannot reach the installed package, the programs are copied once to `/var/lib/puhui/server-<version>`. No permission of
-an existing folder is changed: opening parent folders would open them to everybody.
+that only root can read), the data lies in `/var/lib/puhui/<random name>` (of a home in /tmp: `/tmp/puhui-root/...`) and
+`<home>/pg/elsewhere` says where; where it cannot reach the installed package, the programs are copied once to
+`/var/lib/puhui/server-<version>`. No permission of an existing folder is changed: opening parent folders would open
+them to everybody.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,14 +185,50 @@ def _base(folder: Path, account: Account | None) -> Path:
     _close(folder, account)
     if _reaches(account, folder):
         return folder
-    SYSTEM.mkdir(mode=0o755, parents=True, exist_ok=True)
-    base = SYSTEM / secrets.token_hex(8)
+    base = _system(folder, account) / secrets.token_hex(8)
     base.mkdir(mode=0o700)
     _close(base, account)
     write_atomic(base / "home", str(folder.resolve()).encode())
     write_atomic(folder / "elsewhere", str(base).encode())
     give_like(folder / "elsewhere", folder)
     return base
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()).resolve()
+
+
+def _system(folder: Path, account: Account) -> Path:
+    """Where data that cannot lie in the home go. Those of a temporary home are temporary too, and swept after it."""
+    temporary = _temporary()
+    if not folder.resolve().is_relative_to(temporary) or not _reaches(account, temporary):
+        return _made_system()
+    shared = temporary / "puhui-root"
+    with suppress(FileExistsError):
+        shared.mkdir(mode=0o755)
+        shared.chmod(0o755)  # whatever the umask
+    if shared.lstat().st_uid != 0 or not stat.S_ISDIR(shared.lstat().st_mode):
+        raise BadConfiguration(f"{shared}: is not a folder of root; remove it, choose a home elsewhere, {REMEDY}")
+    for base in sorted(shared.iterdir()):
+        if _is_abandoned(base):
+            shutil.rmtree(base, ignore_errors=True)
+    return shared
+
+
+def _made_system() -> Path:
+    if not SYSTEM.is_dir():
+        SYSTEM.mkdir(mode=0o755, parents=True, exist_ok=True)
+        SYSTEM.chmod(0o755)  # whatever the umask
+    return SYSTEM
+
+
+def _is_abandoned(base: Path) -> bool:
+    """Whether the home of these data is gone and no server uses them."""
+    try:
+        home = Path((base / "home").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return not home.exists() and not (base / "data" / "postmaster.pid").exists()
 
 
 def _close(base: Path, account: Account) -> None:
@@ -245,7 +284,7 @@ def _programs(account: Account | None) -> Path:
 
 def _copy_programs(package: Path, copy: Path) -> None:
     """Package and `.libs` side by side, as the programs find their libraries by the path between them."""
-    SYSTEM.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _made_system()
     part = Path(tempfile.mkdtemp(prefix=".server-", dir=SYSTEM))
     try:
         skip = shutil.ignore_patterns("include", "*.a", "pkgconfig")

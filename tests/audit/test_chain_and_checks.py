@@ -84,16 +84,16 @@ def test_findings_are_counted_and_the_first_is_named():
 
 
 @pytest.mark.parametrize(
-    ("used", "charged", "value", "reinstated", "ok"),
+    ("lowest", "highest", "value", "reinstated", "ok"),
     [
-        (10, 10, 10, 0, True),
-        (11, 11, 10, 0, False),
-        (11, 11, 10, 1, True),
-        (5, 6, 10, 0, False),
-        (-1, -1, 10, 0, False),
-        (99, 99, None, 0, True),
+        (0, 10, 10, 0, True),
+        (0, 11, 10, 0, False),
+        (0, 11, 10, 1, True),
+        (-1, 5, 10, 0, False),
+        (0, 99, None, 0, True),
+        (-1, 99, None, 0, False),
     ],
 )
-def test_limits(used, charged, value, reinstated, ok):
-    row = pl.DataFrame([("l", used, charged, value, reinstated)], schema=LIMIT_USE, orient="row")
+def test_limits(lowest, highest, value, reinstated, ok):
+    row = pl.DataFrame([("l", lowest, highest, value, reinstated)], schema=LIMIT_USE, orient="row")
     assert limits(row).ok == ok

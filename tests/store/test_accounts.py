@@ -34,9 +34,10 @@ def public() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def system(public: Path) -> Iterator[Path]:
-    """A folder in place of /var/lib/puhui."""
+    """A folder in place of /var/lib/puhui, for homes that do not count as temporary meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "SYSTEM", public / "system")
+        patch.setattr(places, "_temporary", lambda: Path("/nowhere"))
         yield public / "system"
 
 
@@ -131,6 +132,24 @@ def test_roots_home_that_only_root_can_reach_has_its_data_elsewhere(private: Pat
     assert data.parent.stat().st_mode & 0o7777 == 0o710
     assert private.parent.stat().st_mode & 0o7777 == 0o700, "no folder was opened for it"
     assert [path.name for path in system.iterdir() if not path.name.startswith("server-")] == [data.parent.name]
+
+
+def test_the_data_of_a_temporary_home_are_temporary_and_swept_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix="puhui-test-"))
+    temporary.chmod(0o755)
+    monkeypatch.setattr(places, "_temporary", lambda: temporary)
+    bases = []
+    for name in ("gone", "here", "next"):
+        folder = temporary / name / "pg"
+        folder.mkdir(parents=True)
+        folder.parent.chmod(0o700)
+        bases.append(places._base(folder, Account(65534, 65534)))
+        (bases[-1] / "data").mkdir()
+        if name == "gone":
+            shutil.rmtree(folder)
+    assert {base.parent for base in bases} == {temporary / "puhui-root"}
+    assert [base.exists() for base in bases] == [False, True, True]
+    shutil.rmtree(temporary)
 
 
 def test_other_accounts_and_even_the_servers_own_do_not_get_in(roots: Path) -> None:

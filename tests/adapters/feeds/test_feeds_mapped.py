@@ -27,7 +27,7 @@ WECHAT_REFUND = (
 )
 WECHAT_END = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
 WECHAT_TOTAL = "`2,`9.00,`4.00,`0.00,`0.03,`10.00,`5.00"
-WECHAT = "\r\n".join((WECHAT_HEAD, WECHAT_SALE, WECHAT_REFUND, WECHAT_END, WECHAT_TOTAL, ""))
+WECHAT = f"{WECHAT_HEAD}\r\n{WECHAT_SALE}\r\n{WECHAT_REFUND}\r\n{WECHAT_END}\r\n{WECHAT_TOTAL}\r\n"
 
 
 def _wechat(text, bom=b""):

@@ -11,6 +11,8 @@ from settlement.audit.chain import GENESIS, CloseRecord, first_break
 from settlement.store import close as rows
 from settlement.store import tables as t
 from tests.batch.settle.books import FRI, SAT, THU, at
+from tests.batch.settle.test_documents import rules
+from tests.batch.settle.test_documents import used as use
 
 
 def chain(books):
@@ -117,6 +119,17 @@ def test_each_check_finds_what_it_is_named_for(books):
             owner.rollback()
         assert name in failed, name
         assert failed[name].detail
+
+
+@pytest.mark.parametrize(("used", "ok"), [(10_000, True), (10_001, False), (-1, False)])
+def test_a_pool_is_used_up_to_its_value(books, used, ok):
+    rules(books)
+    use(books, THU, used)
+    books.night(THU)
+    failed = {c.name: c for c in books.do(lambda c: checks(c, books.run, THU)) if not c.ok}
+    assert ("limits" not in failed) == ok
+    if not ok:
+        assert failed["limits"].detail == f"city-budget/amount/total: used {used} to {used}, value 10000"
 
 
 def test_a_failed_check_keeps_the_day_open(books):
