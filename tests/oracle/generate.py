@@ -149,6 +149,7 @@ class Maker:
         self.dice = dice
         self.centre = centre
         self.scale = self.dice.choice((1, 1, 1, 1, 1, 1, 10**6, 10**9))  # rich towns try the bounds of arithmetic
+        self.stem = self.dice.choice(("u", "u", "0", "1e", "户"))  # numbers of members that look like figures are none
         self.tight = self.maybe(0.4)  # few people, few conditions, many limits: everything meets everything
 
     def money(self, fen: int) -> Decimal:
@@ -314,7 +315,7 @@ class Maker:
             status = "active" if self.maybe(1 if self.tight else 0.96) else "left"
             tags = self.dice.choice(("", "red", "blue", "red|blue", "reddish"))
             org, district = self.dice.choice(("o1", "o2", "o3")), self.dice.choice(DISTRICTS)
-            rows.append([f"u{number}", org, district, status, tags, *self.dates(0.03)])
+            rows.append([f"{self.stem}{number}", org, district, status, tags, *self.dates(0.03)])
         return rows
 
     def merchants(self) -> list[list[str]]:
@@ -329,7 +330,7 @@ class Maker:
         for number in self.dice.sample(range(30), self.dice.randint(0, 24)):
             uses = "" if self.maybe(0.4) else str(self.dice.randint(0 if self.maybe(0.1) else 1, 3))
             amount = "" if self.maybe(0.4) else str(self.money(self.dice.choice((0, 50, 500, 1234, 4000))))
-            member, code = f"u{self.dice.randint(0, 3)}", self.dice.choice(codes)
+            member, code = f"{self.stem}{self.dice.randint(0, 3)}", self.dice.choice(codes)
             rows.append([f"e{number}", member, code, uses, amount, *self.dates(0.6)])
         return rows
 

@@ -91,7 +91,7 @@ def _sales(stream: Stream) -> list[Made]:
         claim = str(Decimal(dice.choice(CLAIMS) * stream.scale).scaleb(-2)) if dice.random() < 0.5 else ""
         out.append(
             Made(
-                id=f"{dice.choice('sST')}{number}",
+                id=f"{dice.choice('sST票')}{number}",
                 kind="SALE",
                 original="",
                 at=_instant(stream),
@@ -114,7 +114,7 @@ def _change(stream: Stream, made: list[Made], number: int, *, in_order: bool) ->
     kind = dice.choice(("REFUND", "REFUND", "VOID", "REVERSAL"))
     if original.kind in {"REFUND", "VOID"} and dice.random() < 0.8:
         kind = "REVERSAL"
-    name = f"{dice.choice('rRs')}{number + 100}"
+    name = f"{dice.choice('rRs退')}{number + 100}"
     wait = dice.choice((0, 0, 1, 60, 3600, 86400, 200000))
     at = original.at + timedelta(seconds=wait)
     if in_order:
