@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.audit.chain import GENESIS, close_record, first_break
@@ -63,6 +63,7 @@ def _sides(pairs):
 SUMS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(-9, 9)), max_size=8)
 
 
+@settings(deadline=None)
 @given(SUMS, SUMS)
 def test_two_sides_agree_exactly_when_every_subject_does(left, right):
     def sums(rows):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.ledger.balances import MOVEMENT, residual, trial_balance
@@ -144,6 +144,7 @@ def test_opening_balance():
 KINDS = st.sampled_from([("city", "union"), ("bank", "bank"), ("shop", "merchant"), ("gusu", "union")])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

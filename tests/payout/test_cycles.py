@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.model.dates import Calendar
@@ -58,6 +58,7 @@ def test_a_day_beyond_the_calendar_stops():
         next_due(Terms(), date(2026, 12, 31), CALENDAR)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([Terms(), Terms("weekly", 3), Terms("weekly", 7), Terms("monthly"), Terms("day", 31)]),
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.model.frames import empty
@@ -163,6 +163,7 @@ AWARDS = st.lists(st.tuples(st.sampled_from("ABC"), FEN, st.booleans()), min_siz
 PPM = st.integers(0, 1_000_000)
 
 
+@settings(deadline=None)
 @given(AWARDS, st.dictionaries(st.sampled_from("ABC"), FEN), PPM, PPM, st.integers(0, 10**6))
 def test_nothing_is_lost_between_awards_lines_and_statements(rows, brought, holdback, fee, minimum):
     awards = [award(n, fen, payee=no, due=due, gross=abs(fen)) for n, (no, fen, due) in enumerate(rows)]
@@ -186,6 +187,7 @@ def test_nothing_is_lost_between_awards_lines_and_statements(rows, brought, hold
     assert shuffled.lines.equals(result.lines)
 
 
+@settings(deadline=None)
 @given(st.lists(FEN, min_size=2, max_size=8))
 def test_carrying_over_many_days_pays_the_sum_and_not_a_fen_more(days):
     carried = paid = 0
@@ -197,6 +199,7 @@ def test_carrying_over_many_days_pays_the_sum_and_not_a_fen_more(days):
     assert carried <= 0
 
 
+@settings(deadline=None)
 @given(FEN, PPM)
 def test_part_is_half_up_away_from_zero(fen, ppm):
     got = pl.DataFrame({"f": [fen], "p": [ppm]}).select(part_expr(pl.col("f"), pl.col("p"))).item()
