@@ -61,7 +61,12 @@ class _Reader:
         refused = None
         try:
             for item in fields(stream):
-                self._take(item)
+                if item.tag == b"61":
+                    self._add_entry(item)
+                elif item.tag == b"86":
+                    self._add_information(item)
+                else:
+                    self._take(item)
                 if self.statement is None and len(self.lines.heads) >= BLOCK_LINES:
                     yield self._flush()
             self._end_message(-1)
@@ -84,12 +89,8 @@ class _Reader:
             raise FileRefusedError("NOT_MT940", "no statement (:20: to :62F:) in this file; send the bank's file")
 
     def _take(self, item: Field) -> None:
-        """One field; a closing balance completes its statement."""
+        """A field that is no line; a closing balance completes its statement."""
         match item.tag:
-            case b"61":
-                self._add_entry(item)
-            case b"86":
-                self._add_information(item)
             case b"20":
                 self._end_message(item.start)
                 self.opened, self.reference, self.account, self.number = True, self._text(item), "", ""
@@ -153,7 +154,7 @@ class _Reader:
             return
         text = item.body.rstrip(b"\r\n")
         if b"\n" in text:
-            text = join_wrapped(item.lines)
+            text = join_wrapped(text.replace(b"\r\n", b"\n").split(b"\n"))
         lines = self.lines
         lines.texts[-1] = lines.texts[-1] + b" " + text if lines.texts[-1] else text
         lines.stops[-1] = item.end

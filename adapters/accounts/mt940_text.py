@@ -13,8 +13,7 @@ import re
 from typing import NamedTuple
 
 _STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}", re.ASCII)
-_SUBFIELD = re.compile(r"\?([0-9]{2})")
-_SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
+_SEPA = frozenset(["EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT", "SVWZ", "ABWA", "ABWE", "IBAN", "BIC"])
 _WORD = re.compile(r"/(EREF|NAME|REMI|IBAN|BENM|ORDP|ISDT|CSID|MARF|BIC|TRTP|RTRN|ADDR|PURP|PREF|SVCL|NRTX)/")
 _PURPOSE = frozenset([f"{n}" for n in range(20, 30)] + [f"{n}" for n in range(60, 64)])
 
@@ -38,9 +37,11 @@ def read_information(text: str) -> Information:
 
 
 def _subfields(text: str) -> Information:
-    parts = _SUBFIELD.split(text)
     purpose, name, account, title = "", "", "", ""
-    for key, value in zip(parts[1::2], parts[2::2], strict=True):
+    for part in text.split("?")[1:]:
+        key, value = part[:2], part[2:]
+        if not key.isdigit():  # a question mark in the text
+            key, value = "20", f"?{part}"
         if key in _PURPOSE:
             purpose += value
         elif key in {"32", "33"}:
@@ -50,12 +51,28 @@ def _subfields(text: str) -> Information:
         elif key == "00":
             title = title or value.strip()
     reference, said = None, purpose.strip()
-    if "+" in purpose and len(marks := _SEPA.split(purpose)) > 1:
-        words = dict(zip(marks[1::2], marks[2::2], strict=True))
+    if "+" in purpose:
+        words = _sepa_words(purpose)
         reference = words.get("EREF", "").strip() or None
-        said = words.get("SVWZ", marks[0]).strip()
+        said = words.get("SVWZ", words[""]).strip()
     name = name.strip()
     return Information(reference, name or None, account or None, said or title or None)
+
+
+def _sepa_words(purpose: str) -> dict[str, str]:
+    """The text behind each mark (`EREF+...SVWZ+...`), and under "" what stands before the first."""
+    words = {"": ""}
+    mark = ""
+    *parts, last = purpose.split("+")
+    for part in parts:
+        following = part[-4:] if part[-4:] in _SEPA else part[-3:]
+        if following in _SEPA:
+            words[mark] = words.get(mark, "") + part[: -len(following)]
+            mark = following
+        else:
+            words[mark] = words.get(mark, "") + part + "+"
+    words[mark] = words.get(mark, "") + last
+    return words
 
 
 def _code_words(text: str) -> Information:
