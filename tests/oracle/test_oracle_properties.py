@@ -104,7 +104,7 @@ def test_caps_hold_where_nothing_was_reinstated(tmp_path: Path) -> None:
 def test_the_towns_show_every_outcome(tmp_path: Path) -> None:
     seen: set[str] = set()
     lowered: set[str] = set()
-    for seed in SEEDS:
+    for seed in range(5000, 5080):
         oracle, batches = laid_out(seed, tmp_path / str(seed))
         for row in (row for batch in batches for row in oracle.rate(batch)):
             seen.add(row["outcome"])
