@@ -1,0 +1,213 @@
+"""Small programmes and streams for the property tests: few members, close amounts, instants around midnight."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+import rules
+from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT
+
+EXAMPLES = int(os.environ.get("PUHUI_PROPERTY_EXAMPLES", "0"))
+
+
+def examples(count: int) -> settings:
+    """The settings of one property: `count` examples here, PUHUI_PROPERTY_EXAMPLES in the long run."""
+    return settings(
+        max_examples=max(count, EXAMPLES),
+        deadline=None,
+        derandomize=not EXAMPLES,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+yuan = st.integers(0, 3000).map(lambda fen: f"{fen // 100}.{fen % 100:02d}")
+above_zero = st.integers(1, 3000).map(lambda fen: f"{fen // 100}.{fen % 100:02d}")
+percent = st.sampled_from(["5", "10", "33.3333", "50", "100", "0.0001"])
+window = st.sampled_from(["day", "week", "month", "quarter", "year", "total"])
+per = st.lists(st.sampled_from(["member", "merchant", "district", "org"]), unique=True, max_size=2)
+
+
+def some(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+tier = st.one_of(
+    some({"from": yuan, "off": yuan}, {}),
+    some({"from": yuan, "percent": percent}, {"cap": yuan}),
+)
+rounding = {"rounding": st.sampled_from(["half_up", "down", "up"]), "unit": st.sampled_from(["0.01", "0.10", "1.00"])}
+benefit = st.one_of(
+    some({"kind": st.just("percent"), "percent": percent}, {"cap": yuan, **rounding}),
+    some({"kind": st.just("fixed"), "off": yuan}, {}),
+    some({"kind": st.just("steps"), "every": above_zero, "off": yuan}, {"cap": yuan}),
+    some(
+        {"kind": st.just("tiers"), "tiers": st.lists(tier, min_size=1, max_size=3, unique_by=lambda t: t["from"])},
+        rounding,
+    ),
+    some({"kind": st.just("price"), "pay": yuan}, {"cap": yuan}),
+    some({"kind": st.just("claimed")}, {"min": st.just("0.50"), "max": st.just("12.00")}),
+)
+
+
+def limits(names: str, most: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    count = some({"measure": st.just("count"), "value": st.integers(0, 3), "window": window, "per": per}, {})
+    amount = some(
+        {"measure": st.just("amount"), "value": yuan, "window": window, "per": per},
+        {"on_exceed": st.sampled_from(["partial", "deny"])},
+    )
+    several = st.lists(st.one_of(count, amount), max_size=most)
+    return several.map(lambda found: [{"name": f"{names}{n}", **limit} for n, limit in enumerate(found)])
+
+
+eligibility = some(
+    {},
+    {
+        "merchants": some({}, {"category": st.just(["food"]), "district": st.just(["gusu"])}),
+        "members": some({}, {"org": st.just(["o1"]), "tag": st.just(["paid"]), "district": st.just(["gusu"])}),
+        "instruments": st.just(["citizen_card"]),
+        "gross": st.sampled_from([{"min": "5.00"}, {"max": "20.00"}, {"min": "1.00", "max": "25.00"}]),
+        "weekdays": st.sampled_from([["tue", "wed"], ["sat", "sun"]]),
+        "hours": st.sampled_from([["10:00-22:00"], ["22:00-02:00"], ["00:00-24:00"]]),
+        "days": st.sampled_from(["workday", "restday"]),
+        "requires_entitlement": st.booleans(),
+    },
+)
+refund = some(
+    {},
+    {
+        "policy": st.sampled_from(["proportional", "subsidy_first", "recompute", "full_only", "none"]),
+        "restore": some({}, {"amount": st.booleans(), "use": st.sampled_from(["void", "full", "never"])}),
+    },
+)
+sponsor = st.sampled_from(["city", "bank", "shop", "district"])
+funding = st.lists(some({"sponsor": sponsor, "share": st.integers(1, 7)}, {}), min_size=1, max_size=3)
+
+
+@st.composite
+def schemes(draw: st.DrawFn, pools: list[str]) -> list[dict[str, Any]]:
+    out = []
+    for number in range(draw(st.integers(1, 4))):
+        body = draw(
+            some(
+                {"payee": st.sampled_from(["merchant", "channel", "member"]), "benefit": benefit, "funding": funding},
+                {
+                    "priority": st.integers(99, 101),
+                    "eligibility": eligibility,
+                    "min_grant": st.sampled_from(["0.00", "0.01", "0.50"]),
+                    "limits": limits("l", 3),
+                    "refund": refund,
+                    "pools": st.lists(st.sampled_from(pools), unique=True) if pools else st.just([]),
+                },
+            )
+        )
+        head = {"scheme": f"s{number}", "version": 1, "programme": "p", "effective": {"from": "2026-01-01"}}
+        out.append({**head, **body})
+    return out
+
+
+@dataclass(frozen=True)
+class Town:
+    """A programme (as documents), its plan and a stream of RATE_INPUT."""
+
+    programme: dict[str, Any]
+    schemes: list[dict[str, Any]]
+    entitlements: pl.DataFrame
+    stream: pl.DataFrame
+
+    @property
+    def plan(self) -> rules.Plan:
+        return compiled(self.programme, self.schemes, self.entitlements)
+
+
+def as_yaml(document: dict[str, Any], bare: bool = False) -> str:
+    del bare
+    return json.dumps(document, ensure_ascii=False)  # JSON is YAML
+
+
+MERCHANT_ROWS = [
+    ("M1", "饼店", "food.bakery", "gusu", "gusu", None, None),
+    ("M2", "影院", "film", "wuzhong", "gusu", None, None),
+    ("M3", "旧店", "food", "gusu", "wuzhong", None, date(2026, 6, 1)),
+]
+MEMBER_ROWS = [
+    ("U1", "o1", "gusu", "active", "paid|new", None, None),
+    ("U2", "o2", "wuzhong", "active", "", None, None),
+    ("U3", "o1", "gusu", "left", "paid", None, None),
+]
+
+
+def compiled(programme: dict[str, Any], documents: list[dict[str, Any]], rights: pl.DataFrame) -> rules.Plan:
+    head = rules.parse_programme(as_yaml(programme))
+    assert isinstance(head, rules.Document), head
+    parsed = []
+    for document in documents:
+        scheme = rules.parse_scheme(as_yaml(document), document["scheme"])
+        assert isinstance(scheme, rules.Document), [str(r) for r in scheme]
+        parsed.append(scheme)
+    calendar = pl.DataFrame([(date(2026, 6, 30), "restday")], schema=CALENDAR, orient="row")
+    merchants = pl.DataFrame(MERCHANT_ROWS, schema=MERCHANTS, orient="row")
+    members = pl.DataFrame(MEMBER_ROWS, schema=MEMBERS, orient="row")
+    plan = rules.compile_plan(head, parsed, merchants, members, rights, calendar)
+    assert isinstance(plan, rules.Plan), plan
+    return plan
+
+
+START = datetime(2026, 6, 29, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai, an hour before the quarter's last day
+amount = st.integers(1, 3000)
+
+
+@st.composite
+def streams(draw: st.DrawFn, most: int = 14) -> pl.DataFrame:
+    count = draw(st.integers(1, most))
+    rows: list[tuple[Any, ...]] = []
+    for number in range(count):
+        at = START + timedelta(minutes=draw(st.integers(0, 300)) * 30)
+        kind = draw(st.sampled_from(["SALE", "SALE", "SALE", "REFUND", "VOID", "REVERSAL"])) if number else "SALE"
+        name = f"t{number:02d}"
+        if kind == "SALE":
+            claimed = draw(st.one_of(st.none(), st.integers(0, 1500)))
+            paid = draw(st.one_of(st.none(), st.integers(1, 3000)))
+            who = draw(st.sampled_from(["U1", "U1", "U2", "U3", "U9", None]))
+            where = draw(st.sampled_from(["M1", "M1", "M2", "M3", "M9"]))
+            card = draw(st.sampled_from(["citizen_card", "bank_card", None]))
+            rows.append((name, kind, None, at, who, where, card, draw(amount), claimed, paid))
+            continue
+        original = draw(st.sampled_from([f"t{n:02d}" for n in range(count)] + ["gone", None]))
+        gross = draw(st.one_of(st.none(), amount)) if kind == "REFUND" else None
+        paid = draw(st.integers(1, 1500)) if kind == "REFUND" and gross is None else None
+        rows.append((name, kind, original, at, None, None, None, gross, None, paid))
+    return pl.DataFrame(rows, schema=RATE_INPUT, orient="row")
+
+
+@st.composite
+def entitlements(draw: st.DrawFn) -> pl.DataFrame:
+    rows = []
+    for number in range(draw(st.integers(0, 4))):
+        uses = draw(st.one_of(st.none(), st.integers(0, 2)))
+        fen = draw(st.one_of(st.none(), st.integers(0, 2000)))
+        last = draw(st.sampled_from([None, date(2026, 6, 30), date(2026, 7, 2)]))
+        who = draw(st.sampled_from(["U1", "U2", "U9"]))
+        rows.append((f"e{number}", who, f"s{draw(st.integers(0, 3))}", uses, fen, None, last))
+    return pl.DataFrame(rows, schema=ENTITLEMENTS, orient="row")
+
+
+@st.composite
+def towns(draw: st.DrawFn, most: int = 14) -> Town:
+    pools = draw(limits("pool", 2))
+    programme = {
+        "programme": "p",
+        "timezone": "Asia/Shanghai",
+        "combine": draw(st.sampled_from(["best", "first", "stack"])),
+        "sponsors": {"city": {"kind": "union"}, "bank": {"kind": "bank"}, "shop": {"kind": "merchant"}},
+        "pools": pools,
+    }
+    return Town(programme, draw(schemes([p["name"] for p in pools])), draw(entitlements()), draw(streams(most)))
