@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from settlement.reconciliation import discrepancies
 from settlement.reconciliation.matching import RECON_ITEM
-from settlement.store.reconcile import RECON_COLUMNS
+from settlement.store import reconcile
 from tests.reconciliation.items import FRI, NOON, item, left, matched, pairs, slow
 
 FULL = {"rrn": "612700000001", "terminal_no": "T1", "stan": "000001"}
@@ -160,8 +161,10 @@ def test_what_stays_open_is_nowhere() -> None:
     assert found.theirs_left.is_empty()
 
 
-def test_the_store_gives_the_columns_that_matching_takes() -> None:
-    assert RECON_COLUMNS == RECON_ITEM
+def test_the_store_speaks_of_the_same_things() -> None:
+    """The store and this room do not import each other; what both name is equal."""
+    assert reconcile.RECON_COLUMNS == RECON_ITEM
+    assert reconcile.CLOSING == discrepancies.CLOSING
 
 
 # --- random lists --------------------------------------------------------------------------------------------------
