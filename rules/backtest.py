@@ -42,7 +42,8 @@ BUDGET_DAY: Schema = {
     "budget": pl.String,
     "window": pl.String,
     "value_fen": pl.Int64,
-    "used_fen": pl.Int64,  # at the end of the day, in the day's window
+    "before_fen": pl.Int64,  # used at the opening of the day, in the day's window
+    "used_fen": pl.Int64,  # at its end
 }
 _SIDES = ("now", "draft")
 
@@ -72,8 +73,8 @@ class Comparison:
     now_fen, draft_fen, difference_fen; `schemes`, `merchants` and `members` also with now_sales and draft_sales (sales
     that got something), `schemes` also with now_/draft_members and now_/draft_merchants. `total` has the columns of
     `schemes` but the name. `days` also has now_sum_fen and draft_sum_fen, running. `budgets`: date, scheme, budget,
-    window, value_fen, now_used_fen, draft_used_fen (null: that side has no such budget), draft_left_fen. `cuts`:
-    scheme, budget, window, now, draft: the first day on which a sale got less for want of this budget.
+    window, value_fen, now_used_fen, draft_before_fen, draft_used_fen (null: that side has none), draft_left_fen.
+    `cuts`: scheme, budget, window, now, draft: the first day on which a sale got less for want of this budget.
     """
 
     total: dict[str, int]
@@ -137,14 +138,14 @@ def replay(batches: Sequence[Batch], opening: State, *, engine: Engine = "kernel
     awards, shares, budgets = [], [], []
     for batch in batches:
         rated = rate(batch.plan, batch.transactions, state, engine=engine)
-        state = rated.state
+        before, state = state, rated.state
         day = pl.lit(batch.date, pl.Date).alias("date")
         who = state.sales.select("member_no", "merchant_no", sale_id="transaction_id")
         rows = rated.awards.filter(pl.col("scheme").is_not_null())
         rows = rows.join(who, on="sale_id", how="left", maintain_order="left").with_columns(day)
         awards.append(rows.select(list(TRIAL_AWARD)))
         shares.append(rated.shares.with_columns(day).select(list(TRIAL_SHARE)))
-        budgets.append(_budgets(batch, state))
+        budgets.append(_budgets(batch, before, state))
     return Trial(_together(awards, TRIAL_AWARD), _together(shares, TRIAL_SHARE), _together(budgets, BUDGET_DAY))
 
 
@@ -152,25 +153,31 @@ def _together(frames: list[pl.DataFrame], schema: Schema) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=schema), *frames])
 
 
-def _budgets(batch: Batch, state: State) -> pl.DataFrame:
+def _budgets(batch: Batch, before: State, after: State) -> pl.DataFrame:
     """BUDGET_DAY of one day: every amount limit without keys that a scheme of the plan meets."""
     met: dict[tuple[str, str, str], Cap] = {}
     for terms in batch.plan.terms:
         for cap in terms.caps:
             if cap.measure == "amount" and not cap.per:
                 met[cap.scope, cap.name, cap.window] = cap
-    rows = []
-    for (scope, name, window), cap in sorted(met.items()):
-        used = state.usage.filter(
-            (pl.col("scheme") == scope)
-            & (pl.col("name") == name)
-            & (pl.col("measure") == "amount")
-            & (pl.col("per") == "")
-            & (pl.col("window") == window)
-            & (pl.col("window_start") == window_start(cap.window, batch.date))
-        )
-        rows.append((batch.date, scope, name, window, cap.value, int(used["used"].sum())))
+    rows = [
+        (batch.date, scope, name, window, cap.value, _used(before, cap, batch.date), _used(after, cap, batch.date))
+        for (scope, name, window), cap in sorted(met.items())
+    ]
     return pl.DataFrame(rows, schema=BUDGET_DAY, orient="row")
+
+
+def _used(state: State, cap: Cap, day: date) -> int:
+    """What a budget has used in the window of a day."""
+    used = state.usage.filter(
+        (pl.col("scheme") == cap.scope)
+        & (pl.col("name") == cap.name)
+        & (pl.col("measure") == cap.measure)
+        & (pl.col("per") == cap.per_text)
+        & (pl.col("window") == cap.window)
+        & (pl.col("window_start") == window_start(cap.window, day))
+    )
+    return int(used["used"].sum())
 
 
 # --- both ----------------------------------------------------------------------------------------------------------
@@ -228,12 +235,12 @@ def _by(both: pl.DataFrame, key: str, *, sales: bool = False, people: bool = Fal
 
 def _budget_days(now: Trial, draft: Trial) -> pl.DataFrame:
     keys = ["date", "scheme", "budget", "window"]
-    joined = now.budgets.rename({"used_fen": "now_used_fen", "value_fen": "now_value_fen"}).join(
-        draft.budgets.rename({"used_fen": "draft_used_fen"}), on=keys, how="full", coalesce=True
-    )
+    ours = now.budgets.select(*keys, now_value_fen="value_fen", now_used_fen="used_fen")
+    theirs = draft.budgets.rename({"before_fen": "draft_before_fen", "used_fen": "draft_used_fen"})
+    joined = ours.join(theirs, on=keys, how="full", coalesce=True)
     left = (pl.col("value_fen") - pl.col("draft_used_fen")).alias("draft_left_fen")
     joined = joined.with_columns(left).with_columns(pl.coalesce("value_fen", "now_value_fen").alias("value_fen"))
-    columns = [*keys, "value_fen", "now_used_fen", "draft_used_fen", "draft_left_fen"]
+    columns = [*keys, "value_fen", "now_used_fen", "draft_before_fen", "draft_used_fen", "draft_left_fen"]
     return joined.select(columns).sort("scheme", "budget", "window", "date")
 
 

@@ -33,6 +33,8 @@ _MODULES = (
     "payout",
     "ledger",
     "explain",
+    "backtest",
+    "budget",
     "demo",
 )
 

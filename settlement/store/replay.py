@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from settlement.model import frames
 from settlement.model.errors import NotFound
+from settlement.store import intake
 from settlement.store import tables as t
 from settlement.store.copy import copy_out
 
@@ -51,6 +52,14 @@ def rated_nights(connection: Connection, first: date, last: date) -> list[tuple[
         .order_by(n.business_date)
     )
     return [(row[0], int(row[1])) for row in connection.execute(query)]
+
+
+def rated_before(connection: Connection, ids: pl.Series, before: date) -> str | None:
+    """One of `ids` (the least) that a night before that date has rated or left waiting; None where there is none."""
+    schema: frames.Schema = {"transaction_id": pl.String, "business_date": pl.Date}
+    known = intake.known_rows(connection, t.rated, "transaction_id", ids, schema)
+    found: str | None = known.filter(pl.col("business_date") < before)["transaction_id"].min()  # type: ignore[assignment]  # of a String column
+    return found
 
 
 def transaction(connection: Connection, transaction_id: str) -> RowMapping:
