@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from settlement.store.database import Database
 from sqlalchemy import Connection
 
 from adapters.documents import report_csv, report_xlsx, statement_pdf, statement_xlsx
+from batch.executor import spread
 from batch.reports.reconciliation import balance_report, daily_report, discrepancy_report
 from batch.reports.settlement import budget_report, member_payout_report, statement_document
 from batch.run import Run, Summary
-from settlement.model.report import Report
+from settlement.model.report import Report, StatementDocument
 from settlement.store import artifacts
+from settlement.store.database import Database
 from settlement.store.files import write_atomic
 
 File = tuple[str, str, str, bytes]  # kind, reference, path below home, bytes
@@ -50,10 +51,16 @@ def _files(connection: Connection, run: Run) -> Iterator[File]:
     for report in reports(connection, run):
         for ending, data in (("xlsx", report_xlsx(report)), ("csv", report_csv(report))):
             yield "report", report.code, str(folder / "reports" / f"{report.title}_{report.code}.{ending}"), data
-    for number in artifacts.printed_statements(connection, run.business_date):
-        document = statement_document(connection, run, number)
-        for ending, data in (("pdf", statement_pdf(document)), ("xlsx", statement_xlsx(document))):
-            yield "statement", number, str(folder / "statements" / f"{number}.{ending}"), data
+    numbers = artifacts.printed_statements(connection, run.business_date)
+    documents = [statement_document(connection, run, number) for number in numbers]
+    for number, (pdf, workbook) in zip(numbers, spread(_printed, documents), strict=True):
+        yield "statement", number, str(folder / "statements" / f"{number}.pdf"), pdf
+        yield "statement", number, str(folder / "statements" / f"{number}.xlsx"), workbook
+
+
+def _printed(document: StatementDocument) -> tuple[bytes, bytes]:
+    """A statement as PDF and workbook."""
+    return statement_pdf(document), statement_xlsx(document)
 
 
 def write_close(database: Database, run: Run) -> int:

@@ -1,16 +1,13 @@
-"""The first schema."""
+"""The first schema: every table and the trigger that refuses unbalanced entries (r0001.sql)."""
+
+from pathlib import Path
 
 from alembic import op
-from sqlalchemy import text
-
-from settlement.store import tables as t
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Makes every table and the trigger that refuses unbalanced entries."""
-    connection = op.get_bind()
-    t.metadata.create_all(connection)
-    connection.execute(text(str(t.ENTRY_BALANCES)))
+    """Runs the frozen text."""
+    op.get_bind().exec_driver_sql(Path(__file__).with_name("r0001.sql").read_text("utf-8").replace("%", "%%"))
