@@ -74,11 +74,26 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
     raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
 
 
-def resolve_year(column: str, clearing: date) -> pl.Expr:
+def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
     """A naive time without a year (read in 2000) in the year that brings it nearest to noon of the clearing date.
 
-    The same reading as `settlement.model.dates.resolve_yearless`, for a column; null where the day does not exist.
+    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. A file has few
+    distinct days, so the year is found once per day: where the first and the last second of each day agree.
     """
+    moments = frame.select(column, day=pl.col(column).dt.date())
+    days = moments.select("day").unique().drop_nulls()
+    ends = days.with_columns(
+        first=pl.col("day").cast(pl.Datetime("us")),
+        last=pl.col("day").cast(pl.Datetime("us")) + timedelta(hours=23, minutes=59, seconds=59),
+    ).with_columns(_nearest("first", clearing).alias("near_first"), _nearest("last", clearing).alias("near_last"))
+    moved = ends.select("day", by=pl.col("near_first") - pl.col("first"), by_last=pl.col("near_last") - pl.col("last"))
+    if moved.filter(pl.col("by").ne_missing(pl.col("by_last"))).height:  # half a year away: noon decides
+        return frame.select(_nearest(column, clearing)).to_series()
+    joined = moments.join(moved, on="day", how="left", maintain_order="left")
+    return joined.select((pl.col(column) + pl.col("by")).alias(column)).to_series()
+
+
+def _nearest(column: str, clearing: date) -> pl.Expr:
     noon = datetime(clearing.year, clearing.month, clearing.day, 12)
     candidates = [_in_year(column, year) for year in (clearing.year - 1, clearing.year, clearing.year + 1)]
     best = candidates[0]
@@ -88,14 +103,16 @@ def resolve_year(column: str, clearing: date) -> pl.Expr:
     return best.alias(column)
 
 
-def resolve_earlier(column: str, own: str, clearing: date) -> pl.Expr:
+def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) -> pl.Series:
     """The time of an original: the latest year in which it is not after `own` (resolved, naive; a day of grace)."""
+    if frame[column].null_count() == frame.height:
+        return frame[column]
     limit = pl.col(own) + timedelta(days=1)
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
         best = pl.when(candidate <= limit).then(candidate).otherwise(best)
-    return best.alias(column)
+    return frame.select(best.alias(column)).to_series()
 
 
 def _in_year(column: str, year: int) -> pl.Expr:
@@ -167,10 +184,10 @@ class CardTokens:
 def masked(numbers: pl.Series) -> pl.Series:
     """`settlement.model.cards.mask` for a column, by one expression per length that occurs."""
     size = numbers.str.len_chars()
-    out: pl.Expr = pl.lit(None, pl.String)
+    n = pl.col("n")
+    out: pl.Expr = pl.when(n.is_null()).then(None).otherwise(n)  # a column also where every number is absent
     for length in size.drop_nulls().unique().sort().to_list():
         stars = pl.lit("*" * (length if length <= 10 else length - 10))
-        n = pl.col("n")
         shown = stars if length <= 10 else pl.concat_str([n.str.slice(0, 6), stars, n.str.slice(length - 4)])
         out = pl.when(pl.col("s") == length).then(shown).otherwise(out)
     return pl.DataFrame({"n": numbers, "s": size}).select(out.alias("card_masked")).to_series()

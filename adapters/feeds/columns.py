@@ -60,6 +60,9 @@ def as_binary(cells: Bytes) -> pl.Series:
 
 def as_text(cells: Bytes) -> pl.Series:
     """Rows of printable ASCII as String, blanks around them dropped; an empty text is null."""
+    if len(cells) > 1 and cells.size and bool((cells == cells[0]).all()):  # codes are often one and the same
+        one = as_text(cells[:1])
+        return one.new_from_index(0, len(cells))
     text = as_binary(cells).cast(pl.String)
     if cells.size and not (cells[:, 0] == BLANK).any() and not (cells[:, -1] == BLANK).any():
         return text

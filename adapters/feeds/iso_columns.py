@@ -79,11 +79,13 @@ class Decoded:
 
         Longer values are cut at `width`, shorter ones filled with blanks: only for fields whose width is known.
         """
-        out = np.full((self.height, width), BLANK, np.uint8)
         place = self.places.get(name)
+        binary = self.spec[name]["data_enc"] == "b"
+        if place is not None and place.rows is None and not binary and _is_just(place.sizes, width):
+            return take(self.buffer, place.offsets, width)
+        out = np.full((self.height, width), BLANK, np.uint8)
         if place is None or not len(place.offsets):
             return out
-        binary = self.spec[name]["data_enc"] == "b"
         raw = _taken(self.buffer, place, (width + 2) // 2 if binary else width)
         if binary:
             raw = hex_cells(raw)
@@ -126,6 +128,10 @@ class Decoded:
                 text = values[row] or ""
                 values[row] = text[1:] if lead else text[:-1]
         return pl.Series(name, values, dtype=pl.String)
+
+
+def _is_just(sizes: Ints | int, width: int) -> bool:
+    return isinstance(sizes, int) and sizes == width
 
 
 def hex_cells(raw: Bytes) -> Bytes:
@@ -340,8 +346,11 @@ def _check_codec(walk: _Walk, name: str, place: Place) -> None:
     widest = int(sizes.max(initial=0))
     if widest == 0:
         return
-    high = (take(walk.out.buffer, place.offsets, widest) > 0x7F) & (np.arange(widest)[None, :] < sizes[:, None])
-    suspects = np.flatnonzero(high.any(axis=1)) if high.any() else np.zeros(0, np.int64)
+    cells = take(walk.out.buffer, place.offsets, widest)
+    suspects = np.zeros(0, np.int64)
+    if int(cells.max()) > 0x7F:  # what follows a shorter value in a row belongs to the next field
+        high = (cells > 0x7F) & (np.arange(widest)[None, :] < sizes[:, None])
+        suspects = np.flatnonzero(high.any(axis=1))
     if encoding == "ascii":
         wrong = suspects
     else:

@@ -21,27 +21,10 @@ from settlement.model.rejects import Reject
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
 # text fields that an interpreter reads; other free text is only checked
-WANTED = frozenset(
-    [
-        "kind",
-        "rail",
-        "issuer",
-        "merchant_no",
-        "terminal_no",
-        "terminal_sequence",
-        "rrn",
-        "stan",
-        "auth_code",
-        "mcc",
-        "currency",
-        "mti",
-        "processing_code",
-        "condition_code",
-        "response_code",
-        "acquirer",
-        "forwarder",
-    ]
-)
+WANTED = frozenset({
+    "kind", "rail", "issuer", "merchant_no", "terminal_no", "terminal_sequence", "rrn", "stan", "auth_code", "mcc",
+    "currency", "mti", "processing_code", "condition_code", "response_code", "acquirer", "forwarder",
+})  # fmt: skip
 
 
 @dataclass(slots=True)

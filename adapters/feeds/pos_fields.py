@@ -167,10 +167,10 @@ def _original(decoded: Decoded) -> dict[str, pl.Series]:
 
 def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Series]:
     """The terminal body's batch number (DE60, digits 3 to 8) and the original's batch and trace (DE61)."""
-    blank = np.full((decoded.height, 12), BLANK, np.uint8)
-    terminal = settings.body == "pos"
-    own = decoded.cells("60", 8) if terminal else blank
-    original = decoded.cells("61", 12) if terminal else blank
+    if settings.body != "pos":
+        none = pl.Series([None], dtype=pl.String).new_from_index(0, decoded.height)
+        return {"batch": none, "original_batch": none, "original_batch_stan": none}
+    own, original = decoded.cells("60", 8), decoded.cells("61", 12)
     good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {

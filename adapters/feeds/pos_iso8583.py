@@ -254,9 +254,10 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
     if settings.discount_means == "gross" and "claimed" in frame.columns:
         frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
-    frame = frame.with_columns(resolve_year("transmitted_at", clearing), resolve_year("local_at", clearing))
-    frame = frame.with_columns(own_at=pl.coalesce("transmitted_at", "local_at"))
-    frame = frame.with_columns(resolve_earlier("original_transmitted_at", "own_at", clearing))
+    frame = frame.with_columns(resolve_year(frame, name, clearing) for name in ("transmitted_at", "local_at"))
+    times = ("transmitted_at", "local_at")
+    frame = frame.with_columns(own_at=pl.coalesce(times), own_time=pl.coalesce(times[::-1]))
+    frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
     frame = amounts(frame)
     host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
     own = (
@@ -275,7 +276,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     frame = frame.with_columns(
         transaction_id=own,
         original_key=pl.when(pl.col("kind") != "SALE").then(named),
-        occurred_at=as_instant("local_at", settings.zone).fill_null(as_instant("transmitted_at", settings.zone)),
+        occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
         currency=pl.coalesce("currency", pl.lit("156")),

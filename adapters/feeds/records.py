@@ -52,7 +52,7 @@ class Block:
 
 @dataclass(slots=True)
 class FileState:
-    """What a read of one file knows so far, and the text fields it is asked for; `declared` has the header's values at once, the trailer's at the end."""
+    """What a read knows so far. `wanted`: free text that is asked for; `declared` fills as lines are read."""
 
     layout: Layout
     wanted: frozenset[str] = frozenset()

@@ -65,8 +65,8 @@ def approved_codes(context: Context) -> list[str]:
 
 def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """transaction_id, original_key and occurred_at from the year-less times and the trace numbers."""
-    frame = frame.with_columns(resolve_year("transmitted_at", clearing))
-    frame = frame.with_columns(resolve_earlier("original_transmitted_at", "transmitted_at", clearing))
+    frame = frame.with_columns(resolve_year(frame, "transmitted_at", clearing))
+    frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
         transaction_id=key_text(frame, layout.key, f"{context.source}:"),

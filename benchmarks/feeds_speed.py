@@ -1,0 +1,130 @@
+"""Feeds against what they are measured by, in one run (issue 4): `python benchmarks/feeds_speed.py [records]`.
+
+Processor time of one core is compared, since other work on the machine must not show. Targets: pos_iso8583 at 30 times
+iso8583.decode or more, tokens and masks apart; fixed-width in at most 3 times polars.read_csv of the same data as CSV.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+import iso8583
+import numpy as np
+import polars as pl
+
+from adapters.base import Context, Parsed
+from adapters.feeds.iso_spec import SPECS
+from adapters.layout import shipped_layout
+from adapters.registry import adapter
+from settlement.model.cards import Tokeniser, card_columns
+from settlement.model.frames import TRANSACTION
+
+CARDS = 400_000
+SAMPLE = 5_000
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Processor seconds and the result."""
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
+
+
+def traffic(count: int) -> pl.DataFrame:
+    """`count` POS sales of one day with CARDS cards, without a Python step per row."""
+    rng = np.random.default_rng(7)
+    row = pl.int_range(count, eager=True)
+    paid = pl.Series(rng.integers(1, 9_999_999, count))
+    card = pl.Series(6_222_000_000_000_000 + rng.integers(0, CARDS, count)).cast(pl.String)
+    at = (pl.Series(row) % 80_000 * 1_000_000 + 1_778_090_400_000_000).cast(pl.Datetime("us", "UTC"))
+    local = at.dt.convert_time_zone("Asia/Shanghai").dt.strftime("%Y%m%d%H%M%S")
+    trace = (row % 1_000_000).cast(pl.String).str.zfill(6)
+    institution = (48_020_000 + row // 80_000).cast(pl.String)
+    frame = pl.DataFrame({"paid_fen": paid, "card_number": card, "occurred_at": at, "stan": trace})
+    frame = frame.with_columns(
+        transaction_id=pl.format("pos:{}/49993/{}/{}", institution, trace, local),
+        source=pl.lit("pos"), kind=pl.lit("SALE"), clearing_date=pl.lit("2026-05-07").str.to_date(),
+        rail=pl.lit("pos"), merchant_no=pl.format("M{}", (row % 5000).cast(pl.String).str.zfill(14)),
+        terminal_no=pl.format("T{}", (row % 9000).cast(pl.String).str.zfill(7)), claimed_fen=paid % 500,
+        rrn=row.cast(pl.String).str.zfill(12), auth_code=pl.lit("A12345"), mcc=pl.lit("5411"),
+        currency=pl.lit("156"), merchant_name=pl.lit("得月楼"), file=pl.lit("POS20260507"),
+    )  # fmt: skip
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in TRANSACTION.items() if name not in frame.columns]
+    return frame.with_columns(missing)
+
+
+def read(name: str, data: bytes, given: Context) -> int:
+    """Accepted rows; the frames are dropped as a block is done."""
+    chosen = adapter(name)
+    assert chosen.read is not None
+    items = chosen.read(io.BytesIO(data), given)
+    return sum(item.frame.height if isinstance(item, Parsed) else 0 for item in items)
+
+
+def pos(frame: pl.DataFrame) -> None:
+    """pos_iso8583 against iso8583.decode; tokens and masks apart."""
+    chosen = adapter("pos_iso8583")
+    assert chosen.write is not None
+    given = Context("POS20260507", "pos", {})
+    data = chosen.write(frame, given)
+    messages, at = [], 0
+    while at < len(data) and len(messages) < SAMPLE:
+        size = int.from_bytes(data[at : at + 2], "big")
+        messages.append(data[at + 2 : at + 2 + size])
+        at += 2 + size
+    fields = len(iso8583.decode(messages[0], SPECS["cups"])[0])
+    theirs, _ = timed(lambda: [iso8583.decode(message, SPECS["cups"]) for message in messages])
+    cards, _ = timed(lambda: card_columns(frame["card_number"], None))
+    ours, rows = timed(lambda: read("pos_iso8583", data, given))
+    tokens, _ = timed(lambda: card_columns(frame["card_number"], Tokeniser("bench", b"k" * 32)))
+    distinct = frame["card_number"].n_unique()
+    assert rows == frame.height
+    per_ours, per_theirs = (ours - cards) / rows, theirs / len(messages)
+    print(f"pos_iso8583: {rows} messages of {fields} entries; {1 / per_ours:,.0f}/s against {1 / per_theirs:,.0f}/s")
+    print(f"  ratio {per_theirs / per_ours:.1f} (target 30 or more); masks {cards:.2f} s apart")
+    print(f"  tokens and masks of {distinct} cards in {rows} rows: {tokens:.2f} s (target 1.0 for {CARDS})")
+
+
+def fixed(frame: pl.DataFrame, name: str, file: str, layout_name: str, **settings: str) -> None:
+    """A fixed-width format against polars.read_csv of the same fields as CSV."""
+    chosen = adapter(name)
+    assert chosen.write is not None
+    given = Context(file, "acq", settings)
+    data = chosen.write(frame, given)
+    layout = shipped_layout("adapters.feeds", layout_name)
+    line = layout.record
+    width = line.width + 2
+    body = data[sum(part.width + 2 for part in layout.header) :][: frame.height * width]
+    rows = np.frombuffer(body, np.uint8).reshape(-1, width)
+    columns = []
+    for spec in line.fields:
+        assert spec.start is not None
+        cells = np.ascontiguousarray(rows[:, spec.start - 1 : spec.end]).view(f"S{spec.length}").ravel()
+        table = pl.Series(cells).cast(pl.String, strict=False).fill_null("").str.strip_chars(" ")
+        columns.append(table.alias(spec.name))
+    csv = pl.DataFrame(columns).write_csv().encode()
+    theirs, _ = timed(lambda: pl.read_csv(csv, infer_schema_length=1000))
+    ours, count = timed(lambda: read(name, data, given))
+    assert count == frame.height
+    print(
+        f"{layout_name}: {count} records in {ours:.2f} s, read_csv {theirs:.2f} s; ratio {ours / theirs:.2f} (target 3)"
+    )
+
+
+def main() -> None:
+    """Prints the ratios."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    frame = traffic(count)
+    pos(frame)
+    fixed(frame, "unionpay_acom", "IND26050701ACOMN", "unionpay_acomn", record="acomn")
+
+
+if __name__ == "__main__":
+    main()
