@@ -1,0 +1,105 @@
+"""`puhui budget`: how the pools stand and how long they last."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from portal.cli.common import HERE, Home, Json, print_rows
+
+if TYPE_CHECKING:
+    from batch.budget import Budget, PoolState
+
+_HEADINGS = (
+    "资金池", "窗口", "按", "总额", "已占用", "其中未结算", "剩余", "日均",
+    "周一", "周二", "周三", "周四", "周五", "周六", "周日", "预计用尽", "最早", "最晚",
+)  # fmt: skip
+_WINDOWS = {"day": "每日", "week": "每周", "month": "每月", "quarter": "每季", "year": "每年", "total": "总额"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb."""
+    app.command("budget")(budget)
+
+
+def budget(home: Home = HERE, as_json: Json = False) -> None:
+    """Show every pool: used, committed (not yet on a statement), left, burn by weekday, when it runs out.
+
+    Example: puhui budget --json
+    """
+    from batch.budget import budget as pools_of
+    from batch.release import reader
+    from portal.session import open_session
+
+    with open_session(home) as session, session.database.engine.connect() as connection:
+        run = reader(connection, session.home, session.config, session.keys, session.now)
+        found = pools_of(connection, run)
+    if as_json:
+        print(json.dumps(_as_json(found), ensure_ascii=False, indent=1))
+    else:
+        _print(found)
+
+
+def _as_json(found: Budget) -> dict[str, Any]:
+    return {"as_of": found.as_of.isoformat(), "pools": [_pool_json(pool) for pool in found.pools]}
+
+
+def _pool_json(pool: PoolState) -> dict[str, Any]:
+    from batch.budget import WEEKDAYS, shown
+
+    outlook = pool.outlook
+    means = outlook.weekday if outlook else (None,) * len(WEEKDAYS)
+    return {
+        "pool": pool.name,
+        "measure": pool.measure,
+        "per": list(pool.per),
+        "window": pool.window,
+        "window_start": pool.window_start.isoformat(),
+        "value": shown(pool, pool.value),
+        "used": shown(pool, pool.used),
+        "committed": shown(pool, pool.committed),
+        "left": shown(pool, pool.left),
+        "keys": pool.keys,
+        "keys_used_up": pool.full,
+        "days_seen": pool.days,
+        "burn_by_weekday": {name: shown(pool, mean) for name, mean in zip(WEEKDAYS, means, strict=True)},
+        "runs_out": _date(outlook.runs_out) if outlook else None,
+        "earliest": _date(outlook.early) if outlook else None,
+        "latest": _date(outlook.late) if outlook else None,
+        "looked_until": _date(outlook.until) if outlook else None,
+        "basis": outlook.basis if outlook else None,
+    }
+
+
+def _date(day: Any) -> str | None:
+    return None if day is None else str(day)
+
+
+def _print(found: Budget) -> None:
+    from batch.budget import BASIS
+
+    print(f"截至 {found.as_of}")
+    print_rows(_HEADINGS, [_row(pool) for pool in found.pools])
+    for pool in found.pools:
+        if pool.per:
+            print(f"{pool.name}: {pool.keys} 个使用，其中 {pool.full} 个用尽 / {pool.full} of {pool.keys} used up")
+        elif pool.outlook is None:
+            print(f"{pool.name}: 尚未使用 / not used yet")
+        else:
+            print(f"{pool.name}: {BASIS[pool.outlook.basis]}")
+
+
+def _row(pool: PoolState) -> list[str | None]:
+    from batch.budget import shown
+
+    figures = [shown(pool, figure) for figure in (pool.value, pool.used, pool.committed, pool.left)]
+    head = [pool.name, _WINDOWS[pool.window], "+".join(pool.per), *figures]
+    outlook = pool.outlook
+    if outlook is None:
+        return [*head, *[""] * (len(_HEADINGS) - len(head))]
+    seen = [mean for mean in outlook.weekday if mean is not None]
+    later = "" if outlook.basis == "none" else f"{outlook.until}之后"
+    dates = [_date(day) or later for day in (outlook.runs_out, outlook.early, outlook.late)]
+    return [*head, shown(pool, sum(seen) // len(seen)), *(shown(pool, mean) for mean in outlook.weekday), *dates]
