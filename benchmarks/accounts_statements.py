@@ -51,7 +51,8 @@ def camt(count: int) -> bytes:
             f"<AcctSvcrRef>R{number:010d}</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd>"
             "<SubFmlyCd>DMCT</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls><TxDtls>"
             f"<Refs><EndToEndId>SZ-2026-{number:06d}/1</EndToEndId></Refs>"
-            f"<RltdPties><Dbtr><Pty><Nm>苏州商户{number % 997}</Nm></Pty></Dbtr><DbtrAcct><Id><Othr><Id>32250{number:012d}</Id></Othr></Id></DbtrAcct></RltdPties>"
+            f"<RltdPties><Dbtr><Pty><Nm>苏州商户{number % 997}</Nm></Pty></Dbtr>"
+            f"<DbtrAcct><Id><Othr><Id>32250{number:012d}</Id></Othr></Id></DbtrAcct></RltdPties>"
             f"<RmtInf><Ustrd>补贴结算 {number}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>\n"
         )
 

@@ -14,7 +14,25 @@ from typing import NamedTuple
 
 _STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}", re.ASCII)
 _SEPA = frozenset(["EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT", "SVWZ", "ABWA", "ABWE", "IBAN", "BIC"])
-_WORD = re.compile(r"/(EREF|NAME|REMI|IBAN|BENM|ORDP|ISDT|CSID|MARF|BIC|TRTP|RTRN|ADDR|PURP|PREF|SVCL|NRTX)/")
+_WORDS = frozenset(
+    [
+        "EREF",
+        "NAME",
+        "REMI",
+        "IBAN",
+        "BENM",
+        "ORDP",
+        "ISDT",
+        "CSID",
+        "MARF",
+        "BIC",
+        "TRTP",
+        "RTRN",
+        "ADDR",
+        "PURP",
+        "PREF",
+    ]
+)
 _PURPOSE = frozenset([f"{n}" for n in range(20, 30)] + [f"{n}" for n in range(60, 64)])
 
 
@@ -31,7 +49,7 @@ def read_information(text: str) -> Information:
     """The parts of a `:86:` text. Never fails: text that fits no way of writing is remittance."""
     if _STRUCTURED.match(text):
         return _subfields(text)
-    if _WORD.match(text):
+    if text.startswith("/") and text.partition("/")[2].partition("/")[0] in _WORDS:
         return _code_words(text)
     return Information(remittance=" ".join(text.split()) or None)
 
@@ -76,10 +94,16 @@ def _sepa_words(purpose: str) -> dict[str, str]:
 
 
 def _code_words(text: str) -> Information:
-    marks = _WORD.split(text)
     words: dict[str, str] = {}
-    for key, value in zip(marks[1::2], marks[2::2], strict=True):
-        words.setdefault(key, value.strip().strip("/"))
+    key = ""
+    pieces = text.split("/")
+    for place, piece in enumerate(pieces):
+        if piece in _WORDS and place + 1 < len(pieces):
+            key = piece if piece not in words else ""  # the first of a word counts
+            words[key] = ""
+        elif key:
+            words[key] += f"/{piece}" if words[key] else piece
+    words = {word: value.strip().strip("/") for word, value in words.items()}
     said = words.get("REMI") or None
     if "RTRN" in words:  # as camt's returned payments are told (docs/formats_accounts.md)
         said = f"/RTRN/{words['RTRN']}/" + (f" {said}" if said else "")
