@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from settlement.store.copy import copy_in
 from sqlalchemy import Connection, Table
 
 from adapters.base import Closing
@@ -20,6 +19,7 @@ from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
 from settlement.store import intake
 from settlement.store import tables as t
+from settlement.store.copy import copy_in
 
 OUTCOME: frames.Schema = {
     "file_id": pl.Int64,

@@ -13,9 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from settlement.store.archive import Archive
-from settlement.store.database import Database
-from settlement.store.keys import Keys
 from sqlalchemy import Connection, Table
 
 from adapters.directory.formats import FORMATS
@@ -27,6 +24,9 @@ from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 from settlement.store import import_rows, intake, reference
 from settlement.store import tables as t
+from settlement.store.archive import Archive
+from settlement.store.database import Database
+from settlement.store.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from settlement.store.database import Database
-
 from batch.receipts import write as write_receipts
+from batch.release import write_missing
 from batch.run import Run, Summary, run_file_step, run_step
 from batch.steps.close import close
 from batch.steps.ingest import ingest
@@ -16,6 +15,7 @@ from batch.steps.rate import rate
 from batch.steps.receive import receive
 from batch.steps.reconcile import reconcile
 from batch.steps.settle import settle
+from settlement.store.database import Database
 
 Progress = Callable[[str], None]
 
@@ -23,6 +23,7 @@ Progress = Callable[[str], None]
 def night(database: Database, run: Run, progress: Progress) -> dict[str, Summary]:
     """Runs what is left of a business date; every step once, in order. Gives the summaries of all its steps."""
     done: dict[str, Summary] = {}
+    write_missing_payouts(database, run)
     for name, file_step in (("receive", receive), ("ingest", ingest)):
         progress(name)
         done[name] = run_file_step(database, run, name, file_step)
@@ -39,3 +40,8 @@ def night(database: Database, run: Run, progress: Progress) -> dict[str, Summary
         done[name] = run_step(database, run, name, step)
     write_close(database, run)
     return done
+
+
+def write_missing_payouts(database: Database, run: Run) -> None:
+    """Writes payout files whose release committed and whose file a crash kept back."""
+    database.in_transaction(lambda connection: len(write_missing(connection, run)))

@@ -5,13 +5,12 @@ A receipt is a pure function of rows, so that a night that was killed between th
 
 from __future__ import annotations
 
-from settlement.store.database import Database
-
 from adapters.documents.receipt import Receipt, receipt_json, receipt_name
 from batch.inbox import folders
 from batch.run import Run
 from settlement.model.rejects import Reject
 from settlement.store import intake
+from settlement.store.database import Database
 from settlement.store.files import write_atomic
 
 

@@ -15,14 +15,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from settlement.store.database import Database
-from settlement.store.keys import Keys
 from sqlalchemy import Connection
 
 from batch import VERSION
 from batch.config import Config
 from settlement.model.errors import BadConfiguration, BadInput
 from settlement.store import reference, runs
+from settlement.store.database import Database
+from settlement.store.keys import Keys
 
 Summary = dict[str, Any]
 LAST_STEP = "close"

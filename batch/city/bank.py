@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-from adapters.registry import adapter
 from lxml import etree
 
 from adapters.base import Context
+from adapters.registry import adapter
 from batch.config import load_config
 from settlement.model.frames import STATEMENT_LINE, conform
 from settlement.model.money import parse_amount

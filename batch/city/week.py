@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-from adapters.registry import adapter
 
 from adapters.base import Context
+from adapters.registry import adapter
 from batch.city import bank, traffic
 from batch.city.traffic import Town
 from settlement.store.files import write_atomic

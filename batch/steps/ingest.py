@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
-from adapters.registry import adapter
-from settlement.store.archive import Archive
-from settlement.store.copy import copy_in
-from settlement.store.database import Database
 from sqlalchemy import Connection
 
 from adapters.base import Closing, Context, Parsed
+from adapters.registry import adapter
 from batch import accept
 from batch.config import SourceConfig
 from batch.run import Run, Summary
@@ -23,6 +20,9 @@ from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
 from settlement.store import intake, runs
 from settlement.store import tables as t
+from settlement.store.archive import Archive
+from settlement.store.copy import copy_in
+from settlement.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from settlement.store.archive import Archive
-from settlement.store.database import Database
 from sqlalchemy import Connection
 
 from batch import inbox
 from batch.config import SourceConfig
 from batch.run import Run, Summary
 from settlement.store import intake, runs
+from settlement.store.archive import Archive
+from settlement.store.database import Database
 
 
 def receive(database: Database, run: Run) -> Summary:

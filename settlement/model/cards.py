@@ -1,7 +1,7 @@
 """Card references: what is left of a card number after the adapter.
 
-The token is HMAC-SHA-256 under a key kept outside the database, the mask is the first 6 and last 4 digits. A full number
-goes no further than the adapter that read it: not to a log, an error, a table or a reject.
+The token is HMAC-SHA-256 under a key kept outside the database, the mask is the first 6 and last 4 digits. A full
+number goes no further than the adapter that read it: not to a log, an error, a table or a reject.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def parse_compact_date(text: str) -> date:
 
 
 def business_date(instant: datetime, zone: ZoneInfo, cutoff: time) -> date:
-    """The clearing day of an aware instant: the local date, or the next one from `cutoff` on (00:00: the local date)."""
+    """The clearing day of an aware instant: the local date, or the next from `cutoff` on (00:00: the local date)."""
     assert instant.tzinfo is not None, "naive time"
     local = instant.astimezone(zone)
     late = cutoff != time(0) and local.time() >= cutoff

@@ -1,6 +1,6 @@
 """The one tree of operating errors.
 
-A data problem is a value (rejects.py), a programmer's error is an assert; what is here stops a command. Every message is
+A data problem is a value (rejects.py), a programmer's error an assert; what is here stops a command. Every message is
 one line: what is wrong, where, and what to do next. `exit_code` is the process status: 1 found something wrong, 2 bad
 input or configuration, 3 try again.
 """

@@ -18,7 +18,7 @@ TRANSACTION: Schema = {
     "transaction_id": pl.String,  # source ':' natural key, readable, no card number
     "source": pl.String,
     "kind": pl.String,  # SALE REFUND VOID REVERSAL
-    "original_key": pl.String,  # transaction_id of the original; null on SALE, null or unresolvable elsewhere: an orphan
+    "original_key": pl.String,  # transaction_id of the original; null on SALE; null or unresolvable elsewhere: orphan
     "occurred_at": INSTANT,
     "clearing_date": pl.Date,
     "rail": pl.String,  # outcomes.Rail

@@ -82,7 +82,7 @@ def format_yuan_expr(column: str) -> pl.Expr:
 
 
 def half_up(numerator: int, denominator: int) -> int:
-    """numerator / denominator to the nearest whole number, halves away from zero for a non-negative numerator."""
+    """Numerator / denominator to the nearest whole number, halves away from zero for a non-negative numerator."""
     assert numerator >= 0 < denominator
     return (2 * numerator + denominator) // (2 * denominator)
 

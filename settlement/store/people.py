@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from settlement.store import tables as t
 
@@ -35,7 +36,7 @@ def user(connection: Connection, name: str) -> User | None:
 def users(connection: Connection) -> list[User]:
     """Every user's newest version, by name."""
     u = t.app_user.c
-    query = select(u.name, u.version, u.role, u.passphrase_hash, u.active).distinct(u.name)
+    query = select(u.name, u.version, u.role, u.passphrase_hash, u.active).ext(distinct_on(u.name))
     rows = connection.execute(query.order_by(u.name, u.version.desc()))
     return sorted((User(*row) for row in rows), key=lambda found: found.name)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Select, Table, and_, literal, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from settlement.model import frames
 from settlement.store import intake, reference
@@ -70,7 +71,7 @@ def terminals(connection: Connection, last_import: int) -> pl.DataFrame:
 def _newest(table: Table, schema: frames.Schema, before: date) -> Any:
     """Subquery of the rows of each key with the highest business date before `before`."""
     keys = [table.c[key] for key in table.info["keys"]]
-    query = select(*[table.c[name] for name in schema]).distinct(*keys).where(table.c.business_date < before)
+    query = select(*[table.c[name] for name in schema]).ext(distinct_on(*keys)).where(table.c.business_date < before)
     return query.order_by(*keys, table.c.business_date.desc()).subquery()
 
 

@@ -28,12 +28,13 @@ SELECT count(*) AS items, coalesce(sum(q.fen), 0)::bigint AS fen,
   coalesce(sum(q.fen) FILTER (WHERE q.paired), 0)::bigint AS paired_fen,
   coalesce(sum(q.fen) FILTER (WHERE q.named AND NOT q.paired), 0)::bigint AS named_fen
 FROM (
-  SELECT {_AMOUNT} AS fen,
-    EXISTS (SELECT 1 FROM puhui.recon_match m WHERE m.{{side}} = x.{{key}} AND m.business_date <= :day) AS paired,
-    EXISTS (SELECT 1 FROM puhui.discrepancy d WHERE d.{{side}} = x.{{key}} AND d.business_date = :day
-            AND d.channel = :channel AND d.kind IN ('OURS_ONLY', 'THEIRS_ONLY', 'STATUS_MISMATCH', 'AMBIGUOUS',
-              'DUPLICATE')) AS named
-  FROM puhui.{{table}} x WHERE x.source = :source AND x.rail = :rail AND x.business_date <= :day
+  SELECT {_AMOUNT} AS fen, m.{{side}} IS NOT NULL AS paired, n.id IS NOT NULL AS named
+  FROM puhui.{{table}} x
+  LEFT JOIN puhui.recon_match m ON m.{{side}} = x.{{key}} AND m.business_date <= :day
+  LEFT JOIN (SELECT DISTINCT d.{{side}} AS id FROM puhui.discrepancy d
+             WHERE d.business_date = :day AND d.channel = :channel AND d.kind IN
+               ('OURS_ONLY', 'THEIRS_ONLY', 'STATUS_MISMATCH', 'AMBIGUOUS', 'DUPLICATE')) n ON n.id = x.{{key}}
+  WHERE x.source = :source AND x.rail = :rail AND x.business_date <= :day
     AND (cast(:after AS date) IS NULL OR x.business_date > :after)) q
 """
 _SIDES = {

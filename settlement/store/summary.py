@@ -14,16 +14,13 @@ def nights(connection: Connection, days: list[date]) -> list[dict[str, Any]]:
     """One mapping per business date: files, statuses, transactions, subsidy, statements, payouts, closed."""
     out = []
     for day in days:
-        statuses: dict[str, int] = dict(
-            connection.execute(
-                select(t.file_outcome.c.status, func.count())
-                .where(t.file_outcome.c.business_date == day)
-                .group_by(t.file_outcome.c.status)
-                .order_by(t.file_outcome.c.status)
-            )
-            .tuples()
-            .all()
+        rows = connection.execute(
+            select(t.file_outcome.c.status, func.count())
+            .where(t.file_outcome.c.business_date == day)
+            .group_by(t.file_outcome.c.status)
+            .order_by(t.file_outcome.c.status)
         )
+        statuses: dict[str, int] = {row[0]: row[1] for row in rows}
         out.append(
             {
                 "date": day,

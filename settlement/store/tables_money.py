@@ -301,7 +301,7 @@ artifact = Table(
     words("sha256"),
     Column("size", BigInteger, nullable=False),
     Index(None, "business_date"),
-    comment="publish (payout files: release; receipts: ingest): a file that left is a function of rows and can be written again",
+    comment="publish (payout files: release): a file that left is a function of rows and can be written again",
 )
 
 close_record = Table(

@@ -27,8 +27,17 @@ def _state(name: str, keys: tuple[str, ...], *columns: Column[Any]) -> Table:
     return table
 
 
-_USAGE_KEY = tuple(
-    ["scheme", "name", "measure", "per", "window", "member_no", "merchant_no", "district", "org", "window_start"]
+_USAGE_KEY = (
+    "scheme",
+    "name",
+    "measure",
+    "per",
+    "window",
+    "member_no",
+    "merchant_no",
+    "district",
+    "org",
+    "window_start",
 )
 
 state_usage = _state(

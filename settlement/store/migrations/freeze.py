@@ -13,7 +13,7 @@ from settlement.store import tables as t
 
 def schema_sql() -> str:
     """CREATE TABLE, its indexes and comment for every table in order of dependence, then the triggers."""
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     out = []
     for table in t.metadata.sorted_tables:
         out.append(str(CreateTable(table).compile(dialect=dialect)).strip())

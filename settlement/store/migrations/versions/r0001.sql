@@ -19,7 +19,7 @@ CREATE TABLE puhui.artifact (
 	CONSTRAINT pk_artifact PRIMARY KEY (path)
 );
 CREATE INDEX ix_artifact_business_date ON puhui.artifact (business_date);
-COMMENT ON TABLE puhui.artifact IS 'publish (payout files: release; receipts: ingest): a file that left is a function of rows and can be written again';
+COMMENT ON TABLE puhui.artifact IS 'publish (payout files: release): a file that left is a function of rows and can be written again';
 COMMENT ON COLUMN puhui.artifact.path IS 'relative to the home folder';
 COMMENT ON COLUMN puhui.artifact.kind IS 'report statement receipt payout close';
 CREATE TABLE puhui.audit (
