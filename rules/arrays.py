@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from rules.documents import (
     INSTRUMENTS,
-    KEYS,
     WEEKDAYS,
     Claimed,
     Fixed,
@@ -200,12 +199,14 @@ def day_mask(plan: Plan, first: date, days: int) -> Mask:
 def minute_mask(plan: Plan) -> Mask:
     """Per minute of the local day, which terms are open."""
     mask = _blank(24 * 60, plan.terms)
+    minute = np.arange(24 * 60)
     for at, terms in enumerate(plan.terms):
         hours = terms.scheme.eligibility.hours
-        if hours is None:
-            _set(mask, at, holds=True)
-        else:
-            _set(mask, at, np.array([any(h.hold(minute) for h in hours) for minute in range(24 * 60)], bool))
+        holds = np.full(len(minute), hours is None)
+        for h in hours or ():
+            since, until = minute >= h.start, minute < h.end
+            holds |= (since & until) if h.start < h.end else (since | until)
+        _set(mask, at, holds)
     return mask
 
 
@@ -217,9 +218,3 @@ def instrument_mask(plan: Plan) -> Mask:
         rows = [wanted is None] + [wanted is None or name in wanted for name in INSTRUMENTS]
         _set(mask, at, np.array(rows, bool))
     return mask
-
-
-def has_key(shape: Shape, key: Key) -> bool:
-    """Whether a shape counts per `key`."""
-    assert key in KEYS
-    return key in shape[0]

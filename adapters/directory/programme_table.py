@@ -64,7 +64,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Table | list[Reject]:
             header = _header(content, file, columns)
             if isinstance(header, Reject):
                 return [header]
-            table = _fast(content, file, header) or _exact(content, file, header)
+            table = _fast(content, path, header) or _exact(content, file, header)
     if isinstance(table, Reject):
         return [table]
     ordered = table.frame.select(columns)
@@ -108,14 +108,14 @@ def _count(content: mmap.mmap) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return total
 
 
-def _fast(content: mmap.mmap, file: str, names: list[str]) -> Table | None:
+def _fast(content: mmap.mmap, path: Path, names: list[str]) -> Table | None:
     """By Polars where the file is plain, else None."""
     quotes, commas, returns, newlines, controls = (int(n) for n in _count(content))
     rows = newlines - (content[-1] == ord("\n"))
     if controls != returns + newlines or returns not in {0, newlines} or len(names) < 2:
         return None
     try:
-        frame = pl.read_csv(content[:], infer_schema=False, quote_char='"' if quotes else None)
+        frame = pl.read_csv(path, glob=False, infer_schema=False, quote_char='"' if quotes else None)
     except pl.exceptions.PolarsError:
         return None
     if frame.height != rows or frame.columns != names:
@@ -129,7 +129,7 @@ def _fast(content: mmap.mmap, file: str, names: list[str]) -> Table | None:
         return None
     if quotes:  # Polars keeps "" apart from a blank field; this page does not
         frame = frame.with_columns(pl.when(pl.all().str.len_bytes() > 0).then(pl.all()).name.keep())
-    return Table(file, frame, None, plain=True)
+    return Table(str(path), frame, None, plain=True)
 
 
 def _exact(content: mmap.mmap, file: str, names: list[str]) -> Table | Reject:

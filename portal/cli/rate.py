@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.directory.programme_table import Table
 
 SHOWN = 20
+MAX_SUM = 2**59  # fen in one file; rating keeps sums below 2**61
 
 
 def register(app: typer.Typer) -> None:
@@ -51,13 +52,12 @@ def rate(
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
     plan = load_plan(directory)
-    rows = load_transactions(transactions)
     opening = _opening(state, plan)
-    _refuse_known(rows, opening)
-    rated = rules.rate(plan, rows[1], opening, engine=chosen)
+    rows = _new_transactions(transactions, opening)
+    rated = rules.rate(plan, rows, opening, engine=chosen)
     renames: list[tuple[Path, Path]] = [_csv(rules.awards_csv(rated), out)]
     if explain is not None:
-        renames.append(_json_lines(rules.explain_lines(plan, rows[1], opening), explain))
+        renames.append(_json_lines(rules.explain_lines(plan, rows, opening), explain))
     if state is not None:
         from adapters.directory.programme_state import drop_older, stage_state
 
@@ -156,16 +156,16 @@ def _opening(folder: Path | None, plan: rules.Plan) -> rules.State:
     return rules.State.from_frames(read_state(folder, plan.programme.programme, rules.STATE_SCHEMAS))
 
 
-def _refuse_known(rows: tuple[Table, pl.DataFrame], opening: rules.State) -> None:
-    table, frame = rows
+def _new_transactions(path: Path, opening: rules.State) -> pl.DataFrame:
+    """The file's transactions; ends the command where State knows one already. The text of the file is let go here."""
+    table, frame = load_transactions(path)
     known = opening.known(frame["transaction_id"])
     if known.any():
-        refuse(
-            table.rejects(known, "transaction_id", "KNOWN", "was rated by an earlier batch of --state; remove the row")
-        )
-    total = int(frame["gross_fen"].sum() or 0) + int(frame["claimed_fen"].sum() or 0)
-    if total > 2**60:
+        message = "was rated by an earlier batch of --state; remove the row"
+        refuse(table.rejects(known, "transaction_id", "KNOWN", message))
+    if int(frame["gross_fen"].sum()) > MAX_SUM:
         raise BadInput(f"{table.file}: the amounts sum to more than can be kept; cut the file into smaller ones")
+    return frame
 
 
 def _part(path: Path) -> Path:

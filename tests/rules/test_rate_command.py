@@ -176,9 +176,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 def test_quotes_crlf_bom_and_blank_lines_are_read(tmp_path: Path) -> None:
     plain = rated(town(tmp_path / "plain"))
-    odd = "\ufeff" + (HEAD + '"t1","SALE","",2026-05-06T02:00:00.0Z,U1,M1,bank_card,"19.9",\n\n').replace(
-        "\n", "\r\n"
-    )
+    odd = "\ufeff" + (HEAD + '"t1","SALE","",2026-05-06T02:00:00.0Z,U1,M1,bank_card,"19.9",\n\n').replace("\n", "\r\n")
     other = rated(town(tmp_path / "odd", **{"transactions.csv": odd}))
     assert (plain.exit_code, other.exit_code) == (0, 0), other.output
     assert (tmp_path / "plain/a.csv").read_bytes() == (tmp_path / "odd/a.csv").read_bytes()
@@ -201,7 +199,7 @@ WARNED = [
     ("benefit:", "eligibility: {members: {tag: [gold]}}\nbenefit:", "no member meets this"),
     ("benefit:", "eligibility: {requires_entitlement: true}\nbenefit:", "needs an entitlement"),
     ("cap: 15.00}", "cap: 15.00}\nmin_grant: 20.00", "below min_grant"),
-    ("window: week}]", "window: week}, {name: b, per: [member], measure: count, value: 2, window: week}]", "never binds"),
+    ("window: week}]", "window: week}, {name: b, per: [member], measure: count, value: 2, window: week}]", "never"),
 ]  # fmt: skip
 
 
