@@ -152,7 +152,7 @@ class _Reader:
         try:
             self._add(row, texts)
         except CellError as error:
-            self.rejects.append(Reject(self.context.file, self.records, row.start, "", error.code, str(error)))
+            self.rejects.append(Reject(self.context.file, self.records, row.start or -1, "", error.code, str(error)))
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
