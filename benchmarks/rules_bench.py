@@ -3,7 +3,7 @@
     python -m benchmarks.rules_bench [ROWS] [--ten]
 
 makes a city of ROWS transactions (1,000,000), 400,000 members, 5,000 merchants and 40 schemes with four limits and
-three pools. `--ten` also rates ten times as many. The first run compiles the kernel; that is done before anything is timed.
+three pools. `--ten` also rates ten times as many. The first run compiles the kernel, before anything is timed.
 """
 
 from __future__ import annotations

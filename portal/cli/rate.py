@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from settlement.model.errors import BadInput, TryAgain
+from settlement.model.errors import BadInput, PuhuiError, TryAgain
 from settlement.model.rejects import Reject
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def rate(
 ) -> None:
     """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
     import rules
+    from adapters.directory.programme_state import drop_older, stage_state
 
     chosen: rules.Engine
     match engine:
@@ -55,15 +57,18 @@ def rate(
     opening = _opening(state, plan)
     rows = _new_transactions(transactions, opening)
     rated = rules.rate(plan, rows, opening, engine=chosen)
-    renames: list[tuple[Path, Path]] = [_csv(rules.awards_csv(rated), out)]
-    if explain is not None:
-        renames.append(_json_lines(rules.explain_lines(plan, rows, opening), explain))
-    if state is not None:
-        from adapters.directory.programme_state import drop_older, stage_state
-
-        renames.append(stage_state(state, plan.programme.programme, rated.state.frames()))
-    for temporary, final in renames:
-        _rename(temporary, final)
+    renames: list[tuple[Path, Path]] = []
+    try:
+        renames.append(_csv(rules.awards_csv(rated), out))
+        if explain is not None:
+            renames.append(_json_lines(rules.explain_lines(plan, rows, opening), explain))
+        if state is not None:
+            renames.append(stage_state(state, plan.programme.programme, rated.state.frames()))
+        for temporary, final in renames:
+            _rename(temporary, final)
+    finally:
+        for temporary, _ in renames:
+            temporary.unlink(missing_ok=True)
     if state is not None:
         drop_older(state)
 
@@ -177,8 +182,7 @@ def _csv(frame: pl.DataFrame, path: Path) -> tuple[Path, Path]:
     try:
         frame.write_csv(temporary, line_terminator="\n")
     except OSError as bad:
-        temporary.unlink(missing_ok=True)
-        raise TryAgain(f"{path}: {(bad.strerror or 'cannot be written').lower()}; give another --out") from None
+        raise _not_written(temporary, path, bad) from None
     return temporary, path
 
 
@@ -188,12 +192,21 @@ def _json_lines(lines: Iterable[str], path: Path) -> tuple[Path, Path]:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(line + "\n" for line in lines)
     except OSError as bad:
-        raise TryAgain(f"{path}: {(bad.strerror or 'cannot be written').lower()}; give another --explain") from None
+        raise _not_written(temporary, path, bad) from None
     return temporary, path
+
+
+def _not_written(temporary: Path, path: Path, bad: OSError) -> PuhuiError:
+    """What to tell of a file that cannot be written; nothing of it is left."""
+    if temporary.is_file():
+        temporary.unlink()
+    if bad.errno in {errno.ENOSPC, errno.EIO, errno.EDQUOT}:
+        return TryAgain(f"{path}: {(bad.strerror or 'cannot be written').lower()}; make room and run again")
+    return BadInput(f"{path}: {(bad.strerror or 'cannot be written').lower()}; give a file that can be written")
 
 
 def _rename(temporary: Path, final: Path) -> None:
     try:
         temporary.replace(final)
     except OSError as bad:
-        raise TryAgain(f"{final}: {(bad.strerror or 'cannot be written').lower()}; give another file") from None
+        raise _not_written(temporary, final, bad) from None

@@ -174,6 +174,16 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     assert "programme.yaml" in str(result.exception)
 
 
+def test_an_output_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    folder = town(tmp_path)
+    nowhere = str(tmp_path / "no" / "e.jsonl")
+    result = rated(folder, "--explain", nowhere, "--state", str(tmp_path / "state"))
+    assert isinstance(result.exception, PuhuiError)
+    assert (result.exception.exit_code, "e.jsonl" in str(result.exception)) == (2, True)
+    assert not list(tmp_path.glob("a.csv*"))
+    assert not (tmp_path / "state" / "CURRENT").exists()
+
+
 def test_quotes_crlf_bom_and_blank_lines_are_read(tmp_path: Path) -> None:
     plain = rated(town(tmp_path / "plain"))
     odd = "\ufeff" + (HEAD + '"t1","SALE","",2026-05-06T02:00:00.0Z,U1,M1,bank_card,"19.9",\n\n').replace("\n", "\r\n")
