@@ -30,13 +30,12 @@ def init(
 
     Example: puhui init /srv/puhui --config puhui.toml
     """
-    from settlement.store.keys import generate
-
     from batch.config import CONFIG_NAME, load_config
     from batch.imports import read_bytes
     from batch.inbox import folders
     from portal.session import keys_path, open_session
     from settlement.store.files import write_atomic
+    from settlement.store.keys import generate
 
     target = folder / CONFIG_NAME
     if config is not None and target.exists() and target.read_bytes() != read_bytes(config):
@@ -102,7 +101,7 @@ def import_(
 
 @user_app.command("add")
 def user_add(
-    name: Annotated[str, typer.Argument()],
+    name: Annotated[str, typer.Argument(help="The user's name: up to 64 characters, no blanks.")],
     role: Annotated[
         str, typer.Option(help="programme_manager finance_maker finance_checker auditor operator access_administrator")
     ],
@@ -120,6 +119,8 @@ def user_add(
 
     if role not in ROLES:
         raise BadInput(f"no role {role!r}; write one of {', '.join(ROLES)}")
+    if not name.isprintable() or len(name) > 64 or name != "".join(name.split()) or not name:
+        raise BadInput("a user's name is 1 to 64 printable characters without blanks; write another")
     with open_session(home) as session:
         with session.database.engine.connect() as connection:
             known = people.users(connection)

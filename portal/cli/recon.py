@@ -67,7 +67,10 @@ def report(
     home: Home = HERE,
     as_json: Json = False,
 ) -> None:
-    """Print 日对账报告, 差错明细表 and 余额调节表 of a night as now known; out/ holds them as first issued."""
+    """Print 日对账报告, 差错明细表 and 余额调节表 of a night as now known; out/ holds them as first issued.
+
+    Example: puhui recon report --date 2026-05-07
+    """
     from batch.reports.reconciliation import balance_report, daily_report, discrepancy_report
     from portal.session import open_session
 
@@ -136,7 +139,10 @@ def list_(
     home: Home = HERE,
     as_json: Json = False,
 ) -> None:
-    """List discrepancies: what is open at the end of a business date, and what was closed on it."""
+    """List discrepancies: what is open at the end of a business date, and what was closed on it.
+
+    Example: puhui recon list --date 2026-05-07 --kind OURS_ONLY --open
+    """
     import polars as pl
 
     from portal.session import open_session
@@ -169,7 +175,10 @@ def _listed(row: dict[str, Any]) -> list[Any]:
 
 @recon.command("show")
 def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
-    """Show one discrepancy and its life."""
+    """Show one discrepancy and its life.
+
+    Example: puhui recon show D-20260508-000001
+    """
     from portal.session import open_session
     from settlement.store import recon_reports
 
@@ -207,7 +216,10 @@ def _one(connection: Connection, identity: str) -> pl.DataFrame:
 
 @recon.command("explain")
 def explain(identity: Identity, reason: Reason, checker: Checker = None, as_user: As = None, home: Home = HERE) -> None:
-    """Close a discrepancy as explained: its award falls due with the next night."""
+    """Close a discrepancy as explained: its award falls due with the next night.
+
+    Example: puhui recon explain D-20260508-000001 --reason "receipt seen at the shop" --as wang
+    """
     _decide(home, "explain", identity, reason, as_user, checker, None)
 
 
@@ -215,7 +227,10 @@ def explain(identity: Identity, reason: Reason, checker: Checker = None, as_user
 def suspense(
     identity: Identity, reason: Reason, checker: Checker = None, as_user: As = None, home: Home = HERE
 ) -> None:
-    """Put a discrepancy on suspense (挂账): it stays open and is listed apart."""
+    """Put a discrepancy on suspense (挂账): it stays open and is listed apart.
+
+    Example: puhui recon suspense D-20260508-000001 --reason "asked the bank on 2026-05-08" --as wang
+    """
     _decide(home, "suspense", identity, reason, as_user, checker, None)
 
 
@@ -230,7 +245,10 @@ def adjust(
     as_user: As = None,
     home: Home = HERE,
 ) -> None:
-    """Close a discrepancy by an adjustment (调账) that the next night posts and puts on the payee's statement."""
+    """Close a discrepancy by an adjustment (调账) that the next night posts and puts on the payee's statement.
+
+    Example: puhui recon adjust D-20260508-000001 --amount -3.20 --reason "bank's figure is right" --as wang
+    """
     _decide(home, "adjust", identity, reason, as_user, checker, amount)
 
 
@@ -238,7 +256,10 @@ def adjust(
 def write_off(
     identity: Identity, reason: Reason, checker: Checker = None, as_user: As = None, home: Home = HERE
 ) -> None:
-    """Write a discrepancy off (核销)."""
+    """Write a discrepancy off (核销).
+
+    Example: puhui recon write-off D-20260508-000001 --reason "below the cost of asking" --as wang
+    """
     _decide(home, "write_off", identity, reason, as_user, checker, None)
 
 
