@@ -22,13 +22,14 @@ from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
 
 MAX_WORKBOOK = 32 * 1024 * 1024
-MAX_UNPACKED = 96 * 1024 * 1024
+MAX_UNPACKED = 96 * 1024 * 1024  # of XML
 MAX_RATIO = 200
 MAX_MEMBERS = 500
-MAX_CELLS = 8_000_000
+MAX_CELLS = 3_000_000
 MAX_COLUMNS = 256
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
+_CELL = re.compile(rb"<c[ />]")
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
 
@@ -130,7 +131,7 @@ def _check_zip(data: bytes) -> None:
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     """Unpacks (which proves declared size and CRC) and, in a sheet, bounds the rectangle of its cells."""
     is_sheet = member.filename.startswith("xl/worksheets/") and member.filename.endswith(".xml")
-    last_row = last_column = 0
+    last_row = last_column = cells = 0
     carry = b""
     with archive.open(member) as stream:
         while chunk := stream.read(1024 * 1024):
@@ -143,7 +144,8 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
                 last_row = max(last_row, int(match.group(2)))
                 last_column = max(last_column, _column(match.group(1)))
             carry = text[-32:]
-    if last_column > MAX_COLUMNS or last_row * max(last_column, 1) > MAX_CELLS:
+            cells += len(_CELL.findall(chunk))
+    if last_column > MAX_COLUMNS or max(last_row * last_column, cells) > MAX_CELLS:
         message = (
             f"a sheet that spans {last_row} rows and {last_column} columns; delete what stands far out, or send CSV"
         )

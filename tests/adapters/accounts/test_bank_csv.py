@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from datetime import date
 from typing import Any
@@ -267,6 +268,16 @@ def far_cell() -> bytes:
     return zipped(members)
 
 
+def many_cells() -> bytes:
+    with zipfile.ZipFile(io.BytesIO(workbook(ROWS))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    head, _, tail = members["xl/worksheets/sheet1.xml"].partition(b"</sheetData>")
+    cells = b"".join(b"<c/>" if n % 7 else b"<c ></c>" for n in range(3_100_000))
+    members["xl/worksheets/sheet1.xml"] = head + b"<row>" + cells + b"</row></sheetData>" + tail
+    members["xl/media/noise.bin"] = random.Random(1).randbytes(200_000)  # so that the ratio alone does not refuse it
+    return zipped(members)
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -279,6 +290,7 @@ def far_cell() -> bytes:
         (zipped({f"{n}": b"" for n in range(600)}), "PACKED_TOO_MUCH"),
         (zipped({"xl/workbook.xml": b'<!DOCTYPE x [<!ENTITY a "b">]><x/>'}), "DOCTYPE"),
         (far_cell(), "SHEET_TOO_LARGE"),
+        (many_cells(), "SHEET_TOO_LARGE"),
         (icbc().replace(b"0001", b"00\x0001"), "NUL_BYTE"),
         (icbc()[:41], "NO_HEADINGS"),
         (icbc(FIRST.replace("收款", '"收款')), "NOT_CSV"),
