@@ -1,4 +1,4 @@
-"""What every adapter is: bytes in blocks to canonical frames, or a frame to bytes. It knows no database and no folder."""
+"""What every adapter is: bytes in blocks to canonical frames, or a frame to bytes; it knows no database or folder."""
 
 from __future__ import annotations
 

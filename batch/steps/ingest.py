@@ -51,14 +51,15 @@ def ingest(database: Database, run: Run) -> Summary:
     archive = Archive(run.home / "archive", run.keys)
     with database.engine.connect() as connection:
         pending = [Delivery(*row) for row in intake.pending_files(connection).iter_rows()]
-    counts: dict[str, int] = {}
     for delivery in pending:
-        status = _ingest_file(database, run, archive, delivery)
-        counts[status] = counts.get(status, 0) + 1
-    return {"files": len(pending), "status": dict(sorted(counts.items()))}
+        _ingest_file(database, run, archive, delivery)
+    with database.engine.connect() as connection:
+        outcomes = intake.outcomes(connection, run.business_date)
+    counts = outcomes.group_by("status").len().sort("status")
+    return {"files": outcomes.height, "status": dict(counts.iter_rows())}
 
 
-def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery) -> str:
+def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery) -> None:
     source = next((s for s in run.config.sources if s.name == delivery.source), None)
     if source is None:
         raise BadConfiguration(
@@ -68,13 +69,14 @@ def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Deliv
         before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)
     content = None if before else _parse(run, archive, delivery, source)
 
-    def work(connection: Connection) -> str:
+    def work(connection: Connection) -> None:
         runs.guard(connection, run.fence)
         if content is None:
-            return _duplicate_file(connection, run, delivery, before or "")
-        return _store(connection, run, delivery, source, content)
+            _duplicate_file(connection, run, delivery, before or "")
+        else:
+            _store(connection, run, delivery, source, content)
 
-    return database.in_transaction(work)
+    database.in_transaction(work)
 
 
 def _parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) -> Content:
@@ -102,14 +104,13 @@ def _parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig)
     return Content(frame, rejects, closing)
 
 
-def _duplicate_file(connection: Connection, run: Run, delivery: Delivery, before: str) -> str:
+def _duplicate_file(connection: Connection, run: Run, delivery: Delivery, before: str) -> None:
     message = f"the same bytes as {before}; nothing was done"
     outcome = accept.Outcome(FileStatus.DUPLICATE, code="DUPLICATE_FILE", message=message)
     _write_outcome(connection, run, delivery, outcome)
-    return outcome.status
 
 
-def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceConfig, content: Content) -> str:
+def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceConfig, content: Content) -> None:
     """Stores the accepted rows and the outcome of one delivery."""
     closing = content.closing
     if closing.refused is None and content.frame.height:
@@ -124,7 +125,6 @@ def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceC
     else:
         outcome = accept.nothing(closing, content.rejects)
     _write_outcome(connection, run, delivery, outcome)
-    return outcome.status
 
 
 def _write_outcome(connection: Connection, run: Run, delivery: Delivery, outcome: accept.Outcome) -> None:

@@ -59,8 +59,8 @@ class StatementDocument:
     """One 结算单 as settlement.md "Cycles, statements, payouts" prints it.
 
     `head` is the ordered heading/value lines (账号 masked); `lines` has the columns of STATEMENT_COLUMNS; `detail`
-    those of DETAIL_COLUMNS; `held` those of HELD_COLUMNS; `foot` ordered label/value lines (合计 is computed from `lines`).
-    `digest` is the SHA-256 of the statement's canonical content that anyone can check.
+    those of DETAIL_COLUMNS; `held` those of HELD_COLUMNS; `foot` ordered label/value lines (合计 is computed from
+    `lines`). `digest` is the SHA-256 of the statement's canonical content that anyone can check.
     """
 
     number: str

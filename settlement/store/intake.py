@@ -167,6 +167,11 @@ _REJECT: frames.Schema = {
 }
 
 
+def received(connection: Connection, business_date: date) -> int:
+    """How many deliveries a night took."""
+    return int(connection.execute(select(func.count()).where(t.file.c.business_date == business_date)).scalar_one())
+
+
 def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
     """Deliveries with their outcomes of a business date, in order of file_id: file_id, source, name … message."""
     joined = t.file.join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
