@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from settlement.model import frames
 from settlement.model.errors import NotFound
@@ -130,7 +131,7 @@ def pool_keys(connection: Connection, last: date) -> pl.DataFrame:
     keys = [table.c[name] for name in table.info["keys"]]
     newest = (
         select(table)
-        .distinct(*keys)
+        .ext(distinct_on(*keys))
         .where(table.c.scheme == "", table.c.business_date <= last)
         .order_by(*keys, table.c.business_date.desc())
         .subquery()
