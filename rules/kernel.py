@@ -220,7 +220,7 @@ def figure(env: Env, t: Int, slot: Int, entitled: Int, outside: Int, ceiling: In
             return 0, 7, c.NO_LIMIT, none
         if work.entitlements[right, c.ENT_AMOUNT] >= 0:
             left = work.entitlements[right, c.ENT_AMOUNT] - work.entitlements[right, c.ENT_USED_FEN]
-            if left < fen:
+            if max(0, left) < fen:
                 fen, name = max(0, left), c.ENTITLEMENT
     fen, name = limited(env, t, slot, fen, name)
     if fen < arrays.terms[t, c.T_MIN]:

@@ -203,9 +203,10 @@ class Rater:
 
     @staticmethod
     def _lower(figure: Figure, name: str, to: int) -> None:
+        to = max(0, to)  # an overdrawn limit has nothing left; it does not lower a figure that is 0 already
         if to < figure.fen:
-            figure.cuts.append(Cut(name, figure.fen, max(0, to)))
-            figure.fen = max(0, to)
+            figure.cuts.append(Cut(name, figure.fen, to))
+            figure.fen = to
 
     def _limit(self, figure: Figure, sale: Sale, skip: str) -> None:
         """Step 5: the scheme's limits, then its pools, each in the order written."""
