@@ -54,7 +54,7 @@ def compile_plan(
         assert frame[number].null_count() == 0, f"{number} is null"
         assert frame[number].is_unique().all(), f"{number} is not unique"
     ordered = sorted(schemes, key=lambda d: (d.value.priority, d.value.scheme, d.value.version, d.file))
-    rejects = _reference_rejects(programme.value, ordered) + _version_rejects(ordered)
+    rejects = reference_rejects(programme.value, ordered) + _version_rejects(ordered)
     rejects += _district_rejects(ordered, merchants)
     if rejects:
         return rejects
@@ -68,7 +68,7 @@ def _terms(document: Document[Scheme], pools: dict[str, Limit]) -> Terms:
     return make_terms(document.value, drawn, document.file, document.place.line)
 
 
-def _reference_rejects(programme: Programme, schemes: Sequence[Document[Scheme]]) -> list[Reject]:
+def reference_rejects(programme: Programme, schemes: Sequence[Document[Scheme]]) -> list[Reject]:
     """Programmes, pools and sponsors that a scheme names and nobody declares."""
     rejects: list[Reject] = []
     pools, sponsors = {pool.name for pool in programme.pools}, {*programme.sponsors, "district"}
