@@ -65,6 +65,7 @@ def _cut_out(data: bytes, base: int) -> Iterator[Field]:
     """The fields of `data`, which ends where a field ends. Splitting is many times faster than searching for tags."""
     pieces = (b"\n" + data + b"\n:20:").split(b"\n:")  # a last tag that is never given closes the field before it
     place = base + len(pieces[0]) - 1  # of the line end before the first tag
+    limit = base + len(data)
     open_tag, open_start, body = None, 0, b""
     for piece in pieces[1:]:
         tag, colon, rest = piece.partition(b":")
@@ -72,7 +73,7 @@ def _cut_out(data: bytes, base: int) -> Iterator[Field]:
             body += b"\n:" + piece  # a line of text that begins with a colon
         else:
             if open_tag is not None:
-                end = min(place + 1, base + len(data))
+                end = place + 1 if place < limit else limit
                 if b"\n-" in body or b"\n{1:" in body or end - open_start > MAX_FIELD:
                     yield from _ended(open_tag, open_start, end, body)
                 else:

@@ -96,17 +96,23 @@ def _sepa_words(purpose: str) -> dict[str, str]:
 def _code_words(text: str) -> Information:
     words: dict[str, str] = {}
     key = ""
-    pieces = text.split("/")
-    for place, piece in enumerate(pieces):
-        if piece in _WORDS and place + 1 < len(pieces):
+    *pieces, last = text.split("/")
+    for piece in pieces:
+        if piece in _WORDS:
             key = piece if piece not in words else ""  # the first of a word counts
             words[key] = ""
         elif key:
-            words[key] += f"/{piece}" if words[key] else piece
-    words = {word: value.strip().strip("/") for word, value in words.items()}
-    said = words.get("REMI") or None
+            words[key] = f"{words[key]}/{piece}" if words[key] else piece
+    if key:
+        words[key] = f"{words[key]}/{last}" if words[key] else last
+    said = _bare(words.get("REMI"))
     if "RTRN" in words:  # as camt's returned payments are told (docs/formats_accounts.md)
-        said = f"/RTRN/{words['RTRN']}/" + (f" {said}" if said else "")
+        said = f"/RTRN/{_bare(words['RTRN']) or ''}/" + (f" {said}" if said else "")
     return Information(
-        words.get("EREF") or None, words.get("NAME") or None, words.get("IBAN") or None, said or text.strip()
+        _bare(words.get("EREF")), _bare(words.get("NAME")), _bare(words.get("IBAN")), said or text.strip()
     )
+
+
+def _bare(value: str | None) -> str | None:
+    """Without blanks and slashes around it; None where nothing is left."""
+    return (value.strip(" /") or None) if value else None
