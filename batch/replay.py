@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, RowMapping
 
 import rules
@@ -74,14 +75,34 @@ def _night(connection: Connection, run: Run, business_date: date) -> Run:
 
 
 def _entry(connection: Connection, night: Run, transaction_id: str) -> dict[str, Any]:
-    """The transaction's object of rules.explain, from the replay of its whole batch."""
+    """The transaction's object of rules.explain, as its batch was rated."""
     new = resolve(connection, night, rating.tonight(connection, night.business_date))
-    state = opening(connection, night, new)
     plan = plan_in_force(connection, night)
-    entries = list(rules.explain(plan, to_input(new), state, frozenset({transaction_id})))
+    one, before = just_before(plan, to_input(new), opening(connection, night, new), transaction_id)
+    entries = list(rules.explain(plan, one, before, frozenset({transaction_id})))
     assert len(entries) == 1, "the replay rates what the night rated"
     _point_to_lines(connection, night, entries[0])
     return entries[0]
+
+
+def just_before(
+    plan: rules.Plan, transactions: pl.DataFrame, state: rules.State, transaction_id: str
+) -> tuple[pl.DataFrame, rules.State]:
+    """(the one transaction as RATE_INPUT, State as it was when its turn came).
+
+    Explaining is the reference's work, which is slow; so the kernel rates the batch to know the order, then what stands
+    before the one, and only the one is left to the reference. `state` opens the batch, which has the one among
+    `transactions` or among what waits (assert).
+    """
+    order = rules.rate(plan, transactions, state).transactions["transaction_id"]
+    place = order.index_of(transaction_id)
+    assert place is not None, "the batch rates it"
+    every = pl.concat([transactions, state.waiting])
+    earlier = pl.col("transaction_id").is_in(order[:place].implode())
+    # what waited and comes after must not come before, as it would when its original is among the earlier ones
+    opened = replace(state, waiting=state.waiting.filter(earlier))
+    before = rules.rate(plan, transactions.filter(earlier), opened).state
+    return every.filter(pl.col("transaction_id") == transaction_id), before
 
 
 def _transaction(row: RowMapping, rated: RowMapping, run: Run) -> dict[str, Any]:

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from batch.replay import masked
+import rules
+from batch.documents import plan_in_force
+from batch.release import reader
+from batch.replay import at_night, just_before, masked
+from batch.steps.rate import opening, resolve, to_input
 from portal.cli.main import run as puhui
 from settlement.model.outcomes import Outcome
-from tests.batch.replay.conftest import City
+from settlement.store.rating import tonight
+from settlement.store.replay import rated_nights
+from tests.batch.replay.conftest import DAYS, City
 
 
 def explained(capsys: pytest.CaptureFixture[str], transaction_id: str) -> dict[str, Any]:
@@ -45,6 +51,23 @@ def test_the_replay_gives_what_is_stored(city: City, capsys: pytest.CaptureFixtu
     assert found["explanation"]["awards"][0]["outcome"] == outcome.name
     assert found["explanation"]["zh"]
     assert found["explanation"]["en"]
+
+
+def test_one_alone_is_explained_as_in_its_whole_batch(city: City) -> None:
+    """The replay up to the one transaction gives the same words as the reference's replay of the whole night."""
+    session, day = city.session, DAYS[4]
+    with session.database.engine.connect() as connection:
+        run = reader(connection, session.home, session.config, session.keys, session.now)
+        night = at_night(run, *rated_nights(connection, day, day)[0])
+        new = resolve(connection, night, tonight(connection, day))
+        state, plan = opening(connection, night, new), plan_in_force(connection, night)
+    assert state.waiting.height
+    whole = {entry["transaction_id"]: entry for entry in rules.explain(plan, to_input(new), state)}
+    waited = [name for name in state.waiting["transaction_id"] if name in whole]
+    for name in [*list(whole)[::97], *list(whole)[-2:], *waited]:
+        one, before = just_before(plan, to_input(new), state, name)
+        (entry,) = rules.explain(plan, one, before, frozenset({name}))
+        assert entry == whole[name]
 
 
 def test_every_scheme_is_looked_at_with_its_lines(city: City, capsys: pytest.CaptureFixture[str]) -> None:
