@@ -7,7 +7,7 @@ stored, to the fen; the draft side differs by the draft alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -18,7 +18,8 @@ from batch.documents import plan_in_force
 from batch.replay import at_night
 from batch.run import Run
 from batch.steps.rate import opening, resolve, to_input
-from rules.backtest import (
+from rules.forecast import Forecast, forecast
+from rules.trial import (
     Batch,
     Comparison,
     compare,
@@ -28,7 +29,6 @@ from rules.backtest import (
     winners,
     with_draft,
 )
-from rules.forecast import Forecast, forecast
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 from settlement.model.report import Column, Report, Table
@@ -79,7 +79,14 @@ def backtest(
         gathered.append(rows.select("original_key", "member_no"))
         days.append((night, to_input(rows)))
     start = at_night(run, *nights[0])
-    return _tried(connection, days, opening(connection, start, pl.concat(gathered)), draft, draft_used, beside)
+    found = _tried(connection, days, opening(connection, start, pl.concat(gathered)), draft, draft_used, beside)
+    missing = (last - first).days + 1 - len(nights)
+    if missing and not isinstance(found, list):
+        note = (
+            f"试算期内有{missing}个业务日期未跑批，不计入 / {missing} business dates of the period have not been rated"
+        )
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def backtest_rows(

@@ -139,6 +139,14 @@ def test_the_workbook_and_the_screen(draft: Path, capsys: pytest.CaptureFixture[
     assert sheets[-1] == "全部会员"
 
 
+def test_dates_that_were_not_rated_are_told(draft: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = tried(capsys, str(draft), "--from", DAYS[-1].isoformat(), "--to", "2026-05-15")
+    assert any("2 business dates" in value for label, value in found["head"] if label == "说明")
+    whole = tried(capsys, str(draft), "--from", DAYS[-1].isoformat(), "--to", DAYS[-1].isoformat())
+    assert not [value for label, value in whole["head"] if label == "说明"]
+    assert whole["汇总"] == found["汇总"]
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "said"),
     [
