@@ -33,6 +33,7 @@ from rules.layout import (
 from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
 from rules.state import ENTITLEMENT_USE, LINES, OPERATIONS, SALES, TERMS, USAGE, State
+from rules.yuan import yuan_texts
 from settlement.model.frames import AWARD, AWARD_SHARE, RATE_INPUT, conform
 from settlement.model.outcomes import Outcome
 
@@ -146,8 +147,8 @@ class Written:
         texts = []
         for rows, names, changes in self._parts[1]:
             frame = pl.DataFrame([n.alias(f"n{at}") for at, n in enumerate(names)])
-            frame = frame.with_columns(pl.Series(f"c{at}_fen", change) for at, change in enumerate(changes))
-            pieces = [pl.format("{}={}", f"n{at}", yuan_text(f"c{at}_fen")) for at in range(len(names))]
+            frame = frame.with_columns(yuan_texts(pl.Series(f"c{at}", change)) for at, change in enumerate(changes))
+            pieces = [pl.concat_str(f"n{at}", pl.lit("="), f"c{at}") for at in range(len(names))]
             text = frame.select(t=pl.concat_str(pieces, separator="|"))["t"]
             texts.append(pl.DataFrame({"row": rows, "t": text}))
         every = pl.DataFrame({"row": np.arange(len(self._out))})
@@ -286,14 +287,6 @@ def _gather(values: pl.Series, at: pl.Series) -> pl.Series:
     if not len(values):
         return pl.Series([None] * len(at), dtype=values.dtype)
     return values.gather(at)
-
-
-def yuan_text(column: str) -> pl.Expr:
-    """An Int64 column of fen as signed yuan with two decimals."""
-    fen = pl.col(column)
-    size = fen.abs()
-    sign = pl.when(fen < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    return pl.format("{}{}.{}", sign, size // 100, (size % 100).cast(pl.String).str.zfill(2))
 
 
 def split(kept: Ints, shares: list[int]) -> list[Ints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rules.rated import Rated
-from settlement.model.money import format_yuan_expr
+from rules.yuan import yuan_texts
 from settlement.model.outcomes import Outcome
 
 AWARDS_CSV = (
@@ -20,8 +20,8 @@ def awards_csv(rated: Rated) -> pl.DataFrame:
         "transaction_id",
         "scheme",
         "version",
-        format_yuan_expr("entitled_fen"),
-        format_yuan_expr("granted_fen"),
+        yuan_texts(rated.awards["entitled_fen"]).alias("entitled"),
+        yuan_texts(rated.awards["granted_fen"]).alias("granted"),
         pl.col("outcome").replace_strict(names, return_dtype=pl.String),
         "limit",
         "payee",
