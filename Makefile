@@ -6,9 +6,10 @@ PACKAGES := settlement adapters rules batch portal
 DEMO ?= demo
 VOLUME ?= 20000
 WORKERS ?= 2
+EXECUTIONS ?= 100000
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test check bench property system-packages clean lock
+.PHONY: help demo test check bench property fuzz crash system-packages clean lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,8 +40,18 @@ check: $(VENV)/dev.done ## ruff, mypy strict, import contracts, size of function
 bench: $(VENV)/dev.done ## benchmarks as ratios in one run
 	$(BIN)/python -m benchmarks
 
-property: $(VENV)/dev.done ## long property runs
-	PUHUI_PROPERTY_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/property
+property: $(VENV)/dev.done ## long runs: 20,000 sequences through both engines, 5,000 programmes against the oracle
+	PUHUI_PROPERTY_EXAMPLES=20000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/property
+	PUHUI_ORACLE_PROGRAMMES=5000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/oracle
+
+fuzz: $(VENV)/dev.done ## mutated files through every reader, EXECUTIONS each
+	for format in $$($(BIN)/python tests/fuzz/feeds/feeds_fuzz.py); do \
+	    $(BIN)/python tests/fuzz/feeds/feeds_fuzz.py $$format $(EXECUTIONS) || exit 1; done
+	for format in $$($(BIN)/python tests/fuzz/accounts/accounts_fuzz.py); do \
+	    $(BIN)/python tests/fuzz/accounts/accounts_fuzz.py $$format $(EXECUTIONS) || exit 1; done
+
+crash: $(VENV)/dev.done ## a night killed at 200 points
+	PUHUI_KILL_POINTS=200 $(BIN)/python -m pytest -q tests/faults
 
 system-packages: ## Debian packages that some tests use (as root only)
 	apt-get update -qq

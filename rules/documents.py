@@ -46,9 +46,17 @@ def _number(value: Any) -> str:
     raise ValueError("not a number; write digits, like 15.00")
 
 
+def _short(text: str, most: int) -> str:
+    """`text` itself where it has at most `most` decimals: the page counts decimals, zeros too."""
+    decimals = text.partition(".")[2]
+    if decimals.isdigit() and len(decimals) > most:
+        raise ValueError(f"more than {most} decimals; write at most {most}")
+    return text
+
+
 def _fen(value: Any) -> int:
     """Yuan text to fen; an int is fen already (JSON of our own)."""
-    fen = value if isinstance(value, int) and not isinstance(value, bool) else parse_amount(_number(value))
+    fen = value if isinstance(value, int) and not isinstance(value, bool) else parse_amount(_short(_number(value), 2))
     if not 0 <= fen <= MAX_FEN:
         raise ValueError("amount out of range; write 0.00 to 9999999999999.99")
     return fen
@@ -74,7 +82,7 @@ def _ppm(value: Any) -> int:
     else:
         text = _number(value)
         try:
-            ppm = parse_amount(text, 4)
+            ppm = parse_amount(_short(text, 4), 4)
         except ValueError as bad:
             raise ValueError(str(bad).replace("an amount", "a percentage")) from None
     if not 0 <= ppm <= PPM:

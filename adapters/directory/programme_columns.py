@@ -15,6 +15,7 @@ MAX_FEN = 10**15 - 1  # rules.documents.MAX_FEN; rooms on one level do not know 
 _CONTROL = r"[\x00-\x1f]"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TWO_DECIMALS = r"^[0-9]{1,13}\.[0-9]{2}$"
+_MORE_DECIMALS = r"\.[0-9]{3}"  # also zeros: rules.md counts decimals, not value
 _INSTANT = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:\.([0-9]{1,6}))?(Z|[+-][0-9]{2}:?[0-9]{2})$"
 )
@@ -59,7 +60,7 @@ class Reader:
             return text.str.replace(".", "", literal=True).cast(pl.Int64)
         fen = parse_amount_column(text)
         self.refuse(
-            text.is_not_null() & fen.is_null(),
+            text.is_not_null() & (fen.is_null() | text.str.contains(_MORE_DECIMALS)),
             name,
             "AMOUNT",
             "not an amount of yuan with at most two decimals; write it like 12.34",

@@ -62,6 +62,7 @@ def test_terms_survive_their_own_json() -> None:
 BAD = [
     ("percent: 50", "percent: 50.12345", 12, "more than 4 decimals"),
     ("cap: 15.00", "cap: 15.001", 12, "more than 2 decimals"),
+    ("cap: 15.00", "cap: 15.000", 12, "more than 2 decimals"),
     ("cap: 15.00", "cap: .nan", 12, "not an amount"),
     ("cap: 15.00", "cap: -1.00", 12, "not an amount"),
     ("cap: 15.00", "cap: 1e3", 12, "not an amount"),
