@@ -54,7 +54,10 @@ def _chain_two(data: bytes, limit: int) -> tuple[list[int], int]:
     add, at = starts.append, 0
     while at < limit:
         add(at)
-        at += 2 + (data[at] << 8 | data[at + 1])
+        length = data[at] << 8 | data[at + 1]
+        at += 2 + length
+        if not length:
+            break  # refused below; a gigabyte of zeros is not walked through
     return starts, at
 
 
@@ -164,6 +167,10 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
 
 
 def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messages:
+    blank = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+    if data.startswith(b"\n") or (blank and not (last and blank == len(data) - 1)):
+        row = data.count(b"\n", 0, blank)
+        raise FileRefused("BAD_FRAME", f"line {record + row} is empty; no message", "", record + row, position + blank)
     text = np.frombuffer(data, np.uint8)
     breaks = np.flatnonzero(text == 10)
     begin = np.concatenate(([0], breaks[:-1] + 1))
