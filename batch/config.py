@@ -168,10 +168,21 @@ def load_config(home: Path) -> Config:
     """Reads <home>/puhui.toml. BadConfiguration names the file, the key and the remedy; values are not shown."""
     path = home / CONFIG_NAME
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise BadConfiguration(f"{path}: not found; run `puhui init {home}` or give --home") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise BadConfiguration(f"{path}: cannot be read ({error.strerror}); correct its path or permissions") from None
+    return parse_config(data, path)
+
+
+def parse_config(data: bytes, path: Path) -> Config:
+    """The configuration in the bytes of a puhui.toml; `path` names it in messages. Errors as in `load_config`."""
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadConfiguration(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise BadConfiguration(f"{path}: cannot be read ({error}); correct the file") from None
     try:
         return Config.model_validate(document)

@@ -102,6 +102,9 @@ def import_path(door: Door, kind: str, path: Path) -> Imported:
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file that a person named."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # asked before opening: a pipe without a writer would be waited for, a device has no end
+            raise BadInput(f"{path}: is no plain file; save it first")
         return path.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"{path}: not found; give the path of a file") from None

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,19 @@ def next_business_date(database: Database, config: Config) -> date:
 
 @contextmanager
 def begun(
-    database: Database, home: Path, config: Config, keys: Keys, business_date: date, now: datetime
+    database: Database,
+    home: Path,
+    config: Config,
+    keys: Keys,
+    business_date: date,
+    now: datetime,
+    ready: Callable[[Connection, Run], None] | None = None,
 ) -> Iterator[Run]:
-    """The lease held and the night's row made or found; releases the lease at the end."""
+    """The lease held and the night's row made or found; releases the lease at the end.
+
+    `ready` raises where a new night cannot be run through. It is asked before the night's row is made, because that
+    row fixes configuration and imports: what is missing then could not be brought in any more.
+    """
     due = next_business_date(database, config)
     if business_date > due:
         raise BadInput(f"the night of {due} has not finished; run `puhui night --date {due}` first")
@@ -95,8 +105,15 @@ def begun(
 
     fence = database.in_transaction(take)
     try:
-        last_import = database.in_transaction(lambda c: _night(c, config, business_date, now))
-        yield Run(business_date, now, home, config, keys, last_import, fence)
+
+        def make(connection: Connection) -> Run:
+            last = reference.last_import(connection)
+            new = Run(business_date, now, home, config, keys, last, fence)
+            if ready and runs.night_row(connection, business_date) is None:
+                ready(connection, new)
+            return replace(new, last_import=_night(connection, config, business_date, now))
+
+        yield database.in_transaction(make)
     finally:
         database.in_transaction(lambda c: runs.release_lease(c, fence))
 

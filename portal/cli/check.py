@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from portal.cli.common import HERE, As, Home, Json, day, note, print_rows
-from settlement.model.errors import BadInput, FoundWrong
+from settlement.model.errors import BadInput, FoundWrong, NotFound
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,10 @@ def check(
 
     with open_session(home) as session, session.database.engine.connect() as connection:
         run = reader(connection, session.home, session.config, session.keys, session.now)
-        wanted = day(date) if date else run.business_date - timedelta(days=1)
+        last = run.business_date - timedelta(days=1)
+        wanted = last if date is None else day(date)
+        if not session.config.policy.first_business_date <= wanted <= last:
+            raise NotFound(f"no night of {wanted} has finished; run `puhui night` first, or give a date that has one")
         found = checks(connection, run, wanted)
         missing = missing_files(connection, session.config, wanted)
     rows = [(one.name, one.title, "ok" if one.ok else str(one)) for one in found]

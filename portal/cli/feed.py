@@ -199,12 +199,13 @@ def _document(path: Path) -> object:
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            # asked before opening: a pipe without a writer would be waited for, a device has no end
+            raise BadInput(f"{file}: is no plain file; save it first")
         stream = file.open("rb")
     except OSError as error:
         raise BadInput(f"{file}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
     with stream:
-        if not stream.seekable():
-            raise BadInput(f"{file}: is no plain file; save it first")
         yield stream
 
 

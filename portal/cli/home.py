@@ -30,7 +30,7 @@ def init(
 
     Example: puhui init /srv/puhui --config puhui.toml
     """
-    from batch.config import CONFIG_NAME, load_config
+    from batch.config import CONFIG_NAME, load_config, parse_config
     from batch.imports import read_bytes
     from batch.inbox import folders
     from portal.session import keys_path, open_session
@@ -38,12 +38,15 @@ def init(
     from settlement.store.keys import generate
 
     target = folder / CONFIG_NAME
-    if config is not None and target.exists() and target.read_bytes() != read_bytes(config):
+    given = b"" if config is None else read_bytes(config)
+    if config is not None:
+        parse_config(given, config)  # before anything is made
+    if config is not None and target.exists() and read_bytes(target) != given:
         raise BadInput(f"{target}: exists and is another; edit it, or choose another folder")
     if config is None and not target.exists():
         raise BadInput(f"{target}: not found; give --config FILE (examples/suzhou/puhui.toml is one to start from)")
     if config is not None and not target.exists():
-        write_atomic(target, read_bytes(config))
+        write_atomic(target, given)
     loaded = load_config(folder)
     if not keys_path(folder).exists():
         generate(keys_path(folder))

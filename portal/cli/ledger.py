@@ -89,4 +89,4 @@ def entries(home: Home = HERE, first: From = None, last: To = None, as_json: Jso
 
 def _span(first: str | None, last: str | None, begin: date) -> tuple[date, date]:
     """The business dates asked for; from the books' first day to the end of time where left out."""
-    return day(first, "--from") if first else begin, day(last, "--to") if last else date.max
+    return begin if first is None else day(first, "--from"), date.max if last is None else day(last, "--to")

@@ -27,19 +27,22 @@ def night(
     Killed at any time, it goes on from its last committed step when run again. Example: puhui night --date 2026-05-07
     """
     from batch.night import night as run_night
+    from batch.ready import ready
     from batch.run import begun, next_business_date
     from portal.session import open_session
     from settlement.store import runs
 
     with open_session(home) as session:
         due = next_business_date(session.database, session.config)
-        business_date = day(date) if date else due
-        if business_date < due:
+        business_date = due if date is None else day(date)
+        first = session.config.policy.first_business_date
+        if first <= business_date < due:
             with session.database.engine.connect() as connection:
                 summaries = runs.summaries(connection, business_date)
             note(f"the night of {business_date} has finished before; nothing changed")
         else:
-            with begun(session.database, session.home, session.config, session.keys, business_date, session.now) as run:
+            home_parts = (session.database, session.home, session.config, session.keys)
+            with begun(*home_parts, business_date, session.now, ready) as run:
                 summaries = run_night(session.database, run, lambda step: note(f"{business_date} {step}"))
         if as_json:
             print(json.dumps(summaries, ensure_ascii=False, indent=1, sort_keys=True))

@@ -138,7 +138,7 @@ def draft(
 
     with open_session(home) as session, session.database.engine.connect() as connection:
         last = close.open_date(connection, session.config.policy.first_business_date) - timedelta(days=1)
-        wanted = day(date) if date else last
+        wanted = last if date is None else day(date)
         drafted = payouts.batches(connection)
         held = payouts.holds(connection, wanted)
     rows = [

@@ -75,7 +75,7 @@ def report(
     from portal.session import open_session
 
     with open_session(home) as session:
-        wanted = day(date) if date else _last_night(session)
+        wanted = _last_night(session) if date is None else day(date)
         with session.database.engine.connect() as connection:
             run = _run_of(session, connection, wanted)
             reports = [daily_report(connection, run), discrepancy_report(connection, run)]
@@ -154,7 +154,7 @@ def list_(
     if kind is not None and kind not in kinds:
         raise BadInput(f"--kind: no kind {kind!r}; write one of {', '.join(kinds)}")
     with open_session(home) as session:
-        wanted = day(date) if date else _last_night(session)
+        wanted = _last_night(session) if date is None else day(date)
         with session.database.engine.connect() as connection:
             found = recon_reports.details(connection, wanted)
     if kind is not None:

@@ -39,7 +39,8 @@ def list_(
     from settlement.model.money import format_yuan
     from settlement.store import statements
 
-    since, until = day(first, "--from") if first else _EARLIEST, day(last, "--to") if last else _LATEST
+    since = _EARLIEST if first is None else day(first, "--from")
+    until = _LATEST if last is None else day(last, "--to")
     with open_session(home) as session, session.database.engine.connect() as connection:
         found = statements.listed(connection, since, until)
     print_rows(

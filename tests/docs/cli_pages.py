@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -34,7 +35,13 @@ def pages() -> str:
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     """(words, command, context) of `puhui`, its verbs and their sub-verbs, in the order of the help."""
-    yield from _walk(("puhui",), typer.main.get_command(app), None)
+    yield from _walk(("puhui",), root(), None)
+
+
+@cache
+def root() -> Any:
+    """The `puhui` command itself."""
+    return typer.main.get_command(app)
 
 
 def example(command: Any) -> str:

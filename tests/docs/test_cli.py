@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from portal.cli.main import app
-from tests.docs.cli_pages import commands, example, pages
+from tests.docs.cli_pages import commands, example, pages, root
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [(path, command) for path, command, _ in commands() if not hasattr(command, "commands")]
@@ -27,7 +26,7 @@ def test_every_verb_has_an_example_that_can_be_typed(path: tuple[str, ...], comm
     line = example(command)
     assert line.startswith(" ".join(path)), f"{' '.join(path)}: no example of this verb in its help"
     words = shlex.split(line.partition(" > ")[0])[1:]
-    group, context = typer.main.get_command(app), None
+    group, context = root(), None
     while hasattr(group, "commands"):
         context = typer.Context(group, parent=context, info_name=group.name)
         _, group, words = group.resolve_command(context, words)

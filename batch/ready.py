@@ -1,0 +1,24 @@
+"""What a night needs before it begins: programme, plan, chart, calendar. Afterwards its imports are fixed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from batch.documents import plan_in_force
+from batch.run import Run
+from batch.steps.post import chart_of
+from settlement.store import reference
+
+# A monthly cycle looks a month on and over the holidays at its end.
+CALENDAR_DAYS = 40
+
+
+def ready(connection: Connection, run: Run) -> None:
+    """Raises BadInput or BadConfiguration where tonight's steps would: what is missing, and how it comes in."""
+    plan_in_force(connection, run)
+    chart_of(connection, run.config, run.last_import)
+    calendar = reference.calendar(connection, run.last_import)
+    for days in (0, CALENDAR_DAYS):
+        calendar.is_workday(run.business_date + timedelta(days=days))

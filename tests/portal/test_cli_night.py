@@ -1,0 +1,86 @@
+"""A night that cannot be run through is refused before it begins, so that what is missing can still be brought in."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.cli.main import run
+from settlement.store import server
+
+ROOT = Path(__file__).resolve().parents[2]
+SUZHOU = ROOT / "examples" / "suzhou"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with an access administrator and a programme manager, and nothing imported."""
+    folder = tmp_path_factory.mktemp("night")
+    with pytest.MonkeyPatch.context() as patch:
+        (folder / "passphrase").write_text("correct horse\n", "utf-8")
+        patch.setenv("PUHUI_PASSPHRASE_FILE", str(folder / "passphrase"))
+        patch.setenv("PUHUI_HOME", str(folder / "home"))
+        patch.setenv("PUHUI_NOW", "2026-05-07T23:30:00+08:00")
+        patch.delenv("PUHUI_DATABASE_URL", raising=False)
+        assert run(["init", str(folder / "home"), "--config", str(SUZHOU / "puhui.toml")]) == 0
+        assert run(["user", "add", "admin", "--role", "access_administrator"]) == 0
+        assert run(["user", "add", "manager", "--role", "programme_manager", "--as", "admin"]) == 0
+        yield folder / "home"
+        server.destroy(folder / "home")
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    capsys.readouterr()
+    status = run(list(arguments))
+    return status, capsys.readouterr().err
+
+
+def bring(kind: str, file: Path) -> None:
+    assert run(["import", kind, str(file), "--as", "manager"]) == 0
+
+
+def calendar_of(year: str, path: Path) -> Path:
+    """The example's calendar, of one year only."""
+    with (SUZHOU / "calendar.csv").open(encoding="utf-8-sig") as stream:
+        head, *rows = list(csv.reader(stream))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([head, *(row for row in rows if row[0].startswith(year))])
+    return path
+
+
+def test_what_a_night_lacks_is_said_first_and_can_be_brought_in(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "night") == (
+        2,
+        "puhui: programme suzhou-2026 has not been imported; run `puhui import programme FOLDER`\n",
+    )
+    bring("programme", SUZHOU / "programme")
+    status, line = said(capsys, "night")
+    assert (status, line.count("\n")) == (2, 1)
+    assert line.startswith("puhui: calendar: 2026-05-07 is not loaded; import the calendar of 2026")
+    bring("calendar", calendar_of("2026", tmp_path / "calendar.csv"))
+    status, line = said(capsys, "night")
+    assert status == 0
+    assert [word.split()[-1] for word in line.splitlines()][:3] == ["receive", "ingest", "rate"]
+
+    # a date before the first, an empty date (an unset shell variable), a date whose night is still to come
+    status, line = said(capsys, "night", "--date", "2020-01-01")
+    assert (status, line.count("\n")) == (2, 1)
+    assert "2020-01-01 is before the first business date 2026-05-07" in line
+    assert said(capsys, "night", "--date", "") == (2, "puhui: --date: not a date; write YYYY-MM-DD, like 2026-05-07\n")
+    assert "the night of 2026-05-08 has not finished" in said(capsys, "night", "--date", "2026-05-10")[1]
+    assert said(capsys, "night", "--date", "2026-05-07") == (
+        0,
+        "the night of 2026-05-07 has finished before; nothing changed\n",
+    )
+    for wrong in ("2031-01-01", "2020-01-01"):
+        status, line = said(capsys, "check", "--date", wrong)
+        assert (status, line) == (
+            2,
+            f"puhui: no night of {wrong} has finished; run `puhui night` first, or give a date that has one\n",
+        )
+    assert home.is_dir()
