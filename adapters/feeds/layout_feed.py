@@ -20,6 +20,7 @@ from settlement.model.rejects import Reject
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
+HOPELESS = 100
 # text fields that an interpreter reads; other free text is only checked
 WANTED = frozenset({
     "kind", "rail", "issuer", "merchant_no", "terminal_no", "terminal_sequence", "rrn", "stan", "auth_code", "mcc",
@@ -104,7 +105,15 @@ def check_bad_rows(context: Context, tally: Tally) -> None:
         raise FileRefused("BAD_ROWS", message)
 
 
+def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> None:
+    """A file whose first HOPELESS records or more are all bad is another format; it is not read to its end."""
+    if first_record == 1 and height >= HOPELESS and errors == height:
+        message = f"none of the first {height} records can be read; is it this format, and set as it is sent?"
+        raise FileRefused("NOT_DECODABLE", message, "", 1, byte)
+
+
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
+    check_hopeless(block.first_record, block.height, len(block.errors), int(block.starts[0]))
     frame = pl.DataFrame(list(block.columns.values())).with_columns(
         record=pl.Series(np.arange(block.first_record, block.first_record + block.height, dtype=np.int64)),
         byte_start=pl.Series(block.starts),

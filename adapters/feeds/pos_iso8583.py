@@ -38,7 +38,7 @@ from adapters.feeds.columns import Ints
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, decode_columns
 from adapters.feeds.iso_spec import SPECS
-from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
+from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
 from adapters.feeds.pos_fields import pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import PosSettings, settings_of
 from adapters.feeds.records import FileRefused
@@ -46,7 +46,6 @@ from adapters.layout import CellError
 from settlement.model.rejects import Reject
 
 NAME = "pos_iso8583"
-_HOPELESS = 100  # a file whose first block has at least so many messages and no good one is another format
 HEADERS = {"none": 0, "tpdu": 11, "cups": 46}
 KEY = ("acquirer", "forwarder", "stan", "transmitted_at")
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
@@ -127,9 +126,7 @@ def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, 
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
     settings = known.settings
     decoded, errors = _decode(block, settings)
-    if block.first_record == 1 and decoded.height >= _HOPELESS and len(errors) == decoded.height:
-        message = f"none of the first {decoded.height} messages can be decoded; are framing, header and body as set?"
-        raise FileRefused("NOT_DECODABLE", message, "", 1, int(block.file_starts[0]))
+    check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
     frame, faults = pos_columns(decoded, settings)
     kinds = _kinds(frame, settings)
     frame = frame.with_columns(
