@@ -33,6 +33,15 @@ def day(text: str, option: str = "--date") -> date:
         raise BadInput(f"{option}: {error}") from None
 
 
+def span(first: str | None, last: str | None, earliest: date, latest: date) -> tuple[date, date]:
+    """The dates of --from and --to; `earliest` and `latest` where they are left out."""
+    since = earliest if first is None else day(first, "--from")
+    until = latest if last is None else day(last, "--to")
+    if first is not None and last is not None and until < since:
+        raise BadInput(f"--to {until} is before --from {since}; write the later date in --to")
+    return since, until
+
+
 def print_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:
     """Rows as an aligned table (Chinese counts as two columns wide), or as JSON objects with the headings as keys."""
     body = [["" if cell is None else str(cell) for cell in row] for row in rows]

@@ -118,15 +118,19 @@ def _environment(home: Path) -> Iterator[None]:
 def _made_before(home: Path, seed: int, volume: int) -> list[str] | None:
     """Nights that an earlier demonstration ran here; None for a new folder. BadInput: another city lives there."""
     path = home / "demo.json"
+    if home.exists() and not home.is_dir():
+        raise BadInput(f"{home}: is no folder; give an empty or new folder")
     if not path.exists():
         if home.exists() and any(entry.name != "demo.passphrase" for entry in home.iterdir()):
             raise BadInput(f"{home}: holds something that no finished demonstration made; give an empty or new folder")
         return None
-    made: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    if (made["seed"], made["volume"]) != (seed, volume):
-        raise BadInput(
-            f"{home}: holds the city of seed {made['seed']} and volume {made['volume']}; give those, or another folder"
-        )
+    try:
+        made: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        city = made["seed"], made["volume"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(f"{path}: not what a demonstration wrote; give an empty or new folder") from None
+    if city != (seed, volume):
+        raise BadInput(f"{home}: holds the city of seed {city[0]} and volume {city[1]}; give those, or another folder")
     return list(made["nights"]) if "nights" in made else None
 
 

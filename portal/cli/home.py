@@ -157,7 +157,7 @@ def user_list(home: Home = HERE, as_json: Json = False) -> None:
 
 @account_app.command("approve")
 def account_approve(
-    import_id: Annotated[int, typer.Argument(help="The number that `puhui import accounts` gave.")],
+    import_id: Annotated[int, typer.Argument(min=1, max=10**9, help="The number that `puhui import accounts` gave.")],
     home: Home = HERE,
     user: As = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from portal.cli.common import HERE, Home, Json, day, print_rows
+from portal.cli.common import HERE, Home, Json, print_rows, span
 
 ledger_app = typer.Typer(help="The ledger: trial balance, entries.", no_args_is_help=True)
 
@@ -89,4 +89,4 @@ def entries(home: Home = HERE, first: From = None, last: To = None, as_json: Jso
 
 def _span(first: str | None, last: str | None, begin: date) -> tuple[date, date]:
     """The business dates asked for; from the books' first day to the end of time where left out."""
-    return begin if first is None else day(first, "--from"), date.max if last is None else day(last, "--to")
+    return span(first, last, begin, date.max)

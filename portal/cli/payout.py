@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from portal.cli.common import HERE, As, Home, Json, day, note, print_rows
+from settlement.model.errors import BadInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List payout batches, newest first. Example: puhui payout list --state drafted"""
+    if state is not None and state not in _STATES:
+        raise BadInput(f"--state: no state {state!r}; write one of {', '.join(_STATES)}")
     from portal.session import open_session
     from settlement.model.money import format_yuan
     from settlement.store import payouts

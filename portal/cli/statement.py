@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli.common import HERE, Home, Json, day, print_rows
+from portal.cli.common import HERE, Home, Json, print_rows, span
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,8 +39,7 @@ def list_(
     from settlement.model.money import format_yuan
     from settlement.store import statements
 
-    since = _EARLIEST if first is None else day(first, "--from")
-    until = _LATEST if last is None else day(last, "--to")
+    since, until = span(first, last, _EARLIEST, _LATEST)
     with open_session(home) as session, session.database.engine.connect() as connection:
         found = statements.listed(connection, since, until)
     print_rows(
