@@ -33,7 +33,7 @@ def one_by_one(town: Town) -> list[State]:
     return out
 
 
-@examples(60)
+@examples(70)
 @given(towns(10))
 def test_caps_hold_and_usage_is_what_awards_charge_after_every_row(town: Town) -> None:
     caps = {(c.scope, c.name, c.measure, c.per_text, c.window): c.value for t in town.plan.terms for c in t.caps}
@@ -53,7 +53,7 @@ def test_caps_hold_and_usage_is_what_awards_charge_after_every_row(town: Town) -
         assert used == charged
 
 
-@examples(60)
+@examples(70)
 @given(towns())
 def test_shares_sum_to_the_award_and_kept_stays_within_the_sale(town: Town) -> None:
     rated = rules.rate(town.plan, town.stream, State.empty(), engine="reference")
@@ -69,7 +69,7 @@ def test_shares_sum_to_the_award_and_kept_stays_within_the_sale(town: Town) -> N
     assert (both["kept_fen"] <= both["gross_fen"] - both["refunded_fen"]).all()
 
 
-@examples(60)
+@examples(70)
 @given(towns(), st.sampled_from(["VOID", "REVERSAL", "REFUND"]))
 def test_a_sale_wholly_undone_leaves_what_restore_says(town: Town, kind: str) -> None:
     sales = town.stream.filter(pl.col("kind") == "SALE")
@@ -105,7 +105,7 @@ def one_limit(value: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@examples(60)
+@examples(70)
 @given(towns(), st.integers(0, 4000), st.integers(0, 2000))
 def test_raising_a_limit_never_lowers_the_total_granted_under_it(town: Town, value: int, more: int) -> None:
     sales = town.stream.filter(pl.col("kind") == "SALE")

@@ -35,7 +35,7 @@ def same(one: rules.Rated, other: rules.Rated) -> None:
     same_state(one.state, other.state)
 
 
-@examples(120)
+@examples(200)
 @given(towns(), st.integers(0, 14))
 def test_kernel_and_reference_give_the_same_over_two_batches(town: Town, cut: int) -> None:
     plan = town.plan
@@ -48,7 +48,7 @@ def test_kernel_and_reference_give_the_same_over_two_batches(town: Town, cut: in
         states = {"kernel": by_kernel.state, "reference": by_reference.state}
 
 
-@examples(120)
+@examples(200)
 @given(towns(), st.integers(0, 300))
 def test_a_stream_cut_in_time_gives_the_awards_of_the_whole(town: Town, half_hours: int) -> None:
     """Where nothing waits for what comes later: then a cut may show an orphan that the whole never sees."""
@@ -69,7 +69,7 @@ def test_a_stream_cut_in_time_gives_the_awards_of_the_whole(town: Town, half_hou
     same_state(whole.state, two.state)
 
 
-@examples(60)
+@examples(70)
 @given(towns(), st.randoms(use_true_random=False))
 def test_row_order_of_the_input_does_not_matter(town: Town, random: object) -> None:
     rows = list(range(town.stream.height))
@@ -80,7 +80,7 @@ def test_row_order_of_the_input_does_not_matter(town: Town, random: object) -> N
     same(one, other)
 
 
-@examples(60)
+@examples(70)
 @given(towns())
 def test_a_scheme_that_no_sale_meets_changes_nothing(town: Town) -> None:
     stranger = {
