@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -18,13 +18,14 @@ FEW = 12  # below this a pool's start costs more than it saves
 _PR_SET_PDEATHSIG = 1
 
 
-def spread(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """`work` of each item, in the order of items. `work` is a module's function; items and results can be pickled.
+def spread(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
+    """`work` of each of `count` items, in their order. `work` is a module's function; items and results can be pickled.
 
-    Worker processes are fresh (spawn), use one Polars thread each, and die with this process.
+    Worker processes are fresh (spawn), use one Polars thread each, and die with this process; they work while `items`
+    is still being made.
     """
     cores = len(os.sched_getaffinity(0))
-    if len(items) < FEW or cores == 1:
+    if count < FEW or cores == 1:
         yield from map(work, items)
         return
     with (

@@ -19,6 +19,7 @@ from batch.config import SourceConfig
 from settlement.model.errors import TryAgain
 
 MARKER = ".ok"
+MAX_MARKER = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -85,8 +86,11 @@ def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -
         return ""
     if name + MARKER not in names:
         return f"waits for {name}{MARKER}"
+    marker_file = inbox / (name + MARKER)
+    if marker_file.is_symlink() or not marker_file.is_file() or marker_file.stat().st_size > MAX_MARKER:
+        return f"{name}{MARKER} is no plain small file"  # a pipe would be waited for all night
     try:
-        said = (inbox / (name + MARKER)).read_bytes()
+        said = marker_file.read_bytes()
     except OSError as error:
         return f"{name}{MARKER} cannot be read ({error.strerror})"
     if not said.strip():

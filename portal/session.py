@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from settlement.store.database import Database, connect
-from settlement.store.keys import Keys
-from settlement.store.keys import load as load_keys
-
 from batch.config import Config, load_config
 from portal import clock
 from settlement.store import migrate
+from settlement.store.database import Database, connect
+from settlement.store.keys import Keys
+from settlement.store.keys import load as load_keys
 
 KEYS_NAME = "puhui.keys"
 

@@ -12,7 +12,7 @@ from rules.rated import Rated
 from rules.state import State
 
 Engine = Literal["auto", "kernel", "reference"]
-SMALL = 20_000  # rows; below, the reference is done before Numba is loaded
+SMALL = 50_000  # rows; below, the reference is done before Numba is loaded
 
 
 def rate(plan: Plan, transactions: pl.DataFrame, state: State, *, engine: Engine = "auto") -> Rated:

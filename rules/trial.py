@@ -3,8 +3,6 @@
 Limits are consumed in true order, since it is `rate` that runs, batch after batch, State carried on. The opening State
 is what the real past left, so a pool that was half used then is half used here. Rejected: recomputing only the sales
 that the draft looks at, which misses what a changed scheme leaves of a shared pool to the others.
-
-`rules.backtest` compares one batch under one plan; here each day has the plan of its own night, as stored nights need.
 """
 
 from __future__ import annotations

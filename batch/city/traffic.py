@@ -6,7 +6,7 @@ the seed. Frames have the columns of frames.TRANSACTION (token and mask blank) a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -40,7 +40,9 @@ RAILS = (("pos", 0.5), ("bank_account", 0.2), ("purse", 0.3))
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """What traffic is made of. `first`: no sale is older; `places`: terminals with their merchant."""
+    """What traffic is made of. `first`: no sale is older; `places`: terminals with their merchant;
+    `days`: what was made before.
+    """
 
     seed: int
     volume: int
@@ -48,6 +50,7 @@ class Town:
     zone: ZoneInfo
     people: People
     places: pl.DataFrame
+    days: dict[date, pl.DataFrame] = field(default_factory=dict, compare=False)
 
 
 def load_places(folder: Path) -> pl.DataFrame:
@@ -64,6 +67,12 @@ def _rng(town: Town, day: date, stream: int) -> np.random.Generator:
 
 def day(town: Town, clearing: date) -> pl.DataFrame:
     """All records of a clearing day in order of time: its sales, and operations on its and yesterday's sales."""
+    if clearing not in town.days:
+        town.days[clearing] = _day(town, clearing)
+    return town.days[clearing]
+
+
+def _day(town: Town, clearing: date) -> pl.DataFrame:
     today = sales(town, clearing)
     yesterday = sales(town, clearing - timedelta(days=1))
     taken = operations(town, clearing - timedelta(days=1), yesterday)["original_key"].drop_nulls()

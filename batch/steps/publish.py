@@ -52,8 +52,8 @@ def _files(connection: Connection, run: Run) -> Iterator[File]:
         for ending, data in (("xlsx", report_xlsx(report)), ("csv", report_csv(report))):
             yield "report", report.code, str(folder / "reports" / f"{report.title}_{report.code}.{ending}"), data
     numbers = artifacts.printed_statements(connection, run.business_date)
-    documents = [statement_document(connection, run, number) for number in numbers]
-    for number, (pdf, workbook) in zip(numbers, spread(_printed, documents), strict=True):
+    documents = (statement_document(connection, run, number) for number in numbers)
+    for number, (pdf, workbook) in zip(numbers, spread(_printed, documents, len(numbers)), strict=True):
         yield "statement", number, str(folder / "statements" / f"{number}.pdf"), pdf
         yield "statement", number, str(folder / "statements" / f"{number}.xlsx"), workbook
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 from typer.exceptions import TyperException
@@ -39,8 +38,7 @@ _MODULES = (
 )
 
 for _name in _MODULES:
-    if find_spec(f"portal.cli.{_name}"):
-        import_module(f"portal.cli.{_name}").register(app)
+    import_module(f"portal.cli.{_name}").register(app)
 
 
 def main() -> None:
