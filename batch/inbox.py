@@ -54,7 +54,7 @@ def look(home: Path, source: SourceConfig) -> Seen:
         if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
             continue
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
-            left.append((name.encode("ascii", "replace").decode()[:80], "not a plain file with a plain name"))
+            left.append((_shown(name), "not a plain file with a plain name"))
             continue
         wrong = _incomplete(inbox, name, names, source)
         if wrong:
@@ -76,8 +76,13 @@ def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, st
             data = name.removesuffix(MARKER)
             if name.endswith(".part") or any(fnmatch.fnmatchcase(data, source.pattern) for source in here):
                 continue
-            found.append((folder, name.encode("ascii", "replace").decode()[:80]))
+            found.append((folder, _shown(name)))
     return found
+
+
+def _shown(name: str) -> str:
+    """A name that anybody may have given, fit to be printed: no control characters, no other scripts, 80 at most."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:80]
 
 
 def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -> str:
