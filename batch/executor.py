@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -21,32 +21,33 @@ _PR_SET_PDEATHSIG = 1
 def spread(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
     """`work` of each of `count` items, in their order. `work` is a module's function; items and results can be pickled.
 
-    Worker processes are fresh (spawn), use one Polars thread each, and die with this process; they work while `items`
-    is still being made.
+    The workers take items while `items` is still being made.
     """
-    cores = len(os.sched_getaffinity(0))
-    if count < FEW or cores == 1:
+    if count < FEW or _cores() == 1:
         yield from map(work, items)
         return
-    with (
-        _single_threaded(),
-        ProcessPoolExecutor(min(cores, 8), get_context("spawn"), initializer=_die_with_parent) as pool,
-    ):
-        yield from pool.map(work, items, chunksize=4)
+    yield from _pool().map(work, items, chunksize=2)
 
 
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """POLARS_MAX_THREADS=1 for the processes that start meanwhile."""
+def _cores() -> int:
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ProcessPoolExecutor:
+    """Fresh processes (spawn) with one Polars thread each, kept for the next call, gone with this process."""
+    pool = ProcessPoolExecutor(_cores(), get_context("spawn"), initializer=_die_with_parent)
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = "1"
     try:
-        yield
+        for started in [pool.submit(os.getpid) for _ in range(_cores())]:
+            started.result()
     finally:
         if before is None:
             del os.environ["POLARS_MAX_THREADS"]
         else:
             os.environ["POLARS_MAX_THREADS"] = before
+    return pool
 
 
 def _die_with_parent() -> None:
