@@ -90,7 +90,7 @@ def connect(home: Path, url: str | None = None) -> Iterator[Database]:
         target = _foreign(url)
         yield from _opened(_database(target, target, target))
         return
-    with embedded(home) as running:
+    with embedded(home.absolute()) as running:  # the server works in a folder of its own
         app, admin = make_url(running.url(APP)), make_url(running.url(ADMIN))
         yield from _opened(_database(app, admin, admin.set(database="postgres")))
 
