@@ -1,4 +1,4 @@
-"""`--home demo` with a relative folder: the server works in a folder of its own, so it must be given an absolute one."""
+"""`--home demo`, a relative folder: the server works in a folder of its own, so it is given an absolute one."""
 
 from __future__ import annotations
 
