@@ -45,10 +45,9 @@ property: $(VENV)/dev.done ## long runs: 20,000 sequences through both engines, 
 	PUHUI_ORACLE_PROGRAMMES=5000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/oracle
 
 fuzz: $(VENV)/dev.done ## mutated files through every reader, EXECUTIONS each
-	for format in $$($(BIN)/python tests/fuzz/feeds/feeds_fuzz.py); do \
-	    $(BIN)/python tests/fuzz/feeds/feeds_fuzz.py $$format $(EXECUTIONS) || exit 1; done
-	for format in $$($(BIN)/python tests/fuzz/accounts/accounts_fuzz.py); do \
-	    $(BIN)/python tests/fuzz/accounts/accounts_fuzz.py $$format $(EXECUTIONS) || exit 1; done
+	set -e; for script in feeds/feeds_fuzz accounts/accounts_fuzz; do \
+	    names=$$($(BIN)/python tests/fuzz/$$script.py); \
+	    for name in $$names; do $(BIN)/python tests/fuzz/$$script.py $$name $(EXECUTIONS); done; done
 
 crash: $(VENV)/dev.done ## a night killed at 200 points
 	PUHUI_KILL_POINTS=200 $(BIN)/python -m pytest -q tests/faults

@@ -150,5 +150,8 @@ def run(name: str, executions: int, seed: int, say: Callable[[str], None] = prin
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print("\n".join(_TOKENS))
+        sys.exit()
     counted = run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     print(sys.argv[1], sum(counted.values()), dict(sorted(counted.items())))

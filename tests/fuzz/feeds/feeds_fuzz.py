@@ -130,7 +130,10 @@ def run(name: str, executions: int, seed: int) -> Counter[str]:
 
 
 def main() -> None:
-    """Prints the outcomes of one run."""
+    """Prints the outcomes of one run; without arguments, the names that can be run."""
+    if len(sys.argv) == 1:
+        print("\n".join(SUBJECTS))
+        return
     name, executions = sys.argv[1], int(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 20260507
     for outcome, count in sorted(run(name, executions, seed).items()):
