@@ -21,13 +21,15 @@ Int = Any  # an int64 inside the kernel
 
 
 class Env(NamedTuple):
-    """What every step sees. `rows` is the table of usage, open addressing: key (-1: free), used, used before the batch,
-    slot of a sale that has this key; `keys` how many; `out` rows of awards; `state` rows and lines written.
+    """What every step sees. `rows` is the table of usage, open addressing: key (-1: free), used; `cold` beside it: used
+    before the batch, slot of a sale that has this key (apart, so that a look-up touches one line of the processor's
+    cache). `keys` how many, and how many State brought; `out` rows of awards; `state` rows and lines written.
     """
 
     arrays: Arrays
     work: Work
     rows: Ints
+    cold: Ints
     keys: Ints
     out: Ints
     state: Ints
@@ -125,12 +127,30 @@ def place(rows: Ints, key: Int) -> Int:
 
 
 @compiled(WHOLE)
-def grown(rows: Ints) -> Ints:
+def grown(rows: Ints, cold: Ints) -> tuple[Ints, Ints]:
     """The table with twice the room."""
-    out = np.full((rows.shape[0] * 2, 4), -1, np.int64)
+    size = rows.shape[0] * 2
+    out, beside = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
     for n in range(rows.shape[0]):
         if rows[n, 0] != -1:
-            out[place(out, rows[n, 0])] = rows[n]
+            at = place(out, rows[n, 0])
+            out[at] = rows[n]
+            beside[at] = cold[n]
+    return out, beside
+
+
+@compiled(WHOLE)
+def used_rows(rows: Ints, cold: Ints) -> Ints:
+    """The rows of the table that are taken and have moved: key, used, used before, slot."""
+    count = 0
+    for n in range(rows.shape[0]):
+        count += rows[n, 0] != -1 and rows[n, 1] != cold[n, 0]
+    out = np.empty((count, 4), np.int64)
+    count = 0
+    for n in range(rows.shape[0]):
+        if rows[n, 0] != -1 and rows[n, 1] != cold[n, 0]:
+            out[count, 0], out[count, 1], out[count, 2], out[count, 3] = rows[n, 0], rows[n, 1], cold[n, 0], cold[n, 1]
+            count += 1
     return out
 
 
@@ -157,10 +177,12 @@ def charge(env: Env, slot: Int, n: Int, fen: Int, uses: Int) -> None:
             key = key_of(env, cap, slot)
             at = place(rows, key)
             if rows[at, 0] == -1:  # a key seen first takes a row
-                rows[at, 0], rows[at, 1], rows[at, 2] = key, 0, 0
+                rows[at, 0], rows[at, 1] = key, 0
+                env.cold[at, 0], env.cold[at, 1] = 0, slot
                 env.keys[0] += 1
+            elif env.keys[1] and env.cold[at, 1] == -1:  # State knew it, without a sale of this batch
+                env.cold[at, 1] = slot
             rows[at, 1] += amount
-            rows[at, 3] = slot
     if lines[n, c.L_ENT] >= 0:
         work.entitlements[lines[n, c.L_ENT], c.ENT_USED] += uses
         work.entitlements[lines[n, c.L_ENT], c.ENT_USED_FEN] += fen
@@ -473,27 +495,29 @@ def stretch(env: Env, order: Ints, start: Int, combine: Int) -> Int:
 def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints]:
     """Rates the transactions of `order`; `opening` is (key, used) of what limits have used before.
 
-    Returns (rows of awards, the table of usage).
+    Returns (rows of awards, and of what limits have used: key, used, used before, slot of a sale that has the key).
     """
     size = 1024
-    while size < 4 * len(opening):
+    while size < 4 * len(opening) or size < 2 * len(order):
         size *= 2
-    rows = np.full((size, 4), -1, np.int64)
-    count = np.zeros(1, np.int64)
+    rows, cold = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
+    count = np.array([len(opening), len(opening)])
     for n in range(len(opening)):
         at = place(rows, opening[n, 0])
-        rows[at, 0], rows[at, 1], rows[at, 2], rows[at, 3] = opening[n, 0], opening[n, 1], opening[n, 1], -1
-    count[0] = len(opening)
+        rows[at, 0], rows[at, 1] = opening[n, 0], opening[n, 1]
+        cold[at, 0], cold[at, 1] = opening[n, 1], -1
     state = np.zeros(2, np.int64)  # rows of awards written, lines written
     state[1] = work.lines_before[0]
     out = np.empty((len(order) + len(order) // 8 + 64, c.ROW_WIDTH), np.int64)
-    env = Env(arrays, work, rows, count, out, state)
+    env = Env(arrays, work, rows, cold, count, out, state)
     done = stretch(env, order, 0, combine)
     while done < len(order):
         longer = env.out
         if state[0] + arrays.most[1] > len(env.out):
             longer = np.empty((2 * len(env.out) + arrays.most[1], c.ROW_WIDTH), np.int64)
             longer[: state[0]] = env.out[: state[0]]
-        env = Env(arrays, work, grown(env.rows), count, longer, state)
+        if 2 * (count[0] + arrays.most[0] * arrays.most[1]) > len(rows):
+            rows, cold = grown(rows, cold)
+        env = Env(arrays, work, rows, cold, count, longer, state)
         done = stretch(env, order, done, combine)
-    return env.out[: state[0]], env.rows
+    return env.out[: state[0]], used_rows(rows, cold)

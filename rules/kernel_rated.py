@@ -41,16 +41,16 @@ from settlement.model.outcomes import Outcome
 def rate(plan: Plan, transactions: pl.DataFrame, state: State) -> Rated:
     """One batch by the kernel; the same as `rules.reference.rate`."""
     batch = prepare(plan, transactions, state)
-    out, table = kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
-    return Rated(Written(batch, out, table), state)
+    out, moved = kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
+    return Rated(Written(batch, out, moved), state)
 
 
 class Written:
     """The maker of Rated over the kernel's arrays."""
 
-    def __init__(self, batch: Batch, out: Ints, table: Ints) -> None:
+    def __init__(self, batch: Batch, out: Ints, moved: Ints) -> None:
         self.batch = batch
-        self._table = table
+        self._moved = moved
         orphans = batch.order[batch.rated :]
         self._orphans = orphans[orphans >= batch.waited]
         self._out = np.concatenate([out, self._orphan_rows()])
@@ -186,8 +186,7 @@ class Written:
         )
 
     def _usage(self) -> pl.DataFrame:
-        table, numbers = self._table, self.batch.numbers
-        moved = table[(table[:, 0] >= 0) & (table[:, 1] != table[:, 2])]
+        moved, numbers = self._moved, self.batch.numbers
         slots = self.batch.slots
         parts = []
         for number, limit in enumerate(numbers.limits):
