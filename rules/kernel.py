@@ -139,21 +139,6 @@ def grown(rows: Ints, cold: Ints) -> tuple[Ints, Ints]:
     return out, beside
 
 
-@compiled(WHOLE)
-def used_rows(rows: Ints, cold: Ints) -> Ints:
-    """The rows of the table that are taken and have moved: key, used, used before, slot."""
-    count = 0
-    for n in range(rows.shape[0]):
-        count += rows[n, 0] != -1 and rows[n, 1] != cold[n, 0]
-    out = np.empty((count, 4), np.int64)
-    count = 0
-    for n in range(rows.shape[0]):
-        if rows[n, 0] != -1 and rows[n, 1] != cold[n, 0]:
-            out[count, 0], out[count, 1], out[count, 2], out[count, 3] = rows[n, 0], rows[n, 1], cold[n, 0], cold[n, 1]
-            count += 1
-    return out
-
-
 @compiled(STEP)
 def key_of(env: Env, cap: Int, slot: Int) -> Int:
     """The number of a limit's key for a sale."""
@@ -193,6 +178,8 @@ def entitlement(env: Env, t: Int, slot: Int) -> Int:
     """The member's entitlement for a scheme that is valid, has a use and min_grant left, and ends first; -1: none."""
     arrays, work = env.arrays, env.work
     member = work.member[slot]
+    if member < 0:
+        return -1
     rights, terms = work.entitlements, arrays.terms
     for n in range(arrays.first_right[member], arrays.first_right[member + 1]):
         if rights[n, c.ENT_SCHEME] != terms[t, c.T_SCHEME]:
@@ -410,13 +397,8 @@ def rate_on_sale(env: Env, tx: Int, op: Int, slot: Int) -> Int:
     """REFUND, VOID or REVERSAL of a sale; returns the refund's part of R (-1: none known)."""
     work = env.work
     kind, part, wrong = work.op_kind[op], -1, 0
-    by_gross: Int = 0
-    by_paid: Int = 0
+    by_gross, by_paid = work.op_says[op, 0], work.op_says[op, 1]
     if kind == 1:
-        if work.tx_gross[tx] >= 0:
-            by_gross = work.tx_gross[tx]
-        else:
-            by_paid = work.tx_paid[tx]
         if by_paid > 0 and work.paid[slot] >= 0 and work.refunded_paid[slot] + by_paid > work.paid[slot]:
             wrong = 23
         else:
@@ -455,7 +437,7 @@ def rate_operation(env: Env, tx: Int, op: Int) -> Int:
     undoes = work.op_kind[op] == 3 and work.op_kind[target] < 3 and work.op_took[target] and not work.op_undone[target]
     if not undoes:
         put_row(env, tx, 1, slot, -1, -1, 0, 0, 21, c.NO_LIMIT)
-        return work.tx_gross[tx] if work.op_kind[op] == 1 else -1
+        return work.op_says[op, 0] if work.op_says[op, 0] > 0 else -1
     work.op_took[op] = 1
     work.op_undone[target] = 1
     work.op_touched[target] = 1
@@ -479,23 +461,21 @@ def stretch(env: Env, order: Ints, start: Int, combine: Int) -> Int:
             return at
         tx, first = order[at], env.state[0]
         index = work.tx_index[tx]
-        part = work.tx_gross[tx]
-        if work.tx_sale[tx]:
+        if index >= 0:
             rate_sale(env, tx, index, combine)
             work.touched[index] = 1
+            part = work.gross[index]
         else:
-            part = rate_operation(env, tx, index)
-        slot = env.out[first, c.R_SALE]
-        work.moved[tx, 0], work.moved[tx, 1] = slot, part
-        work.moved[tx, 2], work.moved[tx, 3] = refunded(work, slot), env.out[first, c.R_OUTCOME]
+            part = rate_operation(env, tx, -1 - index)
+        work.moved[tx, 0], work.moved[tx, 1] = part, refunded(work, env.out[first, c.R_SALE])
     return len(order)
 
 
 @compiled(WHOLE)
-def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints]:
+def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints, Ints]:
     """Rates the transactions of `order`; `opening` is (key, used) of what limits have used before.
 
-    Returns (rows of awards, and of what limits have used: key, used, used before, slot of a sale that has the key).
+    Returns (rows of awards, Env's `rows` and `cold` in the end).
     """
     size = 1024
     while size < 4 * len(opening) or size < 2 * len(order):
@@ -504,20 +484,16 @@ def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) ->
     count = np.array([len(opening), len(opening)])
     for n in range(len(opening)):
         at = place(rows, opening[n, 0])
-        rows[at, 0], rows[at, 1] = opening[n, 0], opening[n, 1]
-        cold[at, 0], cold[at, 1] = opening[n, 1], -1
-    state = np.zeros(2, np.int64)  # rows of awards written, lines written
-    state[1] = work.lines_before[0]
+        rows[at, 0], rows[at, 1], cold[at, 0], cold[at, 1] = opening[n, 0], opening[n, 1], opening[n, 1], -1
+    state = np.array([0, work.lines_before[0]])  # rows of awards written, lines written
     out = np.empty((len(order) + len(order) // 8 + 64, c.ROW_WIDTH), np.int64)
-    env = Env(arrays, work, rows, cold, count, out, state)
-    done = stretch(env, order, 0, combine)
+    done = stretch(Env(arrays, work, rows, cold, count, out, state), order, 0, combine)
     while done < len(order):
-        longer = env.out
-        if state[0] + arrays.most[1] > len(env.out):
-            longer = np.empty((2 * len(env.out) + arrays.most[1], c.ROW_WIDTH), np.int64)
-            longer[: state[0]] = env.out[: state[0]]
+        if state[0] + arrays.most[1] > len(out):
+            longer = np.empty((2 * len(out) + arrays.most[1], c.ROW_WIDTH), np.int64)
+            longer[: state[0]] = out[: state[0]]
+            out = longer
         if 2 * (count[0] + arrays.most[0] * arrays.most[1]) > len(rows):
             rows, cold = grown(rows, cold)
-        env = Env(arrays, work, rows, cold, count, longer, state)
-        done = stretch(env, order, done, combine)
-    return env.out[: state[0]], used_rows(rows, cold)
+        done = stretch(Env(arrays, work, rows, cold, count, out, state), order, done, combine)
+    return out[: state[0]], rows, cold

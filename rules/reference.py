@@ -8,6 +8,7 @@ Rejected: deciding limits per key in bulk, because pools and entitlements tie ke
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from rules.amounts import benefit_fen, claim_outside
 from rules.directory import Directory, Entitlement, looks_at, read_directory
 from rules.memory import Line, Memory, Operation, Sale, UsageKey, changes, recall
 from rules.order import Transaction, in_rating_order, with_local_time
+from rules.output import awards_rows
 from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
 from rules.shares import award_shares
@@ -415,8 +417,12 @@ class Written:
             if row.terms is not None
         )
 
-    def sponsors(self) -> pl.Series:
-        """The shares of each row as one text."""
+    def csv(self) -> Iterator[bytes]:
+        """awards.csv without its header."""
+        yield awards_rows(self.awards(), self._sponsors())
+
+    def _sponsors(self) -> pl.Series:
+        """The shares of each row as one text, like `city=3.34|gusu=6.66`; null where there is no scheme."""
         texts: dict[tuple[str, int], list[str]] = {}
         for transaction_id, line, _, sponsor, fen in self.shares().iter_rows():
             texts.setdefault((transaction_id, line), []).append(f"{sponsor}={format_yuan(fen)}")
