@@ -31,6 +31,7 @@ MAX_CELLS = 3_000_000
 MAX_COLUMNS = 256
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
+_BOM = b"\xef\xbb\xbf"
 _CELL = re.compile(rb"<c[ />]")
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
@@ -77,6 +78,9 @@ def rows(
             _check_zip(data)
         yield from _sheet_rows(data, sheet)
         return
+    if head.removeprefix(_BOM).lstrip().startswith(b"<"):
+        message = "a web page or XML that is called a workbook; open it, save it as .xlsx or CSV, and send that"
+        raise FileRefusedError("NOT_CSV", message, 0)
     if encoding == "auto":
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
     if separator == "auto":
