@@ -35,7 +35,8 @@ _ADVICE = {
     "camt054": "a debit/credit notification; read it as camt054",
     "camt052": "an account report of the running day, which is not final; ask the bank for camt.053",
 }
-_MESSAGE_ID = re.compile(r"(?:^|[:/])camt\.05([0-9])\.001\.([0-9]{2})$", re.ASCII)
+# banks keep the ISO name inside their own ("ISO:camt.053.001.02:APC:...", ".../camt.053.001.04.ch.02.xsd")
+_MESSAGE_ID = re.compile(r"(?:^|[:/$])camt\.05([0-9])\.001\.([0-9]{2})(?![0-9])", re.ASCII)
 _NOT_BOOKED = frozenset({"PDNG", "INFO", "FUTR"})
 
 

@@ -1,6 +1,6 @@
 """Any CSV or workbook by a column mapping (mapping.py): wallets, acquirers, a card company's daily list.
 
-Settings: `mapping` (a shipped name, or a mapping), `rail`, `instrument`, `bad_row`.
+Settings: `mapping` (a shipped name, or a mapping), `encoding` (the mapping's), `rail`, `instrument`, `bad_row`.
 """
 
 from __future__ import annotations
@@ -189,7 +189,11 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             if spec.type == "amount":
                 sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
         values = column.values
-        columns[spec.name] = values.abs() if spec.type == "amount" and mapping.sign == "ignore" else values
+        if spec.name in mapping.turned:
+            values = -values
+        elif spec.type == "amount" and mapping.sign == "ignore":
+            values = values.abs()
+        columns[spec.name] = values
     return pl.DataFrame(columns)
 
 

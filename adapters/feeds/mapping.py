@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -56,6 +56,7 @@ class CsvMapping(_Document):
     refund_paid, refund_gross, refund_claimed: fields that stand for paid, gross and claimed on anything but a sale
     refund_key   the natural key of anything but a sale, where it has its own number
     sign         ignore: the kind says the direction, amounts are taken without their sign
+    turned       amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -76,6 +77,7 @@ class CsvMapping(_Document):
     money_mark: str = ""
     ragged: bool = False
     sign: Literal["keep", "ignore"] = "keep"
+    turned: tuple[str, ...] = Field(default=(), strict=False)
     columns: tuple[LayoutField, ...] = Field(min_length=1, strict=False)
     end: End | None = None
     key: tuple[str, ...] = Field(min_length=1, strict=False)
@@ -91,7 +93,7 @@ class CsvMapping(_Document):
         names = [column.name for column in self.columns]
         if len(set(names)) != len(names):
             raise ValueError("columns: a name stands twice")
-        used = {*self.key, *self.refund_key, *self.original_key} | {
+        used = {*self.key, *self.refund_key, *self.original_key, *self.turned} | {
             name for name in (self.refund_paid, self.refund_gross, self.refund_claimed) if name
         }
         unknown = sorted(used - set(names))
@@ -117,8 +119,20 @@ class CsvMapping(_Document):
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
-    """The mapping of a source: settings["mapping"] as a shipped name, a mapping (YAML) or a CsvMapping."""
-    chosen = settings.get("mapping")
+    """The mapping of a source: settings["mapping"] as a shipped name, a mapping (YAML) or a CsvMapping.
+
+    Its encoding is the setting `encoding` where that is given.
+    """
+    mapping = _chosen(settings.get("mapping"))
+    encoding = settings.get("encoding")
+    if encoding is None:
+        return mapping
+    if encoding not in get_args(Encoding):
+        raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(get_args(Encoding))}")
+    return mapping.model_copy(update={"encoding": encoding})
+
+
+def _chosen(chosen: object) -> CsvMapping:
     if isinstance(chosen, CsvMapping):
         return chosen
     if isinstance(chosen, str):
