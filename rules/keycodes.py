@@ -23,6 +23,7 @@ def _months(day: Ints) -> Ints:
     return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
+ROOM = 1 << KEY_BITS
 _WINDOWS: dict[Window, Callable[[Ints], Ints]] = {
     "day": lambda day: day,
     "week": lambda day: (day + 3) // 7,  # 1970-01-01 was a Thursday
@@ -46,7 +47,7 @@ def key_codes(numbers: Numbers, slots: Slots, usage: pl.DataFrame) -> tuple[Ints
         code, room = _from_zero(_WINDOWS[window](np.arange(low, high + 1)))
         used = [names.index(key) for key in per]
         places = [room := room * size for size in (1, *(sizes[n] for n in used))]
-        if places[-1] < 1 << KEY_BITS:
+        if places[-1] < ROOM:
             windows[at] = code
             factors[at, used] = places[:-1]
         else:
