@@ -27,7 +27,7 @@ ZONES = (
     "America/New_York",
     "Europe/Berlin",
     "Asia/Kathmandu",
-    "Australia/Lord_Howe",
+    "Australia/Adelaide",
     "Africa/Monrovia",
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
