@@ -27,6 +27,8 @@ _FOLDER = re.compile(r"batch-([0-9]{6,})")
 def read_state(folder: Path, programme: str, schemas: Mapping[str, Schema]) -> dict[str, pl.DataFrame]:
     """The newest frames; none where nothing is kept yet. BadInput where what is there is not this programme's State."""
     pointer = folder / "CURRENT"
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: not a directory; give a directory to --state")
     if not pointer.exists():
         return {}
     try:
@@ -72,8 +74,9 @@ def stage_state(folder: Path, programme: str, frames: Mapping[str, pl.DataFrame]
 
 
 def drop_older(folder: Path) -> None:
-    """Removes the batch folders that the pointer does not name."""
-    name = json.loads((folder / "CURRENT").read_bytes())["folder"]
+    """Removes the batch folders that the pointer does not name; without a pointer nothing was ever kept."""
+    pointer = folder / "CURRENT"
+    name = json.loads(pointer.read_bytes())["folder"] if pointer.exists() else None
     for path in folder.glob("batch-*"):
         if path.name != name and _FOLDER.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)

@@ -55,6 +55,7 @@ def rate(
             chosen = engine
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
+    _apart(transactions, out, explain)
     with ThreadPoolExecutor(1) as beside:  # Polars reads the large file while Python reads the documents
         reading = beside.submit(_read_transactions, transactions)
         plan = load_plan(directory)
@@ -76,8 +77,21 @@ def rate(
     finally:
         for temporary, _ in renames:
             temporary.unlink(missing_ok=True)
-    if state is not None:
-        drop_older(state)
+        if state is not None:
+            drop_older(state)
+
+
+def _apart(transactions: Path, out: Path, explain: Path | None) -> None:
+    """Ends the command where what it writes would fall on another file of the command, or on a directory."""
+    taken = {transactions.resolve(): "--transactions"}
+    for name, path in (("--out", out), ("--explain", explain)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise BadInput(f"{path}: is a directory; give a file that can be written")
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            raise BadInput(f"{name}: {path} is the file of {other} too; give another file")
 
 
 def refuse(rejects: list[Reject]) -> NoReturn:

@@ -184,6 +184,44 @@ def test_an_output_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     assert not (tmp_path / "state" / "CURRENT").exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "explain", "says"),
+    [
+        ("transactions.csv", "e.jsonl", "is the file of --transactions too"),
+        ("a.csv", "a.csv", "is the file of --out too"),
+        ("a.csv", "schemes", "is a directory"),
+        ("schemes", "e.jsonl", "is a directory"),
+    ],
+)
+def test_a_file_is_not_written_over_another(out: str, explain: str, says: str, tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    assert rated(folder, "--state", str(state)).exit_code == 0
+    next_day = HEAD + SALE.replace("t1", "t2").replace("05-06", "05-07")
+    (town(tmp_path, **{"transactions.csv": next_day}) / "a.csv").unlink()
+    words = ["--transactions", str(folder / "transactions.csv"), "--out", str(folder / out)]
+    result = run("rate", str(folder), *words, "--explain", str(folder / explain), "--state", str(state))
+    assert (isinstance(result.exception, PuhuiError), says in str(result.exception)) == (True, True)
+    assert (folder / "transactions.csv").read_text() == next_day
+    assert not list(folder.glob("a.csv*")) + list(folder.glob("e.jsonl*"))
+    assert [p.name for p in state.glob("batch-*")] == ["batch-000001"]
+
+
+def test_a_state_that_could_not_be_kept_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(temporary: Path, final: Path) -> None:
+        raise PuhuiError(f"{temporary} {final}")
+
+    monkeypatch.setattr(rate, "_rename", full)
+    assert isinstance(rated(town(tmp_path), "--state", str(tmp_path / "state")).exception, PuhuiError)
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_a_state_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("x")
+    result = rated(town(tmp_path), "--state", str(tmp_path / "state"))
+    assert isinstance(result.exception, PuhuiError)
+    assert (result.exception.exit_code, "not a directory" in str(result.exception)) == (2, True)
+
+
 def test_quotes_crlf_bom_and_blank_lines_are_read(tmp_path: Path) -> None:
     plain = rated(town(tmp_path / "plain"))
     odd = "\ufeff" + (HEAD + '"t1","SALE","",2026-05-06T02:00:00.0Z,U1,M1,bank_card,"19.9",\n\n').replace("\n", "\r\n")
