@@ -236,7 +236,7 @@ def test_scheme_verbs(tmp_path: Path) -> None:
     assert "面包五折" in run("scheme", "list", folder).output
     shown = run("scheme", "show", folder, "bread").output
     assert "每会员每周限1次" in shown
-    assert "1 times a week for each member" in run("scheme", "show", folder, "bread", "--lang", "en").output
+    assert "1 use a week for each member" in run("scheme", "show", folder, "bread", "--lang", "en").output
     assert json.loads(run("scheme", "schema").output)["type"] == "object"
 
 
