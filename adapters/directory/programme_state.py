@@ -8,11 +8,13 @@ state/batch-000003/*.parquet
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -24,11 +26,38 @@ FORMAT = 1
 _FOLDER = re.compile(r"batch-([0-9]{6,})")
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """The state directory is this run's alone: of two at a time, the later to end would undo what the other kept.
+
+    A directory that is not there is made, and gone again where nothing was kept in it. TryAgain: another run has it.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        door = os.open(folder, os.O_RDONLY)
+    except OSError as bad:
+        raise BadInput(f"{folder}: {(bad.strerror or 'cannot be read').lower()}; give a directory to --state") from None
+    try:
+        _lock(door, folder)
+        yield
+    finally:
+        if made:
+            with suppress(OSError):  # something was kept in it
+                folder.rmdir()
+        os.close(door)
+
+
+def _lock(door: int, folder: Path) -> None:
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TryAgain(f"{folder}: another run is at work with it; run again when it has ended") from None
+
+
 def read_state(folder: Path, programme: str, schemas: Mapping[str, Schema]) -> dict[str, pl.DataFrame]:
     """The newest frames; none where nothing is kept yet. BadInput where what is there is not this programme's State."""
     pointer = folder / "CURRENT"
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: not a directory; give a directory to --state")
     if not pointer.exists():
         return {}
     try:
@@ -57,7 +86,6 @@ def _read(path: Path, schema: Schema) -> pl.DataFrame:
 def stage_state(folder: Path, programme: str, frames: Mapping[str, pl.DataFrame]) -> tuple[Path, Path]:
     """Writes the frames beside the newest; returns (temporary pointer, pointer) to rename when all else is written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"batch-{_newest(folder) + 1:06d}"
         (folder / name).mkdir()
         for frame, rows in frames.items():

@@ -6,6 +6,7 @@ import errno
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -46,8 +47,7 @@ def rate(
     engine: Annotated[str, typer.Option("--engine", help="auto, kernel or reference; both give the same.")] = "auto",
 ) -> None:
     """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
-    import rules
-    from adapters.directory.programme_state import drop_older, stage_state
+    from adapters.directory.programme_state import held
 
     chosen: rules.Engine
     match engine:
@@ -56,6 +56,17 @@ def rate(
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
     _apart(transactions, out, explain)
+    with held(state) if state is not None else nullcontext():
+        _rate(directory, transactions, out, state, explain, chosen)
+
+
+def _rate(
+    directory: Path, transactions: Path, out: Path, state: Path | None, explain: Path | None, chosen: rules.Engine
+) -> None:
+    """The command with its options read and the state directory held."""
+    import rules
+    from adapters.directory.programme_state import drop_older, stage_state
+
     with ThreadPoolExecutor(1) as beside:  # Polars reads the large file while Python reads the documents
         reading = beside.submit(_read_transactions, transactions)
         plan = load_plan(directory)

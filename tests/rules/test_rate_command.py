@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -212,14 +214,27 @@ def test_a_state_that_could_not_be_kept_leaves_no_folder(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(rate, "_rename", full)
     assert isinstance(rated(town(tmp_path), "--state", str(tmp_path / "state")).exception, PuhuiError)
-    assert not list((tmp_path / "state").iterdir())
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_that_another_run_has_is_left_alone(tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    state.mkdir()
+    door = os.open(state, os.O_RDONLY)
+    fcntl.flock(door, fcntl.LOCK_EX)
+    result = rated(folder, "--state", str(state))
+    assert isinstance(result.exception, PuhuiError)
+    assert (result.exception.exit_code, "another run" in str(result.exception)) == (3, True)
+    assert (state.is_dir(), (folder / "a.csv").exists()) == (True, False)
+    os.close(door)
+    assert rated(folder, "--state", str(state)).exit_code == 0
 
 
 def test_a_state_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("x")
     result = rated(town(tmp_path), "--state", str(tmp_path / "state"))
     assert isinstance(result.exception, PuhuiError)
-    assert (result.exception.exit_code, "not a directory" in str(result.exception)) == (2, True)
+    assert (result.exception.exit_code, "give a directory" in str(result.exception)) == (2, True)
 
 
 def test_quotes_crlf_bom_and_blank_lines_are_read(tmp_path: Path) -> None:
