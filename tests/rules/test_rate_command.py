@@ -230,6 +230,19 @@ def test_a_state_that_another_run_has_is_left_alone(tmp_path: Path) -> None:
     assert rated(folder, "--state", str(state)).exit_code == 0
 
 
+def test_a_state_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    assert rated(folder, "--state", str(state)).exit_code == 0
+    town(tmp_path, **{"transactions.csv": HEAD + SALE.replace("t1", "t2")})
+    usage = state / "batch-000001" / "usage.parquet"
+    data = usage.read_bytes()
+    for at in range(0, len(data), len(data) // 20):
+        usage.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        result = rated(folder, "--state", str(state))
+        assert isinstance(result.exception, PuhuiError)
+        assert "put the state directory back from a copy" in str(result.exception)
+
+
 def test_a_state_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("x")
     result = rated(town(tmp_path), "--state", str(tmp_path / "state"))
