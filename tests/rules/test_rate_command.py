@@ -70,6 +70,15 @@ def test_awards_are_written_as_the_page_says(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_without_a_row_gives_a_file_without_a_row(tmp_path: Path) -> None:
+    folder = town(tmp_path, **{"transactions.csv": HEAD})
+    for engine in ("reference", "kernel"):
+        assert rated(folder, "--state", str(tmp_path / "state"), "--engine", engine).exit_code == 0
+        assert (tmp_path / "a.csv").read_text() == (
+            "transaction_id,scheme,version,entitled,granted,outcome,limit,payee,sponsors\n"
+        )
+
+
 def test_state_goes_on_and_a_known_transaction_is_refused(tmp_path: Path) -> None:
     folder, state = town(tmp_path), str(tmp_path / "state")
     assert rated(folder, "--state", state).exit_code == 0
