@@ -12,6 +12,8 @@ from datetime import date
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
+import polars as pl
+from polars.exceptions import ComputeError
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -161,9 +163,7 @@ KEYS: tuple[Key, ...] = ("member", "merchant", "district", "org")
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Sponsor(_Document):
@@ -221,7 +221,8 @@ class Programme(_Document):
     def _known(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
+            pl.Series(dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(name)  # knows no `localtime`, `right/UTC`
+        except (KeyError, ValueError, OSError, ComputeError):
             raise ValueError("not a time zone; write a name like Asia/Shanghai") from None
         return name
 
@@ -299,8 +300,8 @@ class Hours(_Document):
     @classmethod
     def _read(cls, value: Any) -> Any:
         if not isinstance(value, str):
-            if isinstance(value, dict):
-                return value
+            if isinstance(value, dict) and all(isinstance(minute, int) for minute in value.values()):
+                return value  # JSON of our own
             raise ValueError('not hours; write them in quotes, like "10:00-22:00"')
         match = _HOURS.fullmatch(value)
         if match is None:

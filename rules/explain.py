@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 
 from rules import reference
+from rules.documents import Claimed
 from rules.plan import Plan
 from rules.rated import Rated
-from rules.reference import Figure, Looked
+from rules.reference import Cut, Figure, Looked
 from rules.state import State
 from rules.terms import Terms
-from rules.words import PASSED_OVER, SIMPLE, Words, benefit_words, spent_words, yuan
+from rules.words import PASSED_OVER, SIMPLE, Words, benefit_words, limit_words, yuan
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import Outcome
 
@@ -131,35 +132,72 @@ def _name(terms: Terms) -> str:
 
 
 def _moved(award: dict[str, Any], outcome: Outcome) -> Words:
-    size = award["granted"].removeprefix("-")
-    if outcome == Outcome.CLAWED_BACK:
-        return Words(f"{award['scheme']}：追回补贴{size}元", f"{award['scheme']}: {size} of the subsidy is taken back")
-    return Words(f"{award['scheme']}：恢复补贴{size}元", f"{award['scheme']}: {size} of the subsidy is given again")
+    """What an operation changed; a reworked award may also move against the operation."""
+    name, change = award["title"] or award["scheme"], award["granted"]
+    size = change.removeprefix("-").removesuffix(".00")
+    if size == "0":
+        return Words(f"{name}：补贴不变", f"{name}: the subsidy stays as it is")
+    if change.startswith("-"):
+        if outcome == Outcome.CLAWED_BACK:
+            return Words(f"{name}：追回补贴{size}元", f"{name}: {size} of the subsidy is taken back")
+        return Words(f"{name}：重算后补贴减少{size}元", f"{name}: worked out again, the subsidy falls by {size}")
+    if outcome == Outcome.REINSTATED:
+        return Words(f"{name}：恢复补贴{size}元", f"{name}: {size} of the subsidy is given again")
+    return Words(f"{name}：重算后补贴增加{size}元", f"{name}: worked out again, the subsidy rises by {size}")
 
 
 def _figure_words(figure: Figure) -> Words:
     """Like 满158减20 适用；本周限1次已用完，故补贴0元."""
     rule, amount = benefit_words(figure.terms.scheme.benefit), yuan(figure.fen)
-    head = Words(f"{_name(figure.terms)}：{rule.zh} 适用", f"{_name(figure.terms)}: {rule.en} applies")
-    match figure.outcome:
-        case Outcome.NO_BENEFIT:
-            why = Words("未达到门槛或无可补金额", "nothing is earned at this amount")
-        case Outcome.CLAIM_OUT_OF_RANGE:
-            why = Words("优惠金额超出范围", "the discount claimed is out of range")
-        case Outcome.NO_ENTITLEMENT:
-            why = Words("没有可用的券", "no entitlement is left")
-        case Outcome.LIMIT_EXHAUSTED:
-            why = spent_words(figure.limit, figure.terms)
-        case Outcome.GRANTED_PARTIAL:
-            why = _short(figure)
-        case _:
-            return Words(f"{head.zh}，补贴{amount}元", f"{head.en}, subsidy {amount}")
+    head = Words(f"{_name(figure.terms)}：{rule.zh}", f"{_name(figure.terms)}: {rule.en}")
+    if figure.outcome != Outcome.NO_BENEFIT:
+        head = Words(f"{head.zh} 适用", f"{head.en} applies")
+    if figure.outcome == Outcome.GRANTED:
+        return Words(f"{head.zh}，补贴{amount}元", f"{head.en}, subsidy {amount}")
+    why = _why(figure)
     return Words(f"{head.zh}；{why.zh}，故补贴{amount}元", f"{head.en}; {why.en}, so the subsidy is {amount}")
 
 
-def _short(figure: Figure) -> Words:
-    left = yuan(figure.fen)
-    return Words(f"应补{yuan(figure.entitled)}元，{figure.limit}只剩{left}元", f"{figure.limit} has only {left} left")
+def _why(figure: Figure) -> Words:
+    """What stopped or lowered a figure."""
+    match figure.outcome:
+        case Outcome.NO_BENEFIT if isinstance(figure.terms.scheme.benefit, Claimed):
+            return Words("没有优惠金额", "no discount is known")
+        case Outcome.NO_BENEFIT:
+            return Words("未达到门槛或无可补金额", "nothing is earned at this amount")
+        case Outcome.CLAIM_OUT_OF_RANGE:
+            return Words("优惠金额超出范围", "the discount claimed is out of range")
+        case Outcome.NO_ENTITLEMENT:
+            return Words("没有可用的券", "no entitlement is left")
+        case Outcome.GRANTED_PARTIAL:
+            thing, left = _thing(figure.cut), yuan(figure.fen)
+            earned = yuan(figure.entitled)
+            return Words(f"应补{earned}元，{thing.zh}，只剩{left}元", f"of {earned} earned, {thing.en} has {left} left")
+        case _:
+            return _spent(figure.cut, yuan(figure.terms.scheme.min_grant))
+
+
+def _spent(cut: Cut, least: str) -> Words:
+    """Why nothing is left of a figure."""
+    below = Words(f"低于最低补贴额{least}元", f"below the least grant of {least}")
+    if cut.name == "min_grant" and cut.cap is None:
+        before = yuan(cut.before)
+        return Words(f"应补{before}元，{below.zh}", f"{before} earned is {below.en}")
+    thing, after = _thing(cut), yuan(cut.after)
+    if cut.after > 0:
+        return Words(f"{thing.zh}，只剩{after}元，{below.zh}", f"{thing.en} has {after} left, {below.en}")
+    if cut.left <= 0:
+        return Words(f"{thing.zh}已用完", f"{thing.en} is used up")
+    left, before = yuan(cut.left), yuan(cut.before)
+    return Words(f"{thing.zh}，只剩{left}元，不够补{before}元", f"{thing.en} has {left} left, not the whole {before}")
+
+
+def _thing(cut: Cut) -> Words:
+    if cut.cap is not None:
+        return limit_words(cut.cap)
+    if cut.name == "entitlement":
+        return Words("券的余额", "the entitlement")
+    return Words("其他补贴后的成交价或实际优惠", "the price or the discount given, after the other subsidies,")
 
 
 def _other(figure: Figure) -> Words:

@@ -68,8 +68,8 @@ def _part(slots: Slots, usage: pl.DataFrame, key: Key) -> tuple[Ints, int]:
         code = (slots.member if key == "member" else slots.merchant) + 1
         return code, int(code.max(initial=0)) + 1
     at, owners = (slots.member, slots.members) if key == "org" else (slots.merchant, slots.merchants)
-    of_owner = ints(owners[KEY_COLUMN[key]].cast(pl.Categorical).to_physical(), 0)
-    return _from_zero(np.append(of_owner, 0)[at])
+    of_owner = ints(owners[KEY_COLUMN[key]].cast(pl.Categorical).to_physical(), -1)  # blank is a key of its own
+    return _from_zero(np.append(of_owner, -1)[at])
 
 
 def _from_zero(code: Ints) -> tuple[Ints, int]:

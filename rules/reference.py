@@ -23,7 +23,7 @@ from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
 from rules.shares import award_shares
 from rules.state import State
-from rules.terms import Terms
+from rules.terms import Cap, Terms
 from settlement.model.frames import AWARD, RATE_INPUT, conform
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import Outcome
@@ -32,11 +32,13 @@ _FURTHEST = (Outcome.LIMIT_EXHAUSTED, Outcome.NO_ENTITLEMENT, Outcome.CLAIM_OUT_
 
 
 class Cut(NamedTuple):
-    """One thing that lowered a figure."""
+    """One thing that lowered a figure. `cap` is the limit, None for an entitlement, the ceiling and `min_grant`."""
 
     name: str
     before: int
     after: int
+    left: int  # fen or uses that it had left
+    cap: Cap | None = None
 
 
 @dataclass(slots=True)
@@ -52,11 +54,15 @@ class Figure:
     without: dict[str, int] = field(default_factory=dict)  # for explain: the figure had this limit not been there
 
     @property
+    def cut(self) -> Cut:
+        """What last lowered the figure; `min_grant` only where nothing else did."""
+        others = [cut for cut in self.cuts if cut.cap or cut.name != "min_grant"]
+        return (others or self.cuts)[-1]
+
+    @property
     def limit(self) -> str:
-        """The name of the limit that last lowered the figure, where it says so on the award."""
-        if self.outcome in {Outcome.LIMIT_EXHAUSTED, Outcome.GRANTED_PARTIAL}:
-            return self.cuts[-1].name
-        return ""
+        """The name of what last lowered the figure, where it says so on the award."""
+        return self.cut.name if self.outcome in {Outcome.LIMIT_EXHAUSTED, Outcome.GRANTED_PARTIAL} else ""
 
 
 @dataclass(slots=True)
@@ -194,9 +200,7 @@ class Rater:
                 self._lower(figure, "entitlement", right.amount - self._uses(right)[1])
         self._limit(figure, sale, skip)
         if figure.fen < scheme.min_grant and skip != "min_grant":
-            if not figure.cuts:
-                figure.cuts.append(Cut("min_grant", figure.fen, 0))
-            figure.fen = 0
+            self._lower(figure, "min_grant", 0)
         if figure.fen == 0:
             figure.outcome = Outcome.LIMIT_EXHAUSTED
         elif figure.fen < entitled:
@@ -204,10 +208,11 @@ class Rater:
         return figure
 
     @staticmethod
-    def _lower(figure: Figure, name: str, to: int) -> None:
-        to = max(0, to)  # an overdrawn limit has nothing left; it does not lower a figure that is 0 already
-        if to < figure.fen:
-            figure.cuts.append(Cut(name, figure.fen, to))
+    def _lower(figure: Figure, name: str, left: int, cap: Cap | None = None) -> None:
+        """To what is left, or to 0 where a limit gives all or nothing."""
+        to = 0 if cap and cap.deny else max(0, left)  # an overdrawn limit has nothing left
+        if left < figure.fen and figure.fen > 0:  # a figure that is 0 already is not lowered
+            figure.cuts.append(Cut(name, figure.fen, to, left, cap))
             figure.fen = to
 
     def _limit(self, figure: Figure, sale: Sale, skip: str) -> None:
@@ -216,11 +221,8 @@ class Rater:
             if cap.name == skip:
                 continue
             left = cap.value - self.memory.used(sale.usage_key(cap))
-            if cap.measure == "count":
-                if left < 1:
-                    self._lower(figure, cap.name, 0)
-            elif left < figure.fen:
-                self._lower(figure, cap.name, 0 if cap.deny else left)
+            if cap.measure == "amount" or left < 1:
+                self._lower(figure, cap.name, left, cap)
 
     def _uses(self, right: Entitlement) -> tuple[int, int]:
         uses, fen = self.memory.uses.get(right.number, (0, 0))

@@ -31,6 +31,7 @@ _KEY = {
     "district": Words("每区", "each district"),
     "org": Words("每工会", "each union organisation"),
 }
+_THIS = {"member": "该会员", "merchant": "该商户", "district": "该区", "org": "该工会"}
 _SPENT = {"day": "本日", "week": "本周", "month": "本月", "quarter": "本季", "year": "本年", "total": "活动期内"}
 _WEEKDAY = {"mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日"}
 _INSTRUMENT = {
@@ -99,11 +100,13 @@ def _cap(words: Words, cap: int | None) -> Words:
 
 
 def _tier(tier: Tier) -> Words:
-    head = Words(f"满{yuan(tier.start)}", f"from {yuan(tier.start)}")
+    start = yuan(tier.start)
     if tier.percent is None:
-        return Words(f"{head.zh}减{yuan(tier.off or 0)}", f"{head.en} {yuan(tier.off or 0)} off")
+        off = yuan(tier.off or 0)
+        return Words(f"满{start}减{off}", f"{off} off from {start}")
     part = _percent(tier.percent)
-    return _cap(Words(f"{head.zh}补{part}%", f"{head.en} {part} %"), tier.cap)
+    cap = Words("", "") if tier.cap is None else Words(f"（封顶{yuan(tier.cap)}元）", f" (at most {yuan(tier.cap)})")
+    return Words(f"满{start}补{part}%{cap.zh}", f"{part} % from {start}{cap.en}")
 
 
 def benefit_words(benefit: Benefit) -> Words:
@@ -122,7 +125,7 @@ def benefit_words(benefit: Benefit) -> Words:
             return Words("，".join(t.zh for t in tiers), ", ".join(t.en for t in tiers))
         case Price():
             pay = yuan(benefit.pay)
-            return _cap(Words(f"会员价{pay}元", f"the member pays {pay}"), benefit.cap)
+            return _cap(Words(f"会员价{pay}元", f"a member price of {pay}"), benefit.cap)
         case Claimed():
             low, high = yuan(benefit.min or 0), "" if benefit.max is None else yuan(benefit.max)
             return Words(
@@ -135,25 +138,24 @@ def cap_words(cap: Cap) -> Words:
     """A limit, like 每会员每周限1次."""
     window = _WINDOW[cap.window]
     who = Words("".join(_KEY[k].zh for k in cap.per), " and ".join(_KEY[k].en for k in cap.per))
-    much = Words(f"限{yuan(cap.value)}元", yuan(cap.value))
-    if cap.measure == "count":
-        much = Words(f"限{cap.value}次" if cap.per else f"名额{cap.value}个", f"{cap.value} times")
+    much = _much(cap)
     english = f"{much.en} {window.en}" + (f" for {who.en}" if cap.per else "")
     return Words(f"{who.zh}{window.zh}{much.zh}", english)
 
 
-def spent_words(name: str, terms: Terms) -> Words:
-    """That the limit `name` has nothing or too little left."""
-    for cap in terms.caps:
-        if cap.name == name:
-            amount = f"{yuan(cap.value)}元" if cap.measure == "amount" else f"{cap.value}次"
-            return Words(f"{_SPENT[cap.window]}限{amount}已用完", f"{cap_words(cap).en}, used up ({name})")
-    special = {
-        "entitlement": Words("券的余额用完", "nothing left of the entitlement"),
-        "ceiling": Words("已达到成交价或实际优惠", "the price or the discount given is reached"),
-        "min_grant": Words("低于最低补贴额", "below the least grant"),
-    }
-    return special[name]
+def _much(cap: Cap) -> Words:
+    if cap.measure == "amount":
+        return Words(f"限{yuan(cap.value)}元", yuan(cap.value))
+    uses = "1 use" if cap.value == 1 else f"{cap.value} uses"
+    return Words(f"限{cap.value}次" if cap.per else f"名额{cap.value}个", uses)
+
+
+def limit_words(cap: Cap) -> Words:
+    """A limit as it met one sale, like 本周限1次; of a member alone it goes without saying."""
+    who = "" if cap.per == ("member",) else "".join(_THIS[key] for key in cap.per)
+    pool = Words("", "limit") if cap.scope else Words(f"资金池〔{cap.name}〕", "pool")
+    zh, en = f"{pool.zh}{who}{_SPENT[cap.window]}{_much(cap).zh}", f"the {pool.en} of {cap_words(cap).en} ({cap.name})"
+    return Words(zh, en)
 
 
 def _hours(hours: Hours) -> str:

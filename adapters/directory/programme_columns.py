@@ -130,7 +130,9 @@ def _usual_instant(text: pl.Series) -> pl.Series | None:
 
     None where a row is null or of another form; a row of this form that is no time (30 February) becomes null.
     """
-    if text.null_count() or not len(text) or not bool((text.str.len_bytes() == len(_FORM)).all()):
+    if not len(text):
+        return text.cast(INSTANT)
+    if text.null_count() or not bool((text.str.len_bytes() == len(_FORM)).all()):
         return None
     cells = text.cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, len(_FORM)), endianness="little").to_numpy()
     out = np.empty(len(text), np.int64)

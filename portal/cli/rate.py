@@ -6,6 +6,7 @@ import errno
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -46,8 +47,7 @@ def rate(
     engine: Annotated[str, typer.Option("--engine", help="auto, kernel or reference; both give the same.")] = "auto",
 ) -> None:
     """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
-    import rules
-    from adapters.directory.programme_state import drop_older, stage_state
+    from adapters.directory.programme_state import held
 
     chosen: rules.Engine
     match engine:
@@ -55,6 +55,18 @@ def rate(
             chosen = engine
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
+    _apart(transactions, out, explain)
+    with held(state) if state is not None else nullcontext():
+        _rate(directory, transactions, out, state, explain, chosen)
+
+
+def _rate(
+    directory: Path, transactions: Path, out: Path, state: Path | None, explain: Path | None, chosen: rules.Engine
+) -> None:
+    """The command with its options read and the state directory held."""
+    import rules
+    from adapters.directory.programme_state import drop_older, stage_state
+
     with ThreadPoolExecutor(1) as beside:  # Polars reads the large file while Python reads the documents
         reading = beside.submit(_read_transactions, transactions)
         plan = load_plan(directory)
@@ -76,8 +88,21 @@ def rate(
     finally:
         for temporary, _ in renames:
             temporary.unlink(missing_ok=True)
-    if state is not None:
-        drop_older(state)
+        if state is not None:
+            drop_older(state)
+
+
+def _apart(transactions: Path, out: Path, explain: Path | None) -> None:
+    """Ends the command where what it writes would fall on another file of the command, or on a directory."""
+    taken = {transactions.resolve(): "--transactions"}
+    for name, path in (("--out", out), ("--explain", explain)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise BadInput(f"{path}: is a directory; give a file that can be written")
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            raise BadInput(f"{name}: {path} is the file of {other} too; give another file")
 
 
 def refuse(rejects: list[Reject]) -> NoReturn:

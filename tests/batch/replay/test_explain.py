@@ -158,7 +158,7 @@ def test_people_read_it(city: City, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert puhui(["explain", sale, "--lang", "en"]) == 0
     english = capsys.readouterr().out
-    assert "used up (bakery-budget)" in english
+    assert "(bakery-budget) is used up" in english
     assert "schemes/s05-bakery.yaml:" in english
     assert puhui(["explain", sale]) == 0
     assert "已用完" in capsys.readouterr().out
