@@ -27,7 +27,6 @@ from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
-_INTERIM = frozenset({b":34F", b":90C", b":90D", b":13D"})
 
 
 def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -116,11 +115,13 @@ class _Reader:
                 if self.inside and len(lines.heads) > self.first:
                     self._inform(raw[4:].rstrip(b"\r\n"), start)
                     lines.stops[-1] = end
-            else:
-                self._take(tag, raw, start, end)
+            elif tag in _STEPS:
+                _STEPS[tag](self, raw, start, end)
                 if not self.inside and len(lines.heads) >= BLOCK_LINES:
                     yield self._flush()
                     lines = self.lines
+            elif not raw.startswith(b":"):
+                self._end_message(start)
         if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
 
@@ -132,33 +133,28 @@ class _Reader:
                 raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
         texts[-1] = text
 
-    def _take(self, tag: bytes, raw: bytes, start: int, end: int) -> None:
-        """A field that is no line; a closing balance completes its statement."""
-        if tag == b":20:":
-            self._end_message(start)
-            self.opened, self.started = True, start
-            self.reference, self.account, self.number = raw[4:].strip(), b"", b""
-        elif tag in {b":25:", b":25P"}:
-            self.account = raw.split(b":", 2)[2].strip()
-        elif tag in {b":28C", b":28:"}:
-            self.number = raw.split(b":", 2)[2].strip()
-        elif tag in {b":60F", b":60M"}:
-            if not self.opened or self.inside or not self.account:
-                message = "an opening balance without :20: and :25: before it, or a second one"
-                raise FileRefusedError("BAD_ORDER", f"{message}; send the whole file again", start)
-            self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
-        elif tag in {b":62F", b":62M"}:
-            if not self.inside:
-                message = "a closing balance without an opening balance; send the whole file again"
-                raise FileRefusedError("BAD_ORDER", message, start)
-            self._close(raw, start, end)
-        elif not raw.startswith(b":"):
-            self._end_message(start)
-        elif tag in _INTERIM and self.opened and not self.inside:
-            message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
-            raise FileRefusedError("WRONG_MESSAGE", message, start)
+    def _begin(self, raw: bytes, start: int, _end: int) -> None:
+        self._end_message(start)
+        self.opened, self.started = True, start
+        self.reference, self.account, self.number = raw[4:].strip(), b"", b""
+
+    def _set_account(self, raw: bytes, _start: int, _end: int) -> None:
+        self.account = raw.split(b":", 2)[2].strip()
+
+    def _set_number(self, raw: bytes, _start: int, _end: int) -> None:
+        self.number = raw.split(b":", 2)[2].strip()
+
+    def _open(self, raw: bytes, start: int, _end: int) -> None:
+        if not self.opened or self.inside or not self.account:
+            message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
+            raise FileRefusedError("BAD_ORDER", message, start)
+        self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
 
     def _close(self, raw: bytes, start: int, end: int) -> None:
+        """A closing balance completes its statement."""
+        if not self.inside:
+            message = "a closing balance without an opening balance; send the whole file again"
+            raise FileRefusedError("BAD_ORDER", message, start)
         lines, heads = self.lines, self.heads
         count = len(lines.heads) - self.first
         if not count:
@@ -188,8 +184,31 @@ class _Reader:
             raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
         return Parsed(resolved.frame, resolved.rejects)
 
+    def _refuse_interim(self, _raw: bytes, start: int, _end: int) -> None:
+        if self.opened and not self.inside:
+            message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
+            raise FileRefusedError("WRONG_MESSAGE", message, start)
+
     def _end_message(self, start: int) -> None:
         """A message ends where its closing balance stood; one that does not was cut."""
         if self.opened or self.inside:
             message = "a statement ends before its closing balance (:62F:); the file was cut: send it again"
             raise FileRefusedError("TRUNCATED", message, start)
+
+
+# the fields that are no lines; all others say nothing that is read here
+_STEPS = {
+    b":20:": _Reader._begin,
+    b":25:": _Reader._set_account,
+    b":25P": _Reader._set_account,
+    b":28:": _Reader._set_number,
+    b":28C": _Reader._set_number,
+    b":60F": _Reader._open,
+    b":60M": _Reader._open,
+    b":62F": _Reader._close,
+    b":62M": _Reader._close,
+    b":34F": _Reader._refuse_interim,
+    b":90C": _Reader._refuse_interim,
+    b":90D": _Reader._refuse_interim,
+    b":13D": _Reader._refuse_interim,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -17,6 +18,7 @@ from settlement.model.money import INT64_MAX, parse_amount
 _BALANCE = re.compile(
     r"\0:6[02][FM]:([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18}),([0-9]{0,3})[ \t\r\f\v]*(?:\n[^\0]*)?(?=\0)"
 )
+_UNREAD = -1
 _PARTS = 6  # the groups, and what stands between two balances: nothing
 
 
@@ -41,10 +43,7 @@ def statements_of(heads: Heads, encoding: str, names: dict[str, int]) -> list[St
     FileRefusedError: a balance that does not fit the grammar, two currencies in one statement, undecodable text.
     """
     marks, days, currencies, wholes, decimals = _balances(heads)
-    sizes = [
-        one_amount(whole, part, minor_digits(currency), start, 0)
-        for whole, part, currency, start in zip(wholes, decimals, currencies, heads.balance_starts, strict=True)
-    ]
+    sizes = sizes_of(wholes, decimals, list(map(minor_digits, currencies)), heads.balance_starts, repeat(0))
     amounts = [size if mark == "C" else -size for size, mark in zip(sizes, marks, strict=True)]
     if currencies[::2] != currencies[1::2]:
         row = next(row for row in range(0, len(currencies), 2) if currencies[row] != currencies[row + 1])
@@ -87,10 +86,21 @@ def _texts(heads: Heads, encoding: str) -> list[str]:
         raise
 
 
-def one_amount(whole: str, decimals: str, digits: int, start: int, record: int) -> int:
-    """Unsigned minor units of "123,45"; FileRefusedError BAD_AMOUNT."""
-    if len(decimals) == digits and (size := int(whole + decimals)) <= INT64_MAX:
-        return size
+def sizes_of(
+    wholes: list[str], decimals: list[str], digits: list[int], starts: list[int], records: Iterable[int]
+) -> list[int]:
+    """Unsigned minor units of amounts ("123" and "45"), which have `digits` decimals; FileRefusedError BAD_AMOUNT."""
+    sizes = [
+        int(whole + part) if len(part) == count else _UNREAD
+        for whole, part, count in zip(wholes, decimals, digits, strict=True)
+    ]
+    if _UNREAD in sizes or max(sizes, default=0) > INT64_MAX:
+        each = zip(wholes, decimals, digits, starts, records, strict=False)
+        sizes = [_one_size(*one) for one in each]
+    return sizes
+
+
+def _one_size(whole: str, decimals: str, digits: int, start: int, record: int) -> int:
     try:
         return parse_amount(f"{whole}.{decimals}" if decimals else whole, digits)
     except ValueError as error:

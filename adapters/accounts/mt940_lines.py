@@ -18,11 +18,10 @@ from typing import Any
 import polars as pl
 
 from adapters.accounts.currency import minor_digits
-from adapters.accounts.mt940_heads import day_of, one_amount
+from adapters.accounts.mt940_heads import day_of, sizes_of
 from adapters.accounts.mt940_text import read_information
 from adapters.accounts.statement import Statement, fits, line_frame, spread
 from adapters.accounts.text_lines import FileRefusedError, decode
-from settlement.model.money import INT64_MAX
 from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
@@ -42,7 +41,6 @@ _ABSENT = ("booking_date", "value_date", "amount_fen", "reversal")
 _PLACE = frozenset({"record", "byte_start", "byte_end"})
 _PARTS = 8  # the groups, and what stands between two heads: nothing
 _EPOCH = date(1970, 1, 1).toordinal()
-_UNREAD = -1
 
 
 Places = list[tuple[int, int]]
@@ -79,15 +77,17 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     FileRefusedError: the first line that does not fit the grammar, or cannot be decoded.
     """
     days, marks, wholes, decimals, codes, rests, extras = _heads(lines, encoding)
-    sizes = _sizes(wholes, decimals, statements, lines)
-    booking, value = zip(*map(_days, days), strict=True)
+    digits = spread([minor_digits(statement.currency) for statement in statements], _counts(statements))
+    sizes = sizes_of(wholes, decimals, digits, lines.starts, lines.records)
+    pairs = [_days(day) for day in days]
+    booking = [pair[0] for pair in pairs]
     said: list[str | None] = []
     for text in _said(lines, extras, encoding):
         said += read_information(text)
     customers = [rest.partition("//")[0].strip() for rest in rests]
     columns: dict[str, list[Any]] = {
-        "booking_date": list(booking),
-        "value_date": list(value),
+        "booking_date": booking,
+        "value_date": [pair[1] for pair in pairs],
         "amount_fen": list(map(mul, sizes, map(_SIGNS.__getitem__, marks))),
         "reversal": list(map(_REVERSALS.__getitem__, marks)),
         "reference": [rest.partition("//")[2].strip() or None for rest in rests],
@@ -158,20 +158,6 @@ def unwrapped(text: bytes) -> bytes:
 def _name_undecodable(raw: list[bytes], starts: list[int], encoding: str) -> None:
     for one, start in zip(raw, starts, strict=True):
         decode(one, encoding, start)
-
-
-def _sizes(wholes: list[str], decimals: list[str], statements: list[Statement], lines: Lines) -> list[int]:
-    """Unsigned minor units."""
-    each = spread([minor_digits(statement.currency) for statement in statements], _counts(statements))
-    sizes = [
-        int(whole + part) if len(part) == count else _UNREAD
-        for whole, part, count in zip(wholes, decimals, each, strict=True)
-    ]
-    if _UNREAD in sizes or max(sizes) > INT64_MAX:
-        for row, size in enumerate(sizes):
-            if not 0 <= size <= INT64_MAX:
-                sizes[row] = one_amount(wholes[row], decimals[row], each[row], lines.starts[row], lines.records[row])
-    return sizes
 
 
 @lru_cache(maxsize=4096)

@@ -186,7 +186,6 @@ def empty_line(start: int, end: int) -> Line:
 
 
 def _masked(column: pl.Series) -> pl.Series:
-    """Only where a text holds a card-like number does the column go through Python."""
-    if not column.str.contains(_CARD).any():
-        return column
-    return pl.Series(column.name, [text if text is None else mask_cards(text) for text in column], pl.String)
+    """Only texts that hold a card-like number go through Python."""
+    found = column.str.contains(_CARD).arg_true()
+    return column.scatter(found, [mask_cards(text) for text in column.gather(found)]) if len(found) else column
