@@ -91,7 +91,11 @@ def sizes_of(
 ) -> list[int]:
     """Unsigned minor units of amounts ("123" and "45"), which have `digits` decimals; FileRefusedError BAD_AMOUNT."""
     sizes = [
-        int(whole + part) if len(part) == count else _UNREAD
+        int(whole + part)
+        if len(part) == count
+        else int(whole + part.ljust(count, "0"))
+        if len(part) < count
+        else _UNREAD
         for whole, part, count in zip(wholes, decimals, digits, strict=True)
     ]
     if _UNREAD in sizes or max(sizes, default=0) > INT64_MAX:

@@ -1,8 +1,7 @@
 """The lines of many MT940 statements at once: `:61:` heads to columns, what `:86:` says, balances.
 
 Most files are small, and one data frame expression costs as much as reading fifty lines: so the work is done on lists,
-a column at a time, with one regex over all heads joined. NUL joins them: a file
-that holds one is refused.
+a column at a time, with one regex over all heads joined. NUL joins them, for a file that holds one is refused.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ _PLACE = frozenset({"record", "byte_start", "byte_end"})
 _PARTS = 8  # the groups, and what stands between two heads: nothing
 _EPOCH = date(1970, 1, 1).toordinal()
 
-
 Places = list[tuple[int, int]]
 
 
@@ -50,8 +48,8 @@ Places = list[tuple[int, int]]
 class Lines:
     """Rows of closed statements, in file order.
 
-    A row is a `:61:` as it stands, with the `:86:` behind it. A statement without lines has one row:
-    NO_LINE, record 0.
+    A row is a `:61:` as it stands and the text of the `:86:` behind it. A statement without lines has one row: NO_LINE,
+    record 0.
     """
 
     heads: list[bytes] = field(default_factory=list)
