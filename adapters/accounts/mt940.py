@@ -46,6 +46,7 @@ class _Reader:
     reference: bytes = b""
     account: bytes = b""
     number: bytes = b""
+    head: tuple[bytes, bytes, bytes] = (b"", b"", b"")  # these three as they stood before the opening balance
     opening: bytes = b""
     opening_start: int = 0
     first: int = 0  # row in `lines` of the statement's first line
@@ -148,6 +149,7 @@ class _Reader:
         if not self.opened or self.inside or not self.account:
             message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, start)
+        self.head = (self.reference, self.account, self.number)
         self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
 
     def _close(self, raw: bytes, start: int, end: int) -> None:
@@ -163,7 +165,7 @@ class _Reader:
             lines.records.append(0)
             lines.starts.append(self.started)
             lines.stops.append(end)
-        heads.texts += (self.reference, self.account, self.number)
+        heads.texts += self.head
         heads.balances += (self.opening, raw)
         heads.balance_starts += (self.opening_start, start)
         heads.places.append((self.started, end))

@@ -213,6 +213,10 @@ def test_text_that_looks_like_a_tag_or_an_end_stays_text() -> None:
     assert raw[start:end].decode() == LINE + ":86:x\r\n:86:y\r\n"
 
 
+def test_the_account_is_the_one_before_the_opening_balance() -> None:
+    assert read("mt940", message(LINE, ":25:999\r\n"))[0]["account"].to_list() == ["0003220001"]
+
+
 @pytest.mark.parametrize("mark", ["-\r\n", "-}{5:}\r\n", "{1:F01BANK}\r\n"])
 def test_a_message_that_ends_inside_a_statement_was_cut(mark: str) -> None:
     assert refusal("mt940", message(LINE, mark, LINE)) == "TRUNCATED"
