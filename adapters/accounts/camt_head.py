@@ -37,6 +37,7 @@ class Head:
     booked: int = 0
     booked_fen: int = 0
     unread: int = 0  # entries whose amount could not be read
+    undivided: int = 0  # entries of several details none of which has an amount in their currency
 
     def check_end(self, element: Any, parts: Elements) -> None:
         """Refuses a declared total that is not the entries', and balances that stand after the first entry."""

@@ -108,7 +108,7 @@ def test_details_that_state_the_original_direction_keep_the_bookings() -> None:
         (detail("1.00") + detail("1.99"), "DETAILS_MISMATCH"),
         (detail("2.99"), "DETAILS_MISMATCH"),
         (detail() + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
-        (detail("1.00", currency="USD") + detail("2.00", currency="USD"), "DETAILS_WITHOUT_AMOUNT"),
+        (detail("1.00", currency="USD") + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
         (detail("1.00") + detail("2.O0"), "BAD_AMOUNT"),
         (detail("1.00", "CR") + detail("2.00"), "BAD_SIGN"),
     ],
@@ -124,6 +124,20 @@ def test_details_must_sum_to_the_entry(details: str, code: str) -> None:
         assert not none
         assert whole["amount_fen"].to_list() == [300]
         assert settled.notes == ()
+
+
+@pytest.mark.parametrize(
+    "details", [detail() + detail(), detail("1.00", currency="USD") + detail("2.00", currency="USD")]
+)
+def test_an_entry_that_no_detail_divides_is_one_line_and_told(details: str) -> None:
+    raw = statement(entry("3.00", "DBIT", f"<NtryDtls>{details}</NtryDtls>"), closing="7.00").encode()
+    frame, rejects, closing = read("camt053", raw)
+    assert not rejects
+    assert frame["amount_fen"].to_list() == [-300]
+    assert closing.notes == (
+        "DETAILS_WITHOUT_AMOUNT: statement S1: entries whose details have no amount in CNY, one line each: 1",
+    )
+    assert read("camt053", raw, details="entry")[2].notes == ()
 
 
 def test_a_reversal_is_not_flipped_and_keeps_its_parties() -> None:
