@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table
 
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
-from batch.differences import CONTENT, same
+from batch.differences import CONTENT, copies_numbered, judge
 from batch.run import Run
 from settlement.model import frames
 from settlement.model.cards import mask
@@ -48,10 +48,6 @@ _REJECT_ROWS: frames.Schema = {
     "code": pl.String,
     "message": pl.String,
 }
-DUPLICATE_ROW = "DUPLICATE_ROW"
-CONFLICT = "CONFLICT"
-VANISHED = "VANISHED"
-HELD = "HELD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,48 +125,50 @@ def transactions(
 ) -> Outcome:
     """Stores the new rows of a feed or clearing file; the same key again is a duplicate, or a conflict (quarantined).
 
-    `again`: a delivery of this name was taken before. Where rows of it are missing now, a new row may be one of them
-    under another key, so new rows are held too. A clearing file that holds one key twice with the same content keeps
-    the second copy as item `key#2`: the bank counts it twice, so reconciliation must see it.
+    `again`: a delivery of this name was taken before. A clearing file that holds one key twice with the same content
+    keeps the second copy as item `key#2`: the bank counts it twice, so reconciliation must see it.
     """
+    key = key_of(table)
     rows = numbered(connection, run, frame, file_id)
-    marked = _marked(connection, table, rows)
-    vanished = _vanished(connection, table, file_id, rows) if again else rows.clear()
-    new = marked.filter(pl.col("new"))
-    twice = marked.filter(~pl.col("new") & pl.col("same"))
-    conflict = marked.filter(~pl.col("new") & ~pl.col("same"))
-    if table is t.clearing_item:
-        copies = _second_copies(twice.filter(~pl.col("stored")))
-        new = pl.concat([new, copies]).sort("record")
-        twice = twice.join(copies, on="record", how="anti")
-    held, accepted = (new, new.clear()) if vanished.height else (new.clear(), new)
-    store(connection, table, accepted)
-    # what an earlier delivery of the name brought is expected here, and only counted
-    told = [*rejects, *([] if again else _row_rejects(twice, DUPLICATE_ROW)), *_row_rejects(conflict, CONFLICT)]
-    told += [*_row_rejects(held, HELD), *_row_rejects(vanished, VANISHED)]
-    outcome = Outcome(
-        FileStatus.PARTIAL if rejects or conflict.height else FileStatus.ACCEPTED,
+    schema = {key: pl.String, **{name: rows.schema[name] for name in CONTENT}}
+    found = corrections.standing(connection, table, key, rows["transaction_id"], schema)
+    stands = found.rows.drop(key).rename({"base_id": "transaction_id"})
+    vanished = _vanished(connection, table, file_id, rows, schema) if again else stands.clear()
+    judged = judge(rows, stands, found.undone, vanished, again=again, copies=table is t.clearing_item)
+    store(connection, table, judged.accepted)
+    status, code, message = judged.status(len(rejects))
+    return Outcome(
+        status,
         closing=closing,
-        accepted=accepted.height,
-        duplicate=twice.height,
-        quarantined=conflict.height + held.height,
+        accepted=judged.accepted.height,
+        duplicate=judged.duplicate.height,
+        quarantined=judged.conflict.height + judged.held.height,
         clearing_date=closing.clearing_date or _day(frame, "clearing_date"),
-        rejects=told,
+        code=code,
+        message=message,
+        rejects=[*rejects, *judged.rejects()],
     )
-    if not again:
-        return outcome
-    if conflict.height or vanished.height:
-        message = f"{conflict.height} rows differ from the delivery before, {vanished.height} are missing"
-        return replace(outcome, status=FileStatus.CONFLICT, code=CONFLICT, message=f"{message}; held until decided")
-    if not accepted.height and not rejects:
-        message = "the same rows as the delivery before; nothing was done"
-        return replace(outcome, status=FileStatus.DUPLICATE, code="SAME_ROWS", message=message)
-    return replace(outcome, status=FileStatus.SUPERSET)
+
+
+def _vanished(
+    connection: Connection, table: Table, file_id: int, rows: pl.DataFrame, schema: frames.Schema
+) -> pl.DataFrame:
+    """The standing rows of earlier deliveries of the name that this one lacks."""
+    key, ids = key_of(table), keyed(rows, table)["transaction_id"]
+    before = corrections.came_before(connection, table, key, file_id)
+    missing = before.filter(~before.is_in(ids.implode()))
+    found = corrections.standing(connection, table, key, missing, schema).rows.sort("base_id")
+    return found.drop(key).rename({"base_id": "transaction_id"})
 
 
 def key_of(table: Table) -> str:
     """The name of the column of `transaction` or `clearing_item` that is called transaction_id in a frame."""
     return "item_id" if table is t.clearing_item else "transaction_id"
+
+
+def keyed(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Rows as they are called in their table, where second copies of a clearing file have names of their own."""
+    return copies_numbered(rows) if table is t.clearing_item else rows
 
 
 def store(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
@@ -187,43 +185,6 @@ def put_rows(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
     copy_in(connection, table, rows.rename({"transaction_id": key}).select([column.name for column in table.columns]))
 
 
-def _marked(connection: Connection, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with `new`, `same` (as the row that stands for the key), `stored`, and that row's columns with `_before`."""
-    key = key_of(table)
-    schema = {key: pl.String, **{name: rows.schema[name] for name in CONTENT}}
-    found = corrections.standing(connection, table, key, rows["transaction_id"], schema)
-    stored = found.rows.drop(key).rename({"base_id": "transaction_id"})
-    first = rows.filter(pl.col("transaction_id").is_first_distinct())
-    known = pl.concat([stored, first.join(stored, on="transaction_id", how="anti").select(stored.columns)])
-    marked = rows.join(known, on="transaction_id", how="left", suffix="_before", maintain_order="left")
-    name = pl.col("transaction_id")
-    gone, before = name.is_in(found.undone.implode()), name.is_in(stored["transaction_id"].implode())
-    return marked.with_columns(
-        new=name.is_first_distinct() & ~before & ~gone, same=same() & ~gone, stored=before, gone=gone
-    )
-
-
-def _vanished(connection: Connection, table: Table, file_id: int, rows: pl.DataFrame) -> pl.DataFrame:
-    """The standing rows of earlier deliveries of the name that this one lacks, with what `_row_rejects` reads."""
-    key, ids = key_of(table), copies_numbered(rows, table)["transaction_id"]
-    before = corrections.came_before(connection, table, key, file_id)
-    missing = before.filter(~before.is_in(ids.implode()))
-    schema = {key: pl.String, **{name: rows.schema[name] for name in CONTENT}}
-    found = corrections.standing(connection, table, key, missing, schema).rows.sort("base_id")
-    return found.with_columns(
-        transaction_id="base_id", record=pl.lit(0, pl.Int64), byte_start=pl.lit(-1, pl.Int64), gone=pl.lit(value=False)
-    )
-
-
-def copies_numbered(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Rows of a clearing file whose second and later equal copies are called key#2, key#3 …; other rows as they are."""
-    if table is not t.clearing_item:
-        return rows
-    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("transaction_id", *CONTENT)
-    copy = pl.format("{}#{}", "transaction_id", number)
-    return rows.with_columns(transaction_id=pl.when(number > 1).then(copy).otherwise("transaction_id"))
-
-
 def _day(frame: pl.DataFrame, column: str) -> date | None:
     newest = frame[column].max()
     return newest if isinstance(newest, date) else None
@@ -237,42 +198,6 @@ def numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: int
     return rows.with_columns(file_id=pl.lit(file_id, pl.Int64), business_date=pl.lit(run.business_date, pl.Date)).drop(
         "card_token", "file"
     )
-
-
-def _second_copies(copies: pl.DataFrame) -> pl.DataFrame:
-    """Copies within this very file (their key is not stored yet), renamed key#2, key#3 …"""
-    number = pl.int_range(2, pl.len() + 2, dtype=pl.Int64).over("transaction_id")
-    return copies.with_columns(transaction_id=pl.format("{}#{}", "transaction_id", number))
-
-
-def _row_rejects(rows: pl.DataFrame, code: str) -> list[Reject]:
-    """Rows without effect as rejects, with what they would have moved."""
-    return [
-        Reject("", row["record"], row["byte_start"], "transaction_id", code, _why(row, code))
-        for row in rows.iter_rows(named=True)
-    ]
-
-
-def _why(row: dict[str, Any], code: str) -> str:
-    name, shown = row["transaction_id"], _shown(row, "")
-    match code:
-        case "DUPLICATE_ROW":
-            return f"{name} was taken before with the same content; no effect"
-        case "VANISHED":
-            return f"{name} ({shown}) came with an earlier delivery and is not in this one; it stands until decided"
-        case "HELD":
-            return f"{name} ({shown}) is new while earlier rows are missing: it may be one of them; held until decided"
-        case _ if row["gone"]:
-            return f"{name} ({shown}) was taken back by a decision; held until decided"
-        case _:
-            was = _shown(row, "_before")
-            return f"{name} is known with other content (amount {was}, now {shown}); held until decided"
-
-
-def _shown(row: dict[str, Any], suffix: str) -> str:
-    """The amount of a row in yuan."""
-    amount = row[f"paid_fen{suffix}"] if row[f"paid_fen{suffix}"] is not None else row[f"gross_fen{suffix}"]
-    return format_yuan(amount) if amount is not None else "?"
 
 
 def statements(

@@ -62,7 +62,7 @@ def plan(connection: Connection, run: Run, source: SourceConfig, file_id: int, f
     """The plan of a parsed delivery (canonical rows); empty where the delivery says nothing that does not stand."""
     table = t.transaction if source.role == "feed" else t.clearing_item
     key = accept.key_of(table)
-    rows = accept.copies_numbered(accept.numbered(connection, run, frame, file_id), table)
+    rows = accept.keyed(accept.numbered(connection, run, frame, file_id), table)
     rows = rows.unique("transaction_id", keep="last", maintain_order=True)
     schema = {key: pl.String, **{c.name: rows.schema[c.name] for c in table.columns if c.name != key}}
     before = corrections.came_before(connection, table, key, file_id)

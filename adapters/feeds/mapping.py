@@ -8,7 +8,8 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.layout import Encoding, LayoutField, document_of, load_document, shipped_text
+from adapters.layout import Encoding, LayoutField
+from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
