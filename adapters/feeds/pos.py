@@ -10,22 +10,19 @@ from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_iso8583 import NAME, read
 from adapters.feeds.pos_settings import PosSettings, pos_settings
 from adapters.feeds.pos_shown import USE, show, size_words
+from adapters.layout_text import aligned
 
 
 def _describe(settings: Mapping[str, object]) -> str:
     chosen = pos_settings(settings)
     lines = [f"{NAME}: ISO 8583 messages; framing {chosen.framing}, header {chosen.header}, body {chosen.body}"]
-    lines += ["settings:"] + [
-        f"  {line.strip()}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()
-    ]
+    lines += ["settings:"] + [f"  {line[4:]}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()]
     rows = [("field", "size", "coding", "what", "gives")]
     for name, entry in SPECS[chosen.body].items():
         if name == "h":
             continue
         rows.append((name, size_words(entry), entry["data_enc"], entry["desc"], USE.get(name, "")))
-    widths = [max(len(row[n]) for row in rows) for n in range(4)]
-    table = ["  ".join([*(cell.ljust(widths[n]) for n, cell in enumerate(row[:4])), row[4]]).rstrip() for row in rows]
-    return "\n".join([*lines, "", *table]) + "\n"
+    return "\n".join([*lines, "", *aligned(rows)]) + "\n"
 
 
 ADAPTER = Adapter(NAME, "ISO 8583 POS messages", "transaction", read, pos_write.write, _describe, show)
