@@ -18,6 +18,7 @@ from adapters.accounts.statement import out_of_balance
 from adapters.base import Adapter, Closing, Parsed
 from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_name
 from adapters.layout_text import columns
+from adapters.remedies import REMEDY
 from adapters.shown import Shown
 from portal import clock
 from portal.cli.common import print_rows
@@ -163,7 +164,7 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
         body["accepted_by"] = accepted
         for entry, reject in zip(body["rejects"], receipt.rejects, strict=True):
             shown = _shown(findings, stream, settings, reject)
-            entry["bytes"] = shown.text if shown else None
+            entry["bytes"], entry["remedy"] = (shown.text if shown else None), REMEDY.get(reject.code)
         body["changes"] = _changes(findings)
         print(json.dumps(body, ensure_ascii=False, indent=1))
         return
@@ -231,20 +232,22 @@ def _print_rejects(findings: Findings, closing: Closing, stream: BinaryIO, setti
         print(f"\nrejects: {findings.codes.total()} ({by})")
     for reject in findings.rejects:
         print(reject)
-        _print_bytes(_shown(findings, stream, settings, reject))
+        _print_bytes(_shown(findings, stream, settings, reject), reject)
     if findings.more:
         print(f"{findings.more} more rejects are not shown")
     if closing.refused is not None:
         print(f"\nrefused: {closing.refused}")
-        _print_bytes(_shown(findings, stream, settings, closing.refused))
+        _print_bytes(_shown(findings, stream, settings, closing.refused), closing.refused)
 
 
 def _shown(findings: Findings, stream: BinaryIO, settings: dict[str, Any], reject: Reject) -> Shown | None:
     return findings.adapter.show(stream, reject, settings) if reject.byte >= 0 else None
 
 
-def _print_bytes(shown: Shown | None) -> None:
-    """What belongs there, the line (cut around the wrong place where it is long), and marks below that place."""
+def _print_bytes(shown: Shown | None, reject: Reject) -> None:
+    """The remedy, what belongs there, the line (cut around the wrong place where it is long), marks below it."""
+    if reject.code in REMEDY:
+        print(f"    remedy: {REMEDY[reject.code]}")
     if shown is None or not shown.text:
         return
     if shown.about:

@@ -100,10 +100,11 @@ def test_the_wrong_bytes_are_pointed_out(smk, capsys):
     path.write_bytes(spoilt(path.read_bytes(), b"20260507090003", b"20260532090003"))
     lines = printed(capsys, "check", str(path), "--format", "citizen_card").splitlines()
     at = next(n for n, line in enumerate(lines) if "[BAD_DATE]" in line)
-    assert lines[at + 1] == "    occurred_at is datetime, bytes 1085 to 1098: 交易时间; YYYYMMDDhhmmss"
-    start = lines[at + 3].index("^")
-    assert lines[at + 2][start - 6 :].find("20260532090003") in range(7)
-    assert lines[at + 3].count("^") == 14
+    assert lines[at + 1] == "    remedy: write a day and time that exist, in the form that the layout names"
+    assert lines[at + 2] == "    occurred_at is datetime, bytes 1085 to 1098: 交易时间; YYYYMMDDhhmmss"
+    start = lines[at + 4].index("^")
+    assert lines[at + 3][start - 6 :].find("20260532090003") in range(7)
+    assert lines[at + 4].count("^") == 14
     assert "rejects: 1 (1 BAD_DATE in occurred_at)" in lines
 
 
