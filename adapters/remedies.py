@@ -34,7 +34,7 @@ _GROUPS = {
 }  # fmt: skip
 REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
     "AMOUNTS_DISAGREE": "gross is paid plus discount: correct one of the three",
-    "BAD_AMOUNT": "write digits with at most one point and no more decimals than the currency has, like 12.34",
+    "BAD_AMOUNT": "write digits in the unit of the field: yuan with at most one point, fen without",
     "BAD_CARD": "write the card number in digits alone, without blanks or letters",
     "BAD_CURRENCY": "write the currency's code, or add the bank's own to the mapping",
     "BAD_DATE": "write a day and time that exist, in the form that the layout names",

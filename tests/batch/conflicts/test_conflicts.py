@@ -124,6 +124,7 @@ def test_a_file_sent_again_waits_for_two_people_and_then_flows_through(trial: Tr
     _it_flows_through(trial, case, number, effect)
     later = _what_stands_is_compared(trial, case)
     _back_to_the_first_figures(trial, case, later)
+    _a_row_in_another_file_is_kept_as_it_stands(trial)
 
 
 def _nothing_moves_and_people_are_told(trial: Trial, case: Case) -> tuple[str, str]:
@@ -224,6 +225,25 @@ def _back_to_the_first_figures(trial: Trial, case: Case, later: pl.DataFrame) ->
     told = trial.capsys.readouterr().out
     assert "rows_add_up" in told
     assert [line for line in told.splitlines() if "rows_add_up" in line and "stored" in line] == []
+
+
+def _a_row_in_another_file_is_kept_as_it_stands(trial: Trial) -> None:
+    """The same key with another amount in a file of another name: only that row is held; one person may keep."""
+    row = trial.pos.filter(pl.col("kind") == "SALE")[:1]
+    trial.send(paid_more(row, row["transaction_id"][0], 100), "POS2026050799")
+    trial.night(7)
+    number, status = str(trial.newest()[0]), trial.newest()[1]
+    assert status == "PARTIAL"
+    seen = trial.json("show", number)
+    assert [(entry["code"], entry["field"]) for entry in seen["rejects"]] == [("CONFLICT", "transaction_id")]
+    assert [change["change"] for change in seen["changes"]] == ["1.00"]
+    trial.do("keep", number, "--reason", "the bank withdrew the file", "--as", "wang")
+    assert trial.json("list", "--open") == []
+    assert "kept" in trial.do("show", number)[0]
+    assert "was kept already" in trial.do("take", number, "--reason", "x", "--as", "wang", status=2)[1]
+    rows = trial.rows("SELECT count(*) FROM puhui.correction")
+    trial.night(8)
+    assert trial.rows("SELECT count(*) FROM puhui.correction") == rows
 
 
 def _fen(yuan: str) -> int:
