@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import feeds_support as s
 import polars as pl
 import pytest
 
+from adapters.feeds import citizen_card
 from portal.cli.main import run
+from settlement.model.frames import PAYMENT
 
 
 @pytest.fixture
@@ -196,3 +199,40 @@ def test_convert_never_writes_over_its_own_file_or_a_folder(smk, tmp_path, capsy
         assert capsys.readouterr().err.count("\n") == 1
     assert own.read_bytes() == path.read_bytes()
     assert frame.height == 12
+
+
+def test_a_source_may_have_a_layout_of_its_own(smk, tmp_path, capsys):
+    """puhui.toml names a YAML file below the home; a wrong one is told with its place."""
+    path, _ = smk
+    text = (Path(__file__).resolve().parents[3] / "examples" / "suzhou" / "puhui.toml").read_text("utf-8")
+    head, tail = text.split('name = "smk"', 1)
+    (tmp_path / "puhui.toml").write_text(f'{head}name = "smk"\nsettings = {{ layout = "own.yaml" }}{tail}', "utf-8")
+    own = (Path(citizen_card.__file__).parent / "layouts" / "citizen_card.yaml").read_text("utf-8")
+    (tmp_path / "own.yaml").write_text(own, "utf-8")
+    arguments = ["feed", "check", str(path), "--source", "smk", "--home", str(tmp_path)]
+    assert run(arguments) == 0
+    (tmp_path / "own.yaml").write_text(own.replace("shape: fixed", "shape: fixt"), "utf-8")
+    capsys.readouterr()
+    assert run(arguments) == 2
+    assert "own.yaml:" in capsys.readouterr().err
+    (tmp_path / "own.yaml").unlink()
+    assert run(arguments) == 2
+    assert "own.yaml: cannot be read as UTF-8 text" in capsys.readouterr().err
+
+
+def test_a_payout_file_is_read_as_its_bank_will(tmp_path, capsys):
+    """What the template writes, `check` and `convert` read; accounts leave masked."""
+    items = pl.DataFrame(
+        [["SZ-1", 12_345, "得月楼", "6222021234567890", "", "102305000017", "补贴"]], schema=PAYMENT, orient="row"
+    )
+    name = "req_20260507_001.txt"
+    data = s.write("bank_template", items, s.context(name, "payout", layout="minsheng_payout"))
+    (tmp_path / name).write_bytes(data)
+    arguments = [str(tmp_path / name), "--format", "bank_template", "--set", "layout=minsheng_payout"]
+    out = tmp_path / "x.csv"
+    assert run(["feed", "convert", *arguments, "--out", str(out)]) == 0
+    row = pl.read_csv(out, infer_schema=False).row(0, named=True)
+    assert (row["end_to_end_id"], row["amount"], row["payee_account"]) == ("SZ-1", "123.45", "622202******7890")
+    (tmp_path / name).write_bytes(data.replace(b"|12345|", b"|12346|", 1) if b"|12345|" in data else data[:-1])
+    assert run(["feed", "check", *arguments]) == 2
+    assert "6222021234567890" not in capsys.readouterr().out
