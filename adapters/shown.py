@@ -88,7 +88,7 @@ def show_line(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> 
     """The line that begins at the reject's byte; of XML, the line of the element that it names."""
     del settings
     raw = read_at(stream, reject.byte)
-    if not raw:
+    if not raw or is_workbook(stream):
         return None
     name = re.escape(reject.field.encode())
     element = re.search(rb"<(?:[A-Za-z0-9_.-]+:)?" + name + rb"\b[^>]*>[^<]*", raw) if name else None
@@ -100,6 +100,11 @@ def show_line(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> 
         return joined(parts, "", 1)
     line = raw.split(b"\n", 1)[0].rstrip(b"\r")
     return Shown(plain(mask_text(_decoded(line))))
+
+
+def is_workbook(stream: BinaryIO) -> bool:
+    """Whether the file begins as .xlsx or .xls does: its bytes are packed and say nothing to people."""
+    return read_at(stream, 0, 4).startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
 
 
 def read_at(stream: BinaryIO, byte: int, size: int = MAX_SHOWN) -> bytes:

@@ -33,7 +33,7 @@ from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
-from adapters.shown import Shown, joined, mask_cell, mask_text, read_at, show_line
+from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, show_line
 from settlement.model.rejects import Reject
 
 NAME = "mapped_csv"
@@ -277,7 +277,7 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
     mapping = mapping_of(settings)
     sheet = _Sheet(mapping)
     try:
-        if read_at(stream, 0, 4).startswith((b"PK", b"\xd0\xcf")) or reject.byte < 0:
+        if is_workbook(stream) or reject.byte < 0:
             return None
         _find_headings(sheet, _rows(_from(stream, 0), mapping))
         cells = next(_rows(_from(stream, reject.byte), mapping))[0]

@@ -248,6 +248,10 @@ def _print(seen: Look, *, as_json: bool) -> None:
     print("\n" * bool(told["decisions"]), end="")
     if told["state"]:
         print(f"\nstate: {told['state']}" + (f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""))
+    if told["state"] == "open":
+        print(f"next: puhui inbox take {told['number']} --reason …, or keep {told['number']} --reason …")
+    elif told["state"] == "proposed" and told["subsidy_change"] is not None:
+        print(f"next, by another person: puhui inbox approve {told['number']} --effect {told['subsidy_change']}")
 
 
 def _print_changes(told: dict[str, Any]) -> None:

@@ -47,3 +47,8 @@ def test_of_xml_the_element_is_shown() -> None:
     assert shown.text == "<Ref>62************90</Ref><ns:Amt Ccy='CNY'>12..3</ns:Amt>"
     assert shown.text[shown.start : shown.end] == "<ns:Amt Ccy='CNY'>12..3"
     assert show_line(io.BytesIO(data), Reject("f", 0, -1, "", "X", "m"), {}) is None
+
+
+def test_of_a_workbook_no_bytes_are_shown() -> None:
+    data = b"PK\x03\x04" + bytes(range(200))
+    assert show_line(io.BytesIO(data), Reject("f", 1, 0, "amount", "BAD_AMOUNT", "m"), {}) is None
