@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.currency import is_currency
-from adapters.layout import document_of, load_document, shipped_text
+from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
@@ -147,7 +147,7 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
             raise BadInput(f"{source}: layout {chosen!r} does not ship; one of {', '.join(PRESETS)}, or a mapping file")
         return load_document(text, f"{chosen}.yaml", BankMap)
     if isinstance(chosen, Mapping):
-        return document_of(dict(chosen), "setting layout", BankMap)
+        return document_of(chosen, "setting layout", BankMap)
     raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
 
 

@@ -13,7 +13,8 @@ import polars as pl
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import KINDS, SKIP, CardTokens, add_card, clearing_date_of, conformed, fault_reject
 from adapters.feeds.records import Block, FileRefused, FileState, read_blocks
-from adapters.layout import CellError, Layout, document_of, shipped_layout
+from adapters.layout import CellError, Layout, shipped_layout
+from adapters.yaml_document import document_of
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 

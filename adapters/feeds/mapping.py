@@ -8,7 +8,9 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.layout import Encoding, LayoutField, document_of, load_document, shipped_text
+from adapters.layout import Encoding, LayoutField
+from adapters.layout_text import aligned
+from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -151,15 +153,16 @@ def describe_mapping(mapping: CsvMapping) -> str:
     lines += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
     lines += [f"source: {mapping.source}"] * bool(mapping.source)
     lines += [f"natural key: {' '.join(mapping.key)}"]
+    lines += [f"file name: {mapping.filename}"] * bool(mapping.filename)
     if mapping.end is not None:
         lines += [f"records end at a row that begins with {' or '.join(mapping.end.starts_with)}"]
-    rows = [("heading", "type", "name", "what")]
-    for column in mapping.columns:
-        words = [column.format, "required" * column.required]
-        words += ["values " + " ".join(f"{code}={meaning}" for code, meaning in column.values.items())] * bool(
-            column.values
-        )
-        rows.append((column.title, column.type, column.name, "; ".join(word for word in words if word)))
-    widths = [max(len(row[n]) for row in rows) for n in range(3)]
-    table = ["  ".join([*(cell.ljust(widths[n]) for n, cell in enumerate(row[:3])), row[3]]).rstrip() for row in rows]
-    return "\n".join([*lines, "", *table, *(f"note: {note}" for note in mapping.notes)]) + "\n"
+    rows = [("heading" if mapping.headings else "cell", "type", "must", "name", "what")]
+    for number, column in enumerate(mapping.columns, 1):
+        words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
+        words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
+        heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
+        what = "; ".join(word for word in [*words, column.note] if word)
+        rows.append((heading, column.type, "must" * column.required, column.name, what))
+    heads = mapping.separator.join(column.title for column in mapping.columns)
+    example = ["", "example", *mapping.preamble, heads] if mapping.headings else []
+    return "\n".join([*lines, "", *aligned(rows), *example, "", *(f"note: {n}" for n in mapping.notes)]).rstrip() + "\n"

@@ -13,6 +13,7 @@ import typer
 
 from settlement.model.dates import parse_date
 from settlement.model.errors import BadInput
+from settlement.model.money import parse_amount
 
 Home = Annotated[
     Path,
@@ -29,6 +30,14 @@ def day(text: str, option: str = "--date") -> date:
     """A date option."""
     try:
         return parse_date(text)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from None
+
+
+def signed_yuan(text: str, option: str) -> int:
+    """An amount option in fen: yuan, with a minus where it is below zero."""
+    try:
+        return -parse_amount(text[1:]) if text.startswith("-") else parse_amount(text)
     except ValueError as error:
         raise BadInput(f"{option}: {error}") from None
 
