@@ -9,13 +9,23 @@ from typing import Any
 import polars as pl
 
 from rules import reference
-from rules.documents import Claimed
+from rules.memory import Charge
 from rules.plan import Plan
 from rules.rated import Rated
+from rules.reasons import (
+    SIMPLE,
+    charge_words,
+    figure_words,
+    lowered_words,
+    moved_words,
+    name_of,
+    simple_words,
+    stopped_words,
+)
 from rules.reference import Cut, Figure, Looked
 from rules.state import State
 from rules.terms import Terms
-from rules.words import PASSED_OVER, SIMPLE, Words, benefit_words, limit_words, yuan
+from rules.words import Words
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import Outcome
 
@@ -31,15 +41,17 @@ def explain(
     rated = reference.rate(plan, transactions, state, looked)
     shares = _shares(rated)
     terms = {(t.scheme.scheme, t.scheme.version): t for t in plan.terms}
+    kinds = dict(pl.concat([state.waiting, transactions]).select("transaction_id", "kind").iter_rows())
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in rated.awards.iter_rows(named=True):
-        rows.setdefault(row["transaction_id"], []).append(_award(row, shares, terms))
+        charges = looked[row["transaction_id"]].charges if row["transaction_id"] in looked else []
+        rows.setdefault(row["transaction_id"], []).append(_award(row, shares, terms, charges))
     sales = dict(rated.transactions.select("transaction_id", "sale_id").iter_rows())
     for transaction_id, awards in rows.items():
         if only is not None and transaction_id not in only:
             continue
         seen = looked.get(transaction_id, Looked())
-        words = _sentences(awards, seen)
+        words = _sentences(awards, seen, kinds[transaction_id])
         yield {
             "transaction_id": transaction_id,
             "sale_id": sales[transaction_id],
@@ -64,7 +76,10 @@ def _shares(rated: Rated) -> dict[tuple[str, int], list[dict[str, str]]]:
 
 
 def _award(
-    row: dict[str, Any], shares: dict[tuple[str, int], list[dict[str, str]]], terms: dict[tuple[str, int], Terms]
+    row: dict[str, Any],
+    shares: dict[tuple[str, int], list[dict[str, str]]],
+    terms: dict[tuple[str, int], Terms],
+    charges: list[Charge],
 ) -> dict[str, Any]:
     rule = terms.get((row["scheme"], row["version"]))
     return {
@@ -78,6 +93,25 @@ def _award(
         "limit": row["limit"],
         "payee": row["payee"],
         "shares": shares.get((row["transaction_id"], row["line"]), []),
+        "limits": [_charged(charge) for charge in charges if charge.line == row["line"]],
+    }
+
+
+def _charged(charge: Charge) -> dict[str, Any]:
+    """What one limit took (or got back): what its key, or the entitlement, had used before and after."""
+    words, cap = charge_words(charge), charge.cap
+    shown = format_yuan if charge.measure == "amount" else str
+    return {
+        "limit": charge.name,
+        "kind": "entitlement" if cap is None else "limit" if cap.scope else "pool",
+        "measure": charge.measure,
+        "per": list(cap.per) if cap else ["member"],
+        "window": cap.window if cap else "total",
+        "value": shown(cap.value) if cap else None,
+        "used_before": shown(charge.before),
+        "used_after": shown(charge.after),
+        "zh": words.zh,
+        "en": words.en,
     }
 
 
@@ -95,116 +129,42 @@ def _candidate(figure: Figure) -> dict[str, Any]:
         "figure": format_yuan(figure.fen),
         "outcome": figure.outcome.name,
         "entitlement": figure.entitlement.number if figure.entitlement else None,
-        "lowered": [
-            {"by": cut.name, "from": format_yuan(cut.before), "to": format_yuan(cut.after)} for cut in figure.cuts
-        ],
+        "lowered": [_cut(figure, cut) for cut in figure.cuts],
         "without": {name: f"{format_yuan(fen)} without {name}" for name, fen in figure.without.items()},
     }
 
 
+def _cut(figure: Figure, cut: Cut) -> dict[str, str]:
+    words = lowered_words(figure, cut)
+    fens = {"from": format_yuan(cut.before), "to": format_yuan(cut.after)}
+    return {"by": cut.name, **fens, "zh": words.zh, "en": words.en}
+
+
 def _passed_over(terms: Terms, why: str) -> dict[str, Any]:
-    return {
-        **_named(terms),
-        "candidate": False,
-        "stopped_by": why,
-        "zh": PASSED_OVER[why].zh,
-        "en": PASSED_OVER[why].en,
-    }
+    reason = stopped_words(terms.scheme, why)
+    return {**_named(terms), "candidate": False, "stopped_by": why, "zh": reason.zh, "en": reason.en}
 
 
-def _sentences(awards: list[dict[str, Any]], seen: Looked) -> list[Words]:
+def _sentences(awards: list[dict[str, Any]], seen: Looked, kind: str) -> list[Words]:
     """The answer first, then what else was looked at."""
     first = Outcome[awards[0]["outcome"]]
     if first in SIMPLE:
-        words = [SIMPLE[first]]
+        words = [simple_words(first, seen)]
     elif first in {Outcome.CLAWED_BACK, Outcome.REINSTATED}:
-        words = [_moved(award, first) for award in awards]
+        words = [moved_words(row, seen, kind) for row in seen.rows]
     else:
         shown = {(f.terms.scheme.scheme, f.terms.scheme.version): f for f in seen.figures}
-        words = [_figure_words(shown[award["scheme"], award["version"]]) for award in awards]
+        words = [figure_words(shown[award["scheme"], award["version"]], seen) for award in awards]
         chosen = {(award["scheme"], award["version"]) for award in awards}
-        words += [_other(f) for key, f in shown.items() if key not in chosen]
+        words += [_other(f, seen) for key, f in shown.items() if key not in chosen]
     return words + [_not_candidate(terms, why) for terms, why in seen.passed_over]
 
 
-def _name(terms: Terms) -> str:
-    return terms.scheme.title or terms.scheme.scheme
-
-
-def _moved(award: dict[str, Any], outcome: Outcome) -> Words:
-    """What an operation changed; a reworked award may also move against the operation."""
-    name, change = award["title"] or award["scheme"], award["granted"]
-    size = change.removeprefix("-").removesuffix(".00")
-    if size == "0":
-        return Words(f"{name}：补贴不变", f"{name}: the subsidy stays as it is")
-    if change.startswith("-"):
-        if outcome == Outcome.CLAWED_BACK:
-            return Words(f"{name}：追回补贴{size}元", f"{name}: {size} of the subsidy is taken back")
-        return Words(f"{name}：重算后补贴减少{size}元", f"{name}: worked out again, the subsidy falls by {size}")
-    if outcome == Outcome.REINSTATED:
-        return Words(f"{name}：恢复补贴{size}元", f"{name}: {size} of the subsidy is given again")
-    return Words(f"{name}：重算后补贴增加{size}元", f"{name}: worked out again, the subsidy rises by {size}")
-
-
-def _figure_words(figure: Figure) -> Words:
-    """Like 满158减20 适用；本周限1次已用完，故补贴0元."""
-    rule, amount = benefit_words(figure.terms.scheme.benefit), yuan(figure.fen)
-    head = Words(f"{_name(figure.terms)}：{rule.zh}", f"{_name(figure.terms)}: {rule.en}")
-    if figure.outcome != Outcome.NO_BENEFIT:
-        head = Words(f"{head.zh} 适用", f"{head.en} applies")
-    if figure.outcome == Outcome.GRANTED:
-        return Words(f"{head.zh}，补贴{amount}元", f"{head.en}, subsidy {amount}")
-    why = _why(figure)
-    return Words(f"{head.zh}；{why.zh}，故补贴{amount}元", f"{head.en}; {why.en}, so the subsidy is {amount}")
-
-
-def _why(figure: Figure) -> Words:
-    """What stopped or lowered a figure."""
-    match figure.outcome:
-        case Outcome.NO_BENEFIT if isinstance(figure.terms.scheme.benefit, Claimed):
-            return Words("没有优惠金额", "no discount is known")
-        case Outcome.NO_BENEFIT:
-            return Words("未达到门槛或无可补金额", "nothing is earned at this amount")
-        case Outcome.CLAIM_OUT_OF_RANGE:
-            return Words("优惠金额超出范围", "the discount claimed is out of range")
-        case Outcome.NO_ENTITLEMENT:
-            return Words("没有可用的券", "no entitlement is left")
-        case Outcome.GRANTED_PARTIAL:
-            thing, left = _thing(figure.cut), yuan(figure.fen)
-            earned = yuan(figure.entitled)
-            return Words(f"应补{earned}元，{thing.zh}，只剩{left}元", f"of {earned} earned, {thing.en} has {left} left")
-        case _:
-            return _spent(figure.cut, yuan(figure.terms.scheme.min_grant))
-
-
-def _spent(cut: Cut, least: str) -> Words:
-    """Why nothing is left of a figure."""
-    below = Words(f"低于最低补贴额{least}元", f"below the least grant of {least}")
-    if cut.name == "min_grant" and cut.cap is None:
-        before = yuan(cut.before)
-        return Words(f"应补{before}元，{below.zh}", f"{before} earned is {below.en}")
-    thing, after = _thing(cut), yuan(cut.after)
-    if cut.after > 0:
-        return Words(f"{thing.zh}，只剩{after}元，{below.zh}", f"{thing.en} has {after} left, {below.en}")
-    if cut.left <= 0:
-        return Words(f"{thing.zh}已用完", f"{thing.en} is used up")
-    left, before = yuan(cut.left), yuan(cut.before)
-    return Words(f"{thing.zh}，只剩{left}元，不够补{before}元", f"{thing.en} has {left} left, not the whole {before}")
-
-
-def _thing(cut: Cut) -> Words:
-    if cut.cap is not None:
-        return limit_words(cut.cap)
-    if cut.name == "entitlement":
-        return Words("券的余额", "the entitlement")
-    return Words("其他补贴后的成交价或实际优惠", "the price or the discount given, after the other subsidies,")
-
-
-def _other(figure: Figure) -> Words:
-    words = _figure_words(figure)
+def _other(figure: Figure, seen: Looked) -> Words:
+    words = figure_words(figure, seen)
     return Words(f"未选：{words.zh}", f"not chosen: {words.en}")
 
 
 def _not_candidate(terms: Terms, why: str) -> Words:
-    reason = PASSED_OVER[why]
-    return Words(f"{_name(terms)}不适用：{reason.zh}", f"{_name(terms)} does not apply: {reason.en}")
+    reason = stopped_words(terms.scheme, why)
+    return Words(f"{name_of(terms)}不适用：{reason.zh}", f"{name_of(terms)} does not apply: {reason.en}")

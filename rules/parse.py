@@ -9,14 +9,14 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rules.documents import Programme, Scheme
+from rules.documents import Programme, Scheme, Tier
 from rules.yamltext import Place, read_tree
 from settlement.model.rejects import Reject
 
 D = TypeVar("D", Programme, Scheme)
 Path = tuple[str | int, ...]
 
-_MAY_BE_BLANK = {"to", "cap", "min", "max"}  # no value is no bound, as a blank date of a CSV file is
+MAY_BE_BLANK = {"to", "cap", "min", "max"}  # no value is no bound, as a blank date of a CSV file is
 
 _WORDS = {
     "string_type": ("not text", "write a word or a text in quotes"),
@@ -36,11 +36,15 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Document(Generic[D]):
-    """A parsed document, its file's name, and where each of its keys stands."""
+    """A parsed document, its file's name, and where each of its keys stands.
+
+    `tier_starts`: the `from` of each tier (fen) in the order written, as the model keeps tiers sorted.
+    """
 
     value: D
     file: str
     place: Place
+    tier_starts: tuple[int, ...] = ()
 
     def reject(self, path: Path, code: str, message: str) -> Reject:
         """A Reject at the line and column of `path`."""
@@ -67,11 +71,18 @@ def _parse(text: str, file: str, model: type[D]) -> Document[D] | list[Reject]:
     try:
         value = model.model_validate(tree.value)
         if not rejects:
-            return Document(value, file, tree.place)
+            return Document(value, file, tree.place, _tier_starts(tree.value))
     except ValidationError as bad:
         errors = [e for e in bad.errors() if _real_path(e["loc"], tree.place) not in blank]
         rejects += [_reject(e, file, tree.place, model) for e in errors]
     return sorted(rejects, key=lambda r: (r.line, r.column, r.code))
+
+
+def _tier_starts(written: Any) -> tuple[int, ...]:
+    """`from` of the tiers as they stand in a document that is right."""
+    benefit = written.get("benefit", {})
+    tiers = benefit.get("tiers", []) if benefit.get("kind") == "tiers" else []
+    return tuple(Tier.model_validate(tier).start for tier in tiers)
 
 
 def _blanks(value: Any, path: Path) -> Iterator[Path]:
@@ -82,7 +93,7 @@ def _blanks(value: Any, path: Path) -> Iterator[Path]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _blanks(item, (*path, index))
-    elif value is None and path and path[-1] not in _MAY_BE_BLANK:
+    elif value is None and path and path[-1] not in MAY_BE_BLANK:
         yield path
 
 
@@ -110,6 +121,8 @@ def _reject(error: Any, file: str, place: Place, model: type[BaseModel]) -> Reje
     path = _real_path(error["loc"], place)
     here = place.find(path)
     code, message = _message(error, path, model)
+    if path == ("benefit", "price") and code == "UNKNOWN_KEY" and "pay" in place.find(("benefit",)).inside:
+        message = "the same as `pay`, which stands here too; keep one of them"
     line, column = here.line, here.column
     if error["type"] == "extra_forbidden":
         line, column = here.key_line or line, here.key_column or column

@@ -16,7 +16,7 @@ import polars as pl
 
 from rules.amounts import benefit_fen, claim_outside
 from rules.directory import Directory, Entitlement, looks_at, read_directory
-from rules.memory import Line, Memory, Operation, Sale, UsageKey, changes, recall
+from rules.memory import Charge, Line, Memory, Operation, Sale, UsageKey, changes, recall
 from rules.order import Transaction, in_rating_order, with_local_time
 from rules.output import awards_rows
 from rules.plan import Plan
@@ -82,10 +82,19 @@ class Row:
 
 @dataclass(slots=True)
 class Looked:
-    """What rating a sale looked at, for explain: schemes that were not candidates with the reason, then candidates."""
+    """What rating a transaction looked at and moved, for explain.
+
+    Of a sale: schemes that were not candidates with the reason, then candidates. Of every transaction: its rows, what
+    it charged to limits (or gave back), and of its sale the gross and R after it.
+    """
 
     passed_over: list[tuple[Terms, str]] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
+    gross: int = 0
+    refunded: int = 0
+    claimed: int | None = None
 
 
 class Rater:
@@ -106,6 +115,17 @@ class Rater:
         row = self.rows[first]
         refunded = row.sale.refunded if row.sale else None
         self.moves.append((tx.id, row.sale.id if row.sale else None, gross, refunded, int(row.outcome)))
+        if self.looked is not None:
+            self._note_moves(tx, self.rows[first:])
+
+    def _note_moves(self, tx: Transaction, rows: list[Row]) -> None:
+        assert self.looked is not None, "explain asked"
+        looked = self.looked.setdefault(tx.id, Looked())
+        looked.rows, looked.claimed = rows, tx.claimed
+        looked.charges, self.memory.charges = self.memory.charges or [], []
+        sale = rows[0].sale
+        if sale is not None:
+            looked.gross, looked.refunded = sale.gross, sale.refunded
 
     # -- sales (section 4)
 
@@ -382,6 +402,7 @@ def rate(plan: Plan, transactions: pl.DataFrame, state: State, looked: dict[str,
     memory = recall(state, every, plan.terms)
     rater = Rater(plan, read_directory(plan, every["member_no"]), memory)
     rater.looked = looked
+    memory.charges = None if looked is None else []
     waited = set(state.waiting["transaction_id"])
     records = [Transaction(*row) for row in with_local_time(every, plan.programme.timezone).iter_rows()]
     order = in_rating_order(records, waited, memory)

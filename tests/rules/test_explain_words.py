@@ -51,13 +51,13 @@ SECOND_SALE = [
     ),
     (
         SCHEME.replace(BENEFIT, "benefit: {kind: tiers, tiers: [{from: 20.00, percent: 50, cap: 15.00}]}"),
-        "面包五折：满20补50%（封顶15元）；未达到门槛或无可补金额，故补贴0元",
-        "50 % from 20 (at most 15); nothing is earned at this amount, so the subsidy is 0",
+        "面包五折：满20补50%（封顶15元）；成交价19.90元未满20元，故补贴0元",
+        "50 % from 20 (at most 15); a price of 19.90 is below 20, so the subsidy is 0",
     ),
     (
         SCHEME.replace(BENEFIT, "benefit: {kind: claimed, min: 1.00}"),
-        "面包五折：按实际优惠补贴（1元起）；没有优惠金额，故补贴0元",
-        "no discount is known, so the subsidy is 0",
+        "面包五折：按实际优惠补贴（1元起）；没有报送优惠金额，故补贴0元",
+        "no discount was reported, so the subsidy is 0",
     ),
 ]
 
@@ -74,9 +74,10 @@ def test_every_step_down_is_shown_to_the_last(tmp_path: Path) -> None:
     entry = explained(tmp_path, scheme, SALE + SECOND)[1]
     schemes = entry["schemes"]
     assert isinstance(schemes, list)
-    assert schemes[0]["lowered"] == [
-        {"by": "shop", "from": "9.95", "to": "5.05"}, {"by": "min_grant", "from": "5.05", "to": "0.00"},
-    ]  # fmt: skip
+    assert [(cut["by"], cut["from"], cut["to"], cut["zh"]) for cut in schemes[0]["lowered"]] == [
+        ("shop", "9.95", "5.05", "本日限15元，只剩5.05元，低于最低补贴额6元"),
+        ("min_grant", "5.05", "0.00", "应补5.05元，低于最低补贴额6元"),
+    ]
     assert schemes[0]["without"] == {"min_grant": "5.05 without min_grant", "shop": "9.95 without shop"}
     assert entry["awards"][0]["limit"] == "shop"  # type: ignore[index]
 
@@ -95,8 +96,15 @@ def test_an_operation_says_which_way_the_subsidy_moved(tmp_path: Path) -> None:
             ("u2", "REVERSAL", "r2", 9, ""),  # 12.90: 1.00
         ]
     )
-    said = {entry["transaction_id"]: (entry["zh"], entry["en"]) for entry in explained(tmp_path, scheme, rows)}
-    assert said["r1"] == (["面包五折：追回补贴3元"], ["面包五折: 3 of the subsidy is taken back"])
-    assert said["r2"] == (["面包五折：重算后补贴增加3元"], ["面包五折: worked out again, the subsidy rises by 3"])
-    assert said["r3"] == (["面包五折：补贴不变"], ["面包五折: the subsidy stays as it is"])
-    assert said["u2"] == (["面包五折：重算后补贴减少3元"], ["面包五折: worked out again, the subsidy falls by 3"])
+    said = {entry["transaction_id"]: (*entry["zh"], *entry["en"]) for entry in explained(tmp_path, scheme, rows)}  # type: ignore[misc]
+    zh, en = "面包五折：成交价19.90元，累计已退", "面包五折: of 19.90, "
+    policy = ("退货按余额重算：", "a refund has the subsidy worked out again on what is left: ")
+    assert said["r1"] == (
+        f"{zh}6元；{policy[0]}追回补贴3元，保留1元", f"{en}6 is refunded; {policy[1]}3 of it is taken back, 1 is kept",
+    )  # fmt: skip
+    assert said["r2"][0] == f"{zh}12元；{policy[0]}重算后补贴增加3元，保留4元"
+    assert "worked out again, the subsidy rises by 3" in said["r2"][1]
+    assert said["r3"][0] == f"{zh}13元；{policy[0]}补贴不变，保留4元"
+    assert "the subsidy stays as it is" in said["r3"][1]
+    assert said["u2"][0] == f"{zh}7元；{policy[0]}重算后补贴减少3元，保留1元"
+    assert "worked out again, the subsidy falls by 3" in said["u2"][1]
