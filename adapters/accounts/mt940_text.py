@@ -67,7 +67,7 @@ def _subfields(text: str) -> Information:
 def _sepa_words(purpose: str) -> dict[str, str]:
     """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
 
-    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); the text itself, SVWZ, does not.
+    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on.
     """
     first, *parts = _SEPA.split(purpose)
     words = {"": first}
