@@ -13,7 +13,7 @@ line is there, it cannot be dated, and the balance will show the difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
@@ -116,9 +116,8 @@ class _Reader:
                 if self.inside and len(lines.heads) > self.first:
                     self._inform(raw[4:].rstrip(b"\r\n"), start)
                     lines.stops[-1] = end
-            elif tag in _STEPS:
-                _STEPS[tag](self, raw, start, end)
-                if not self.inside and len(lines.heads) >= BLOCK_LINES:
+            elif step := _STEPS.get(tag):
+                if step(self, raw, start, end):
                     yield self._flush()
                     lines = self.lines
             elif not raw.startswith(b":"):
@@ -130,9 +129,21 @@ class _Reader:
         texts = self.lines.texts
         if texts[-1]:
             text = unwrapped(texts[-1]) + b" " + unwrapped(text)
-            if len(text) > MAX_FIELD:
-                raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
+            self._bound(text, start)
         texts[-1] = text
+
+    @staticmethod
+    def _bound(text: bytes, start: int) -> None:
+        if len(text) > MAX_FIELD:
+            raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
+
+    def _supplement(self, raw: bytes, start: int, end: int) -> None:
+        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does: where no :86: says more."""
+        lines = self.lines
+        if self.inside and len(lines.heads) > self.first:
+            lines.heads[-1] += b"\n" + raw[4:]
+            lines.stops[-1] = end
+            self._bound(lines.heads[-1], start)
 
     def _begin(self, raw: bytes, start: int, _end: int) -> None:
         self._end_message(start)
@@ -152,8 +163,8 @@ class _Reader:
         self.head = (self.reference, self.account, self.number)
         self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
 
-    def _close(self, raw: bytes, start: int, end: int) -> None:
-        """A closing balance completes its statement."""
+    def _close(self, raw: bytes, start: int, end: int) -> bool:
+        """A closing balance completes its statement; True where it completes a block."""
         if not self.inside:
             message = "a closing balance without an opening balance; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, start)
@@ -172,6 +183,7 @@ class _Reader:
         heads.counts.append(count)
         self.opened = self.inside = False
         self.statements += 1
+        return len(lines.heads) >= BLOCK_LINES
 
     def _flush(self) -> Parsed:
         heads, lines, self.heads, self.lines = self.heads, self.lines, Heads(), Lines()
@@ -199,7 +211,7 @@ class _Reader:
 
 
 # the fields that are no lines; all others say nothing that is read here
-_STEPS = {
+_STEPS: dict[bytes, Callable[[_Reader, bytes, int, int], bool | None]] = {
     b":20:": _Reader._begin,
     b":25:": _Reader._set_account,
     b":25P": _Reader._set_account,
@@ -209,6 +221,7 @@ _STEPS = {
     b":60M": _Reader._open,
     b":62F": _Reader._close,
     b":62M": _Reader._close,
+    b":NS:": _Reader._supplement,
     b":34F": _Reader._refuse_interim,
     b":90C": _Reader._refuse_interim,
     b":90D": _Reader._refuse_interim,

@@ -13,9 +13,11 @@ from adapters.accounts.text_lines import FileRefusedError
 MAX_FIELD = 64 * 1024
 _CHUNK = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
-# A field begins with a tag at the beginning of a line; other text that begins with a colon is part of the field before.
+# A field begins with a tag of MT940 to MT942 at the beginning of a line; other text that begins with a colon is part of
+# the field before: `:26:37` is the end of a time that was wrapped.
 # A message ends with `-` alone, `-}`, or where the blocks of the next one begin.
-_BEGIN = re.compile(rb"\n(?=:(?:[0-9]{2}[A-Z]?|NS):|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
+_TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
+_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 
 

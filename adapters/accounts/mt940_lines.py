@@ -212,16 +212,20 @@ def _balances(statements: list[Statement], columns: dict[str, list[Any]]) -> lis
     """Sums each statement's lines, exactly, and names the differences; the row of one without lines says nothing."""
     notes: list[str] = []
     amounts = columns["amount_fen"]
+    bare: list[int] = []
     at = 0
     for statement in statements:
-        count = statement.lines
-        if count:
-            statement.total_fen = sum(amounts[at : at + count])
+        if statement.lines:
+            end = at + statement.lines
+            statement.total_fen = sum(amounts[at:end])
             if not fits(statement.total_fen):
                 raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of a statement add up beyond int64")
+            at = end
         else:
-            for name in _ABSENT:
-                columns[name][at] = None
-        at += count or 1
+            bare.append(at)
+            at += 1
         notes.extend(statement.balance_notes(wants_balances=True))
+    for column in map(columns.__getitem__, _ABSENT):
+        for row in bare:
+            column[row] = None
     return notes

@@ -19,7 +19,10 @@ _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC
 _WORDS = frozenset(
     "EREF NAME REMI IBAN BENM ORDP ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF".split()  # noqa: SIM905 (one line)
 )
-_PURPOSE = frozenset([*map(str, range(20, 30)), *map(str, range(60, 64))])
+# the subfields of the purpose, each with the one it continues
+_KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
+_PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
+_GAP = "\0"
 _NOTHING: Information = (None, None, None, None)
 
 
@@ -39,10 +42,12 @@ def read_information(text: str) -> Information:
 
 def _subfields(text: str) -> Information:
     purpose, name, account, title = "", "", "", ""
+    last = ""
     for part in text.split("?")[1:]:
         key = part[:2]
         if key in _PURPOSE:
-            purpose += part[2:]
+            purpose += part[2:] if _PURPOSE[key] == last else _GAP + part[2:]
+            last = key
         elif key in {"32", "33"}:
             name += part[2:]
         elif key == "31":
@@ -51,7 +56,7 @@ def _subfields(text: str) -> Information:
             title = title or part[2:].strip()
         elif not key.isdigit():  # a question mark in the text
             purpose += f"?{part}"
-    reference, said = None, purpose.strip()
+    reference, said = None, purpose.replace(_GAP, "").strip()
     if "+" in purpose:
         words = _sepa_words(purpose)
         reference = words.get("EREF", "").strip() or None
@@ -60,11 +65,17 @@ def _subfields(text: str) -> Information:
 
 
 def _sepa_words(purpose: str) -> dict[str, str]:
-    """The text behind each mark (`EREF+...SVWZ+...`), and under "" what stands before the first."""
+    """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
+
+    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on.
+    """
     first, *parts = _SEPA.split(purpose)
     words = {"": first}
     for mark, said in zip(parts[::2], parts[1::2], strict=True):
-        words[mark] = words.get(mark, "") + said
+        own, _, free = (said.replace(_GAP, ""), "", "") if mark == "SVWZ" else said.partition(_GAP)
+        words[mark] = words.get(mark, "") + own
+        words[""] += free
+    words[""] = words[""].replace(_GAP, "")
     return words
 
 
