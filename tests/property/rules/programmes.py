@@ -145,12 +145,12 @@ def as_yaml(document: dict[str, Any]) -> str:
 NOWHERE = Place(1, 1)
 MERCHANT_ROWS = [
     ("M1", "饼店", "food.bakery", "gusu", "gusu", None, None),
-    ("M2", "影院", "film", "wuzhong", "gusu", None, None),
+    ("M2", "影院", "film", None, "gusu", None, None),
     ("M3", "旧店", "food", "gusu", "wuzhong", None, date(2026, 6, 1)),
 ]
 MEMBER_ROWS = [
     ("U1", "o1", "gusu", "active", "paid|new", None, None),
-    ("U2", "o2", "wuzhong", "active", "", None, None),
+    ("U2", None, "wuzhong", "active", "", None, None),
     ("U3", "o1", "gusu", "left", "paid", None, None),
 ]
 
