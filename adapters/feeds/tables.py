@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
@@ -20,6 +21,15 @@ MAX_WORKBOOK = 64 * 1024 * 1024
 MAX_RATIO = 200
 MAX_ROWS = 1_048_576
 _REFERENCE = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
+_BAD_ZIP = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+)
 Row = tuple[list[str], int, int]
 
 
@@ -126,7 +136,7 @@ def _bound_zip(data: bytes) -> None:
             for entry in entries:
                 if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
                     _bound_sheet(archive, entry)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
+    except (*_BAD_ZIP, zlib.error):
         message = "the workbook cannot be unpacked; it was cut or damaged: send it again"
         raise FileRefused("BAD_WORKBOOK", message) from None
 

@@ -186,7 +186,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         records=accepted + rejected,
         accepted=accepted,
         rejected=rejected,
-        total_fen=declared.sums.get("amount"),
+        total_fen=declared.sums.get("amount", 0),
         declared_records=declared.count,
         declared_total_fen=declared.totals.get("amount"),
         refused=refused,
