@@ -50,6 +50,7 @@ class _Sheet:
     width: int = 0
     records: int = 0
     ended: bool = False
+    open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -65,12 +66,14 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     try:
         if mapping.column("clearing_date") is None:
             tally.clearing = clearing_date_of(context, None, mapping.filename)
-        rows = _rows(stream, mapping)
+        rows = _rows(stream, sheet)
         _find_headings(sheet, rows)
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
         declared = check_end(mapping, sheet.tail, sheet.numbers, sheet.sums, sheet.unreadable)
         check_bad_rows(context, tally)
+        if sheet.open_end and mapping.end is None:
+            tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
     except FileRefused as error:
         refused = refusal(context, error)
     yield Closing(
@@ -87,8 +90,13 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     )
 
 
-def _rows(stream: BinaryIO, mapping: CsvMapping) -> Iterator[Row]:
-    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator):
+def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
+    mapping = sheet.mapping
+
+    def open_end() -> None:
+        sheet.open_end = True
+
+    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator, open_end):
         yield _cleaned(mapping, cells), start, end
 
 

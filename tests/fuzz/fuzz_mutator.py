@@ -143,7 +143,9 @@ def _inside_zip(rng: random.Random, subject: Subject, file: bytes) -> bytes:
     """One part of a workbook changed, and zipped again; a workbook that is no zip is changed as bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
-            parts = {entry.filename: archive.read(entry) for entry in archive.infolist()[:20] if entry.file_size < 2**16}
+            parts = {
+                entry.filename: archive.read(entry) for entry in archive.infolist()[:20] if entry.file_size < 2**16
+            }
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.LargeZipFile):
         return _changed(rng, subject.tokens, file)
     if not parts:
@@ -190,7 +192,7 @@ def _inside_xml(rng: random.Random, file: bytes) -> bytes:
     return etree.tostring(root)
 
 
-# --- header and trailer that fit the records again ---------------------------------------------------------------------
+# --- header and trailer that fit the records again -------------------------------------------------------------------
 
 
 def _number(raw: bytes) -> int:
@@ -200,9 +202,7 @@ def _number(raw: bytes) -> int:
 def _repair_citizen_card(file: bytes) -> bytes:
     head, body = file[:25], file[25:-29]
     records = [body[at : at + 310].ljust(310) for at in range(0, len(body), 312)]
-    records = [
-        line if re.fullmatch(rb"[0-9]+", line[152:164]) else line[:152] + b"000000000100" + line[164:] for line in records
-    ]
+    records = [line if line[152:164].isdigit() else line[:152] + b"000000000100" + line[164:] for line in records]
     total = sum(_number(line[152:164]) for line in records)
     trailer = b"T %09d %015d" % (len(records), total)
     return head + b"\r\n".join([*records, trailer, b""])

@@ -28,28 +28,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Frames of three rows need no threads. Before the imports: Polars reads it once.
-for _name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+from fuzz_first import ROOT
+from fuzz_mutator import BATCH, batch, mutate
+from fuzz_oracle import check
+from fuzz_subjects import Subject, subjects
 
-ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".fuzz"
 MEMORY_MIB = 512
 INPUT_SECONDS = 20
 MAX_INPUT = 8192
 EVERY = 250  # executions to one file of a batch of records, for formats of one record length
 FOUND = 77
-
-if __name__ == "__main__" and "--child=atheris" in sys.argv:
-    import atheris
-
-    sys.path.insert(0, str(ROOT))
-    with atheris.instrument_imports(include=["adapters"]):
-        import adapters.registry
-
-from fuzz_mutator import BATCH, batch, mutate
-from fuzz_oracle import check
-from fuzz_subjects import Subject, subjects
 
 
 class Run:

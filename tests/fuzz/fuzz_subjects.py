@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/adapters/feeds"), str(ROOT)]
 
 import feeds_support as s
 import polars as pl
 import xlsxwriter
+from fuzz_first import ROOT
 from fuzz_texts import ALIPAY, ALLINPAY, EXPORTS, PAIN002, RESULT, SWIFT, UNIONPAY_RESULT, WECHAT, lines_frame
 
 from adapters.accounts.bank_map import bank_map
@@ -154,7 +150,8 @@ def _cells(data: bytes, encoding: str = "utf-8") -> list[list[Any]]:
 
 
 _XML = (
-    b"<!DOCTYPE x>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"&#xd800;", b"&amp;", b"&x;", b"</", b"/>", b"\xed\xa0\x80",
+    b"<!DOCTYPE x>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"&#xd800;", b"&amp;", b"&x;", b"</", b"/>",
+    b"\xed\xa0\x80",
     b'<Amt Ccy="CNY">1</Amt>', b"<Ntry>", b"</Ntry>", b"<TxDtls>", b"</TxDtls>", b"<Bal>", b"<Sts>PDNG</Sts>",
     b"<RvslInd>true</RvslInd>", b"DBIT", b"CRDT", b"9" * 20,
 )  # fmt: skip
@@ -183,9 +180,7 @@ def subjects() -> dict[str, Subject]:
     alipay = _mapped("ali20260507.csv", "alipay", lambda: [ALIPAY.encode("gb18030")])
     allinpay = _mapped("2026-05-07_1_checkFile.txt", "allinpay", lambda: [ALLINPAY])
     xlsx = _mapped("wx20260507.xlsx", "wechat_pay", lambda: [workbook(_cells(WECHAT.encode()))])
-    banks = [
-        _bank(name, f"cn-bank-csv/*/{name}_*.*") for name in ("ccb", "icbc", "abc", "cmb", "boc")
-    ]
+    banks = [_bank(name, f"cn-bank-csv/*/{name}_*.*") for name in ("ccb", "icbc", "abc", "cmb", "boc")]
     book = Variant("f", banks[0].settings, lambda: [workbook(_cells(EXPORTS["ccb"]))])
     swift = Variant("f", {"encoding": "iso-8859-1"}, lambda: [SWIFT], "mt940/*/*")
     results = [

@@ -1,4 +1,4 @@
-"""Small correct files that no writer of ours makes: wallets, bank exports, MT940, results. Every number is generated."""
+"""Small correct files that no writer of ours makes: wallets, bank exports, MT940, results. No number is real."""
 
 from __future__ import annotations
 
