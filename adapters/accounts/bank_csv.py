@@ -19,7 +19,7 @@ from adapters.accounts.bank_rows import Row, rows
 from adapters.accounts.currency import is_currency, minor_digits
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
-from adapters.base import Closing, Context, Parsed
+from adapters.base import HOLDS_VALUES, Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_PREAMBLE = 60
@@ -119,6 +119,9 @@ class _Reader:
         )
         if not found["booking_date"] or not money:
             return False
+        if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
+            message = "the line of headings holds values: its line end is damaged, and a line would be lost"
+            raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
         if found["income"] and found["expense"]:
             found["amount"] = []
         self.columns, self.width = found, len(keys)

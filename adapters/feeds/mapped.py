@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
     CardTokens,
@@ -131,6 +131,9 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in needed})
             if twice:
                 raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+            if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
+                message = "the heading row holds values: its line end is damaged, and a row would be lost"
+                raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
             sheet.places = {c.name: cells.index(c.title) for c in mapping.columns if c.title in cells}
             sheet.width = len(cells)
             return
