@@ -24,6 +24,7 @@ from settlement.model.rejects import Reject
 
 MAX_PREAMBLE = 60
 MAX_LINES = 300_000  # kept until the last balance is known
+MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_ACCOUNTS = 1000
 _LABELLED = re.compile(r"[:：]")
 
@@ -57,6 +58,7 @@ class _Reader:
     notes: list[str] = field(default_factory=list)
     width: int = 0
     records: int = 0
+    text: int = 0
     skipped: int = 0
     total_fen: int = 0
     position: int = 0
@@ -152,6 +154,9 @@ class _Reader:
         self.records += 1
         if self.records > MAX_LINES:
             raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
+        self.text += sum(map(len, texts))
+        if self.text > MAX_TEXT:
+            raise FileRefusedError("TOO_LARGE", f"lines of more than {MAX_TEXT} characters; export a shorter time")
         try:
             self._add(row, texts)
         except CellError as error:

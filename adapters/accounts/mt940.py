@@ -21,12 +21,13 @@ from typing import BinaryIO
 
 from adapters.accounts.mt940_fields import Field, fields
 from adapters.accounts.mt940_lines import Lines, day_of, one_amount, resolve
-from adapters.accounts.statement import BLOCK_LINES, Statement, fits
+from adapters.accounts.statement import BLOCK_BYTES, BLOCK_LINES, MAX_NOTES, Statement, fits
 from adapters.accounts.text_lines import FileRefusedError, decode, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
+MAX_STATEMENT_BYTES = 48 * 1024 * 1024
 _BALANCE = re.compile(rb"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18},[0-9]{0,3})")
 _INTERIM = frozenset({b"34F", b"90C", b"90D", b"13D"})
 
@@ -53,6 +54,7 @@ class _Reader:
     statements: int = 0
     records: int = 0
     rejected: int = 0
+    held: int = 0  # bytes of the fields whose lines are kept
     total_fen: int = 0
     closing_date: date | None = None
 
@@ -61,13 +63,14 @@ class _Reader:
         refused = None
         try:
             for item in fields(stream):
+                self._hold(item)
                 if item.tag == b"61":
                     self._add_entry(item)
                 elif item.tag == b"86":
                     self._add_information(item)
                 else:
                     self._take(item)
-                if self.statement is None and len(self.lines.heads) >= BLOCK_LINES:
+                if self.statement is None and (len(self.lines.heads) >= BLOCK_LINES or self.held >= BLOCK_BYTES):
                     yield self._flush()
             self._end_message(-1)
             yield self._flush()
@@ -83,6 +86,12 @@ class _Reader:
             notes=tuple(self.notes),
             refused=refused,
         )
+
+    def _hold(self, item: Field) -> None:
+        self.held += item.end - item.start
+        if self.held > MAX_STATEMENT_BYTES:
+            message = f"a statement of more than {MAX_STATEMENT_BYTES} bytes; ask the bank for shorter ones"
+            raise FileRefusedError("STATEMENT_TOO_LONG", message)
 
     def _check_found(self) -> None:
         if not self.statements:
@@ -160,9 +169,12 @@ class _Reader:
         lines.stops[-1] = item.end
 
     def _flush(self) -> Parsed:
-        lines, self.lines = self.lines, Lines()
+        lines, self.lines, self.held = self.lines, Lines(), 0
         resolved = resolve(lines, self.encoding, self.context.file)
         self.notes.extend(resolved.notes)
+        if len(self.notes) > MAX_NOTES:
+            message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
+            raise FileRefusedError("TOO_MANY_NOTES", message)
         self.rejected += len(resolved.rejects)
         self.total_fen += resolved.total_fen
         if not fits(self.total_fen):

@@ -37,6 +37,7 @@ from settlement.model.rejects import Reject
 
 NAME = "mapped_csv"
 ROWS = 20_000
+BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
@@ -143,8 +144,9 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 
 def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
-    """Up to ROWS records; blank rows are no records; from the end row on, rows are kept for the totals."""
+    """Up to ROWS records, or BLOCK_TEXT; blank rows are none; from the end row on, rows are kept for the totals."""
     block: list[Row] = []
+    size = 0
     for row in rows:
         cells = row[0]
         if sheet.ended or is_end(sheet.mapping, cells):
@@ -156,7 +158,8 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
         if not any(cells):
             continue
         block.append(row)
-        if len(block) == ROWS:
+        size += sum(map(len, cells))
+        if len(block) == ROWS or size >= BLOCK_TEXT:
             break
     return block
 
