@@ -6,7 +6,7 @@ PACKAGES := settlement adapters rules batch portal
 DEMO ?= demo
 VOLUME ?= 20000
 WORKERS ?= 2
-EXECUTIONS ?= 100000
+SECONDS ?= 60
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help demo test check bench property fuzz crash system-packages clean lock
@@ -44,10 +44,9 @@ property: $(VENV)/dev.done ## long runs: 20,000 sequences through both engines, 
 	PUHUI_PROPERTY_EXAMPLES=20000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/property
 	PUHUI_ORACLE_PROGRAMMES=5000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/oracle
 
-fuzz: $(VENV)/dev.done ## mutated files through every reader, EXECUTIONS each
-	set -e; for script in feeds/feeds_fuzz accounts/accounts_fuzz; do \
-	    names=$$($(BIN)/python tests/fuzz/$$script.py); \
-	    for name in $$names; do $(BIN)/python tests/fuzz/$$script.py $$name $(EXECUTIONS); done; done
+fuzz: $(VENV)/dev.done ## the fuzzer over every adapter, SECONDS each; all hostile files, up to a GiB
+	$(BIN)/python tests/fuzz/fuzz_run.py all --seconds $(SECONDS)
+	PUHUI_HOSTILE=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/fuzz
 
 crash: $(VENV)/dev.done ## a night killed at 200 points
 	PUHUI_KILL_POINTS=200 $(BIN)/python -m pytest -q tests/faults

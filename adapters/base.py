@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,9 @@ import polars as pl
 from adapters.shown import Show, show_line
 from settlement.model.cards import Tokeniser
 from settlement.model.rejects import Reject
+
+# an amount, or digits as of a date or an account: such a cell among headings is a line whose line end was damaged
+HOLDS_VALUES = re.compile(r"\s*[+-]?(?:[0-9][0-9,]*\.[0-9]+|[0-9]{6,})\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.currency import minor_digits
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
-from adapters.base import Closing, Context, Parsed
+from adapters.base import HOLDS_VALUES, Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_LINES = 300_000  # kept until the last balance is known
+MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_ACCOUNTS = 1000
 _LABELLED = re.compile(r"[:：]")
 _NUMBER = re.compile(r"[0-9][0-9*-]{3,}[0-9]", re.ASCII)  # an account among other words
@@ -63,6 +64,7 @@ class _Reader:
     notes: list[str] = field(default_factory=list)
     width: int = 0
     records: int = 0
+    text: int = 0
     skipped: int = 0
     total_fen: int = 0
     position: int = 0
@@ -133,6 +135,9 @@ class _Reader:
         )
         if not found["booking_date"] or not money:
             return False
+        if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
+            message = "the line of headings holds values: its line end is damaged, and a line would be lost"
+            raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
         if found["income"] and found["expense"]:
             found["amount"] = []
         self.form, self.columns, self.width = form, found, len(keys)
@@ -167,6 +172,9 @@ class _Reader:
         self.records += 1
         if self.records > MAX_LINES:
             raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
+        self.text += sum(map(len, texts))
+        if self.text > MAX_TEXT:
+            raise FileRefusedError("TOO_LARGE", f"lines of more than {MAX_TEXT} characters; export a shorter time")
         try:
             self._add(row, texts)
         except CellError as error:

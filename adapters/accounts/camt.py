@@ -21,7 +21,17 @@ from typing import Any, BinaryIO
 from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, parse_day, remittance_text
 from adapters.accounts.camt_head import Head, read_head
 from adapters.accounts.currency import is_currency, minor_digits
-from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, UNDIVIDED, Block, Line, empty_line, fits
+from adapters.accounts.statement import (
+    BLOCK_BYTES,
+    BLOCK_LINES,
+    MAX_NOTES,
+    NOT_BOOKED,
+    UNDIVIDED,
+    Block,
+    Line,
+    empty_line,
+    fits,
+)
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
 from settlement.model.errors import BadInput
@@ -114,7 +124,7 @@ class _Reader:
         )
 
     def _blocks(self, guard: GuardedStream) -> Iterator[Parsed]:
-        names = self.parts.local
+        names, flushed = self.parts.local, 0
         for element in elements(guard, ("TxDtls", "Ntry", "GrpHdr", "Stmt", "Ntfctn", "Rpt")):
             match names[element.tag]:
                 case "TxDtls":
@@ -128,7 +138,9 @@ class _Reader:
                     self._begin_statement(element)
                     self._end_statement(element, guard)
             guard.progress()
-            if self.block.size >= BLOCK_LINES or len(self.rejects) >= BLOCK_LINES:
+            full = self.block.size + len(self.rejects) >= BLOCK_LINES or guard.position - flushed >= BLOCK_BYTES
+            if full and (self.block.size or self.rejects):
+                flushed = guard.position
                 yield self._flush()
         yield self._flush()
 
@@ -165,6 +177,9 @@ class _Reader:
             said = f"entries whose details have no amount in {statement.currency}, one line each: {head.undivided}"
             statement.notes.append(f"{UNDIVIDED}: statement {statement.statement}: {said}")
         self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
+        if len(self.notes) > MAX_NOTES:
+            message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
+            raise XmlRefusedError("TOO_MANY_NOTES", message)
         days = [day for day in (self.closing_date, statement.closing_date) if day is not None]
         self.closing_date = max(days, default=None)
         if statement.lines == 0:

@@ -21,12 +21,13 @@ from typing import BinaryIO
 from adapters.accounts.mt940_fields import MAX_FIELD, Fields, chunks
 from adapters.accounts.mt940_heads import Heads, statements_of
 from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve, unwrapped
-from adapters.accounts.statement import BLOCK_LINES, fits
+from adapters.accounts.statement import BLOCK_BYTES, BLOCK_LINES, MAX_NOTES, fits
 from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
+MAX_STATEMENT_BYTES = 48 * 1024 * 1024
 
 
 def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -57,6 +58,7 @@ class _Reader:
     statements: int = 0
     records: int = 0
     rejected: int = 0
+    held: int = 0  # bytes of the chunks whose lines are kept
     total_fen: int = 0
     closing_date: date | None = None
 
@@ -99,6 +101,7 @@ class _Reader:
     def _add(self, fields: Fields) -> Iterator[Parsed]:
         """The fields of a chunk, in order."""
         lines = self.lines
+        self.held += fields.starts[-1] - fields.starts[0]
         for raw, start, end in zip(fields.raw, fields.starts, fields.starts[1:], strict=False):
             tag = raw[:4]
             if tag == b":61:":
@@ -124,6 +127,9 @@ class _Reader:
                 self._end_message(start)
         if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
+        if self.held > MAX_STATEMENT_BYTES:
+            message = f"a statement of more than {MAX_STATEMENT_BYTES} bytes; ask the bank for shorter ones"
+            raise FileRefusedError("STATEMENT_TOO_LONG", message)
 
     def _inform(self, text: bytes, start: int) -> None:
         texts = self.lines.texts
@@ -183,13 +189,17 @@ class _Reader:
         heads.counts.append(count)
         self.opened = self.inside = False
         self.statements += 1
-        return len(lines.heads) >= BLOCK_LINES
+        return len(lines.heads) >= BLOCK_LINES or self.held >= BLOCK_BYTES
 
     def _flush(self) -> Parsed:
         heads, lines, self.heads, self.lines = self.heads, self.lines, Heads(), Lines()
+        self.held = 0
         statements = statements_of(heads, self.encoding, self.names)
         resolved = resolve(statements, heads.places, lines, self.encoding, self.context.file)
         self.notes.extend(resolved.notes)
+        if len(self.notes) > MAX_NOTES:
+            message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
+            raise FileRefusedError("TOO_MANY_NOTES", message)
         self.rejected += len(resolved.rejects)
         self.total_fen += resolved.total_fen
         days = [self.closing_date, *(statement.closing_date for statement in statements)]

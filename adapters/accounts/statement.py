@@ -22,6 +22,8 @@ from settlement.model.frames import STATEMENT_LINE, empty
 from settlement.model.money import INT64_MAX
 
 BLOCK_LINES = 8192
+BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a line may hold a long text
+MAX_NOTES = 10_000
 _MAY_HOLD_CARDS = frozenset({"counterparty_name", "counterparty_account", "remittance"})
 _HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 

@@ -21,6 +21,7 @@ from adapters.feeds.canonical import (
     as_instant,
     as_local,
     key_text,
+    masked,
     own_reversal_keys,
     split_key,
     text_setting,
@@ -50,6 +51,9 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
     purse = pl.col("rail") == Rail.PURSE.value
     stan = pl.col("stan") if "stan" in have else blank
     sequence = pl.col("terminal_sequence") if "terminal_sequence" in have else blank
+    for name, other in zip(layout.key, layout.original_key, strict=False):
+        if name == "card_number" and other in have:  # some files name the original by its full number
+            frame = frame.with_columns(masked(frame[other]).alias(other))
     original = pl.any_horizontal(pl.col(name).is_not_null() for name in layout.original_key[2:]) & (
         pl.col("kind") != "SALE"
     )

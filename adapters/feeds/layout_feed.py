@@ -78,7 +78,7 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         check_bad_rows(context, tally)
     except FileRefused as error:
         refused = refusal(context, error)
-    total = state.totals.get("paid")
+    total: int | None = state.totals.get("paid", 0)
     if "paid" in state.unreadable:
         total = None
     count, declared = state.declared.get("count"), state.declared.get("total:paid")

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import polars as pl
 
-from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
     CardTokens,
@@ -38,6 +38,7 @@ from settlement.model.rejects import Reject
 
 NAME = "mapped_csv"
 ROWS = 20_000
+BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
@@ -51,6 +52,7 @@ class _Sheet:
     width: int = 0
     records: int = 0
     ended: bool = False
+    open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -66,12 +68,14 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     try:
         if mapping.column("clearing_date") is None:
             tally.clearing = clearing_date_of(context, None, mapping.filename)
-        rows = _rows(stream, mapping)
+        rows = _rows(stream, sheet)
         _find_headings(sheet, rows)
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
         declared = check_end(mapping, sheet.tail, sheet.numbers, sheet.sums, sheet.unreadable)
         check_bad_rows(context, tally)
+        if sheet.open_end and mapping.end is None:
+            tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
     except FileRefused as error:
         refused = refusal(context, error)
     yield Closing(
@@ -88,8 +92,13 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     )
 
 
-def _rows(stream: BinaryIO, mapping: CsvMapping) -> Iterator[Row]:
-    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator):
+def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
+    mapping = sheet.mapping
+
+    def open_end() -> None:
+        sheet.open_end = True
+
+    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator, open_end):
         yield _cleaned(mapping, cells), start, end
 
 
@@ -124,6 +133,9 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in needed})
             if twice:
                 raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+            if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
+                message = "the heading row holds values: its line end is damaged, and a row would be lost"
+                raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
             sheet.places = {c.name: cells.index(c.title) for c in mapping.columns if c.title in cells}
             sheet.width = len(cells)
             return
@@ -133,8 +145,9 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 
 def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
-    """Up to ROWS records; blank rows are no records; from the end row on, rows are kept for the totals."""
+    """Up to ROWS records, or BLOCK_TEXT; blank rows are none; from the end row on, rows are kept for the totals."""
     block: list[Row] = []
+    size = 0
     for row in rows:
         cells = row[0]
         if sheet.ended or is_end(sheet.mapping, cells):
@@ -146,7 +159,8 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
         if not any(cells):
             continue
         block.append(row)
-        if len(block) == ROWS:
+        size += sum(map(len, cells))
+        if len(block) == ROWS or size >= BLOCK_TEXT:
             break
     return block
 
@@ -279,8 +293,8 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
     try:
         if is_workbook(stream) or reject.byte < 0:
             return None
-        _find_headings(sheet, _rows(_from(stream, 0), mapping))
-        cells = next(_rows(_from(stream, reject.byte), mapping))[0]
+        _find_headings(sheet, _rows(_from(stream, 0), sheet))
+        cells = next(_rows(_from(stream, reject.byte), sheet))[0]
     except (FileRefused, StopIteration):
         return show_line(stream, reject, settings)
     names = {place: name for name, place in sheet.places.items()}

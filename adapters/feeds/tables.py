@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import csv
-import io
-import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
-from python_calamine import CalamineError, CalamineWorkbook
-
-from adapters.feeds.records import FileRefused
+from adapters.feeds.records import FileRefused, read_exactly
+from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
 
 MAX_LINE = 262_144
 MAX_CELLS = 200
-MAX_WORKBOOK = 64 * 1024 * 1024
-MAX_RATIO = 200
-MAX_ROWS = 1_048_576
-_REFERENCE = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
 Row = tuple[list[str], int, int]
 
 
-def read_rows(stream: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
-    """Rows of a workbook (it begins as one) or of a CSV. FileRefused: not readable within the bounds."""
-    start = stream.read(8)
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
-        yield from _workbook_rows(start + stream.read(MAX_WORKBOOK))
+def read_rows(stream: BinaryIO, encoding: str, separator: str, open_end: Callable[[], None]) -> Iterator[Row]:
+    """Rows of a workbook (it begins as one) or of a CSV. FileRefused: empty, or not readable within the bounds.
+
+    `open_end` is called where the last line of a CSV has no line end.
+    """
+    start = read_exactly(stream, 8)
+    if not start:
+        raise FileRefused("EMPTY_FILE", "the file is empty; send the file again", "", 0, 0)
+    if is_workbook(start):
+        yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK))
     else:
-        yield from _csv_rows(start, stream, encoding, separator)
+        yield from _csv_rows(_Lines(start, stream, encoding, open_end), separator)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -38,8 +35,8 @@ def read_rows(stream: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
 class _Lines:
     """Decoded lines for csv.reader; `position` is the byte behind the last line it took."""
 
-    def __init__(self, start: bytes, stream: BinaryIO, encoding: str) -> None:
-        self.carry, self.stream = start, stream
+    def __init__(self, start: bytes, stream: BinaryIO, encoding: str, open_end: Callable[[], None]) -> None:
+        self.carry, self.stream, self.open_end = start, stream, open_end
         self.encoding = encoding.removesuffix("-sig")
         self.utf = self.encoding.startswith("utf")
         self.position = 0
@@ -52,6 +49,8 @@ class _Lines:
             more = self.stream.read(65_536)
             if not more:
                 line, self.carry = self.carry, b""
+                if line:
+                    self.open_end()
                 return line
             self.carry += more
         line, newline, self.carry = self.carry.partition(b"\n")
@@ -78,8 +77,7 @@ class _Lines:
         return text
 
 
-def _csv_rows(start: bytes, stream: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
-    lines = _Lines(start, stream, encoding)
+def _csv_rows(lines: _Lines, separator: str) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         begin = lines.position
@@ -100,57 +98,11 @@ def _csv_rows(start: bytes, stream: BinaryIO, encoding: str, separator: str) -> 
 
 def _workbook_rows(data: bytes) -> Iterator[Row]:
     """Rows of the first sheet. All rows name the whole file as their bytes: a workbook is compressed."""
-    if len(data) > MAX_WORKBOOK:
-        raise FileRefused("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; split it, or give a CSV")
-    if data.startswith(b"PK"):
-        _bound_zip(data)
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheet = workbook.get_sheet_by_index(0)
-    except (CalamineError, OSError, ValueError, IndexError):
-        raise FileRefused("BAD_WORKBOOK", "the workbook cannot be opened; save it again as .xlsx or CSV") from None
-    if sheet.total_height > MAX_ROWS or sheet.total_width > MAX_CELLS:
-        raise FileRefused("TOO_LARGE", f"a sheet of more than {MAX_ROWS} rows or {MAX_CELLS} columns; split it")
-    for row in sheet.iter_rows():
-        yield [_cell_text(cell) for cell in row], 0, len(data)
-
-
-def _bound_zip(data: bytes) -> None:
-    """Unpacked size, ratio, count, and the place of the furthest cell (readers make the whole rectangle)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            total = sum(entry.file_size for entry in entries)
-            if len(entries) > 1000 or total > 4 * MAX_WORKBOOK or total > MAX_RATIO * len(data):
-                raise FileRefused("TOO_LARGE", "the workbook unpacks to far more than it is; give a CSV")
-            for entry in entries:
-                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
-                    _bound_sheet(archive, entry)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
-        message = "the workbook cannot be unpacked; it was cut or damaged: send it again"
-        raise FileRefused("BAD_WORKBOOK", message) from None
-
-
-def _bound_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    tail, read = b"", 0
-    with archive.open(entry) as part:
-        while chunk := part.read(1024 * 1024):
-            read += len(chunk)
-            if read > entry.file_size:
-                raise FileRefused("TOO_LARGE", "the workbook unpacks to more than it says; it is damaged")
-            text = tail + chunk
-            for letters, number in _REFERENCE.findall(text):
-                if int(number) > MAX_ROWS or _column_number(letters) > MAX_CELLS:
-                    message = f"a cell stands beyond row {MAX_ROWS} or column {MAX_CELLS}; give only the table"
-                    raise FileRefused("TOO_LARGE", message)
-            tail = text[-200:]
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+        for row in workbook_rows(data):
+            yield [_cell_text(cell) for cell in row], 0, len(data)
+    except WorkbookRefusedError as error:
+        raise FileRefused(error.code, error.message) from None
 
 
 def _cell_text(cell: object) -> str:

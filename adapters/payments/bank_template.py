@@ -210,7 +210,7 @@ def _read(
         records=accepted + rejected,
         accepted=accepted,
         rejected=rejected,
-        total_fen=declared.sums.get("amount"),
+        total_fen=declared.sums.get("amount", 0),
         declared_records=declared.count,
         declared_total_fen=declared.totals.get("amount"),
         refused=refused,

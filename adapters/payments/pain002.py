@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from adapters.base import Closing, Context, Parsed
-from adapters.payments.results import BLOCK_ROWS, Result, result_frame
+from adapters.payments.results import BLOCK_BYTES, BLOCK_ROWS, Result, result_frame
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
 from settlement.model.cards import mask_digits
 from settlement.model.money import INT64_MAX, parse_amount
@@ -68,6 +68,7 @@ class _Reader:
         yield Closing(self.records, accepted, self.rejected, total_fen=self.total_fen, refused=refused)
 
     def _blocks(self, guard: GuardedStream) -> Iterator[Parsed]:
+        flushed = 0
         for element in elements(guard, _WANTED):
             match local_name(element):
                 case "OrgnlGrpInfAndSts":
@@ -80,7 +81,8 @@ class _Reader:
                     self._end_block(element, guard.position)
             _drop(element)
             guard.progress()
-            if len(self.rows) >= BLOCK_ROWS:
+            if len(self.rows) + len(self.rejects) >= BLOCK_ROWS or guard.position - flushed >= BLOCK_BYTES:
+                flushed = guard.position
                 yield self._flush()
         self._end(guard.position)
         yield self._flush()

@@ -10,6 +10,7 @@ import polars as pl
 from settlement.model.frames import PAYMENT_RESULT, conform
 
 BLOCK_ROWS = 8192
+BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a row may hold a long text
 RESULTS = ("paid", "rejected", "unknown")
 
 

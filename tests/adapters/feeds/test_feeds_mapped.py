@@ -179,14 +179,24 @@ def test_hostile_workbooks():
     good = _workbook(heads, row)
     cases = {
         "ROUNDED": [_workbook(heads, row, number=1234567890123456789)],
-        "BAD_WORKBOOK": [good[:-30], good[:200], b"PK\x03\x04" + bytes(500)],
-        "TOO_LARGE": [_with_sheet(good, b'<c r="XFD1048576"'), _with_sheet(good, bytes(80_000_000))],
+        "DAMAGED": [good[:-30], good[:200], b"PK\x03\x04" + bytes(500)],
+        "SHEET_TOO_LARGE": [_far_cell(good)],
+        "PACKED_TOO_MUCH": [_with_sheet(good, bytes(80_000_000))],
     }
     for code, files in cases.items():
         for data in files:
             refused = s.read("mapped_csv", data, given)[2].refused
             assert refused is not None
             assert refused.code == code
+
+
+def _far_cell(data):
+    """The workbook with its last cell in the last corner."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry).replace(b'r="A2"', b'r="XFD1048576"'))
+    return out.getvalue()
 
 
 def _with_sheet(data, more):
