@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,7 @@ def run_atheris(run: Run, seed: int, findings: Path, say: Callable[[], None]) ->
 
 def child(given: argparse.Namespace) -> int:
     """One subject in this process."""
+    warnings.simplefilter("error")
     subject = subjects()[given.names[0]]
     findings = KEPT / "findings" / subject.name
     findings.mkdir(parents=True, exist_ok=True)
