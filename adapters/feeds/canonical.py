@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from adapters.base import Context
 from adapters.feeds.records import FileRefused
-from settlement.model.cards import card_columns
+from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import parse_compact_date, parse_date
 from settlement.model.errors import BadInput
 from settlement.model.frames import TRANSACTION, conform
@@ -77,20 +78,25 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
 def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
     """A naive time without a year (read in 2000) in the year that brings it nearest to noon of the clearing date.
 
-    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. A file has few
-    distinct days, so the year is found once per day: where the first and the last second of each day agree.
+    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. The year is found
+    once per day of the year; on a day half a year away, where noon decides, once per record.
     """
-    moments = frame.select(column, day=pl.col(column).dt.date())
-    days = moments.select("day").unique().drop_nulls()
-    ends = days.with_columns(
-        first=pl.col("day").cast(pl.Datetime("us")),
-        last=pl.col("day").cast(pl.Datetime("us")) + timedelta(hours=23, minutes=59, seconds=59),
-    ).with_columns(_nearest("first", clearing).alias("near_first"), _nearest("last", clearing).alias("near_last"))
-    moved = ends.select("day", by=pl.col("near_first") - pl.col("first"), by_last=pl.col("near_last") - pl.col("last"))
-    if moved.filter(pl.col("by").ne_missing(pl.col("by_last"))).height:  # half a year away: noon decides
+    moves, torn = _moves(clearing)
+    day = frame[column].dt.ordinal_day() - 1
+    if day.is_in(torn.implode()).any():
         return frame.select(_nearest(column, clearing)).to_series()
-    joined = moments.join(moved, on="day", how="left", maintain_order="left")
-    return joined.select((pl.col(column) + pl.col("by")).alias(column)).to_series()
+    return frame[column] + moves.gather(day)
+
+
+@lru_cache(maxsize=16)
+def _moves(clearing: date) -> tuple[pl.Series, pl.Series]:
+    """What brings each of the 366 days of 2000 into its year (null: no such day there), and the days torn at noon."""
+    days = pl.DataFrame({"first": pl.datetime_range(datetime(2000, 1, 1), datetime(2000, 12, 31), "1d", eager=True)})
+    days = days.with_columns(last=pl.col("first") + timedelta(hours=23, minutes=59, seconds=59))
+    moved = days.select(
+        by=_nearest("first", clearing) - pl.col("first"), by_last=_nearest("last", clearing) - pl.col("last")
+    )
+    return moved["by"], moved.select(pl.arg_where(pl.col("by").ne_missing(pl.col("by_last")))).to_series()
 
 
 def _nearest(column: str, clearing: date) -> pl.Expr:
@@ -159,38 +165,6 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
         .when((family == "2") & (code == "20"))
         .then(pl.when(advice).then(pl.lit("REFUND")).otherwise(pl.lit("VOID")))
     )
-
-
-class CardTokens:
-    """Tokens of the card numbers of one file, made once per distinct number; it lives as long as the read."""
-
-    def __init__(self, context: Context) -> None:
-        self._tokeniser = context.tokeniser
-        self._known = pl.DataFrame(schema={"n": pl.String, "card_token": pl.String})
-
-    def of(self, numbers: pl.Series) -> pl.Series:
-        """The token of each number; null where it is null, "" for a masked number and without a key."""
-        frame = pl.DataFrame({"n": numbers})
-        if self._tokeniser is None:
-            return frame.select(pl.when(pl.col("n").is_not_null()).then(pl.lit(""))).to_series()
-        whole = frame.filter(~pl.col("n").str.contains("*", literal=True)).unique()
-        new = whole.join(self._known, on="n", how="anti")["n"]
-        tokens, _ = card_columns(new, self._tokeniser)
-        self._known = pl.concat([self._known, pl.DataFrame({"n": new, "card_token": tokens})])
-        found = frame.join(self._known, on="n", how="left", maintain_order="left")
-        return found.select(pl.when(pl.col("n").is_not_null()).then(pl.col("card_token").fill_null(""))).to_series()
-
-
-def masked(numbers: pl.Series) -> pl.Series:
-    """`settlement.model.cards.mask` for a column, by one expression per length that occurs."""
-    size = numbers.str.len_chars()
-    n = pl.col("n")
-    out: pl.Expr = pl.when(n.is_null()).then(None).otherwise(n)  # a column also where every number is absent
-    for length in size.drop_nulls().unique().sort().to_list():
-        stars = pl.lit("*" * (length if length <= 10 else length - 10))
-        shown = stars if length <= 10 else pl.concat_str([n.str.slice(0, 6), stars, n.str.slice(length - 4)])
-        out = pl.when(pl.col("s") == length).then(shown).otherwise(out)
-    return pl.DataFrame({"n": numbers, "s": size}).select(out.alias("card_masked")).to_series()
 
 
 def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:

@@ -52,10 +52,10 @@ def take(buffer: Bytes, offsets: Ints, width: int) -> Bytes:
 
 
 def as_binary(cells: Bytes) -> pl.Series:
-    """The rows as a Binary series, zero bytes at the end of a row dropped."""
+    """The rows as a Binary series; as a list of bytes on the way, so that no Python object is made."""
     if cells.shape[1] == 0:
         return pl.Series([b""] * len(cells), dtype=pl.Binary)
-    return pl.Series(np.ascontiguousarray(cells).view(f"S{cells.shape[1]}").ravel(), dtype=pl.Binary)
+    return pl.Series(np.ascontiguousarray(cells)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
 
 
 def as_text(cells: Bytes) -> pl.Series:
@@ -130,7 +130,7 @@ def _parse_odd(
     """Every cell the fast path left, once per distinct cell, through the layout's own reading of one cell."""
     raw = as_binary(cells[odd])
     distinct = raw.unique(maintain_order=True)
-    outcomes = {cell: _parse_one(spec, cell, cells.shape[1], unit, encoding) for cell in distinct.to_list()}
+    outcomes = {cell: _parse_one(spec, cell, unit, encoding) for cell in distinct.to_list()}
     values = [None if isinstance(value, CellError) else value for value in outcomes.values()]
     table = pl.DataFrame({"cell": distinct, "value": pl.Series(values, dtype=dtype)})
     found = pl.DataFrame({"cell": raw}).join(table, on="cell", how="left", maintain_order="left")["value"]
@@ -142,15 +142,11 @@ def _parse_odd(
         out.errors = {int(row): wrong[cell] for row, cell in zip(odd[hit], raw.filter(hit).to_list(), strict=True)}
 
 
-def _parse_one(
-    spec: LayoutField, cell: bytes, width: int, unit: Literal["fen", "yuan"], encoding: str
-) -> Value | CellError:
+def _parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], encoding: str) -> Value | CellError:
     try:
         text = cell.decode(encoding)
     except UnicodeDecodeError:
         return CellError(spec.name, "BAD_ENCODING", f"is not {encoding} text")
-    if len(cell) < width:  # zero bytes that as_binary dropped
-        text += "\0"
     try:
         value = parse_cell(spec, text, unit)
     except CellError as error:

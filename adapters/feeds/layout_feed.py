@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, CardTokens, add_card, clearing_date_of, conformed, fault_reject
+from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject
 from adapters.feeds.records import Block, FileRefused, FileState, read_blocks
 from adapters.layout import CellError, Layout, document_of, shipped_layout
+from settlement.model.cards import CardTokens
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 
@@ -67,7 +68,10 @@ def token_notes(context: Context) -> tuple[str, ...]:
 
 def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
     """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
-    state, tally = FileState(layout, WANTED.union(layout.key, layout.original_key)), Tally(CardTokens(context))
+    state, tally = (
+        FileState(layout, WANTED.union(layout.key, layout.original_key)),
+        Tally(CardTokens(context.tokeniser)),
+    )
     refused: Reject | None = None
     try:
         for block in read_blocks(stream, state):
@@ -139,14 +143,15 @@ def finish(
     assert tally.clearing is not None
     frame = interpret(add_card(good, tally.cards), tally.clearing)
     assert frame["kind"].is_in([*KINDS, SKIP]).fill_null(value=True).all(), "an unknown kind left the interpreter"
-    skipped = frame["kind"] == SKIP
+    skipped = (frame["kind"] == SKIP).fill_null(value=False)
     tally.skipped += int(skipped.sum())
     fault = pl.when(pl.col("kind").is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault")
-    kept = frame.filter(~skipped.fill_null(value=False)).with_columns(fault=fault)
-    faulty = kept.filter(pl.col("fault").is_not_null())
-    for code, record, byte in faulty.select("fault", "record", "byte_start").iter_rows():
+    frame = frame.with_columns(fault=pl.when(~skipped).then(fault))
+    faulty = frame["fault"].is_not_null()
+    for code, record, byte in frame.filter(faulty).select("fault", "record", "byte_start").iter_rows():
         rejects[record] = fault_reject(context, code, record, byte)
-    accepted = conformed(kept.filter(pl.col("fault").is_null()), context, tally.clearing)
+    dropped = skipped | faulty
+    accepted = conformed(frame.filter(~dropped) if dropped.any() else frame, context, tally.clearing)
     tally.accepted += accepted.height
     tally.rejected += len(rejects)
     return Parsed(accepted, [rejects[record] for record in sorted(rejects)])
