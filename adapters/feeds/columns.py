@@ -113,6 +113,16 @@ def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
     return text if any(ends) else text.zip_with(text != "", pl.Series([None], dtype=pl.String))
 
 
+def masked_cells(cells: Bytes, bounds: Bounds) -> pl.Series | None:
+    """`settlement.model.cards.mask` of card numbers that begin and end at the same byte in every row; else None."""
+    filled = np.flatnonzero(bounds.low > BLANK)
+    if not len(filled) or len(filled) <= 10 or not bool((np.delete(bounds.high, filled) == BLANK).all()):
+        return None
+    numbers = copied(cells[:, filled[0] : filled[-1] + 1])
+    numbers[:, 6:-4] = ord("*")
+    return as_text(numbers)
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +176,7 @@ def digits_of(cells: Bytes) -> tuple[Ints, Mask]:
 
 # --- days ------------------------------------------------------------------------------------------------------------
 
-Parts = Ints | int
+Parts = Any  # whole numbers of 32 bits, or one for all records
 
 
 def civil_days(year: Parts, month: Parts, day: Parts) -> Parts:
@@ -265,18 +275,15 @@ def rows_of(cells: Bytes, rows: Ints) -> Bytes:
 
 def _without(absent: Mask, spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
     """The column where some cells are absent: the others are read, and spread over their rows."""
-    dtype = DTYPES.get(spec.type, pl.String)
     size, rows = len(cells), np.flatnonzero(~absent)
-    nulls = pl.Series([None], dtype=dtype)
-    if not len(rows):
-        return Column(nulls.new_from_index(0, size), np.zeros(size, np.bool_))
-    found = parse_column(spec, rows_of(cells, rows), unit, encoding)
-    places = np.full(size, len(rows), np.uint32)
-    places[rows] = np.arange(len(rows), dtype=np.uint32)
+    values = pl.Series([None], dtype=DTYPES.get(spec.type, pl.String)).new_from_index(0, size)
     bad = np.zeros(size, np.bool_)
+    if not len(rows):
+        return Column(values, bad)
+    found = parse_column(spec, rows_of(cells, rows), unit, encoding)
     bad[rows] = found.bad
     errors = {int(rows[row]): error for row, error in found.errors.items()}
-    return Column(found.values.append(nulls).gather(pl.Series(places)), bad, errors)
+    return Column(values.scatter(rows, found.values), bad, errors)
 
 
 def _parse_odd(
@@ -431,7 +438,7 @@ def _parts(form: str, cells: Bytes, bounds: Bounds) -> tuple[dict[str, Parts], M
 def _fast_date(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     """Real days and times of exactly the format; a format without a year is read in the leap year 2000."""
     dtype, size = DTYPES[spec.type], len(spec.format)
-    if not spec.format.isascii() or cells.shape[1] < size:
+    if not spec.format.isascii() or not TOKEN.search(spec.format) or cells.shape[1] < size:
         return np.zeros(len(cells), np.bool_), pl.Series([None], dtype=dtype).new_from_index(0, len(cells))
     parts, good = _parts(spec.format, cells, bounds)
     if cells.shape[1] > size and not (cells[:, size:] == BLANK).all():
@@ -440,9 +447,9 @@ def _fast_date(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     hour, minute, second = (parts.get(token, 0) for token in ("hh", "mm", "ss"))
     good &= real_day(year, month, day) & np.asarray((hour < 24) & (minute < 60) & (second < 60))
     days = np.broadcast_to(civil_days(year, month, day), good.shape).astype(np.int64)
-    seconds = days * 86_400 + hour * 3600 + minute * 60 + second
-    if not good.all():
-        days[~good] = seconds[~good] = 0
     if spec.type == "date":
-        return good, pl.Series(days.astype(np.int32)).cast(pl.Date)
-    return good, pl.Series(seconds * 1_000_000).cast(pl.Datetime("us"))
+        return good, pl.Series(np.where(good, days, 0).astype(np.int32)).cast(pl.Date)
+    micros = (days * 86_400 + ((hour * 60 + minute) * 60 + second)) * 1_000_000
+    if not good.all():
+        micros[~good] = 0
+    return good, pl.Series(micros).cast(pl.Datetime("us"))

@@ -1,4 +1,4 @@
-"""Records of a fixed-width file in blocks. Lines are never searched for: a record of another length refuses the file."""
+"""Records of a fixed-width file in blocks. Lines are never searched for: a record of another length refuses it all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from adapters.feeds.columns import (
     Bounds,
     Bytes,
     in_alphabet,
+    masked_cells,
     parse_column,
     sign_table,
 )
@@ -42,24 +43,26 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     stride = layout.record.width + len(newline)
     mark = layout.end_mark.encode() + (newline if layout.end_mark_newline else b"")
     tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
-    carry, more = head, True
+    size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
+    data, more = head + read_exactly(stream, size - len(head)), True
     while more:
-        fresh = read_exactly(stream, records.BLOCK)
-        more = len(fresh) == records.BLOCK
-        data = carry + fresh
-        if not more and not mark and data.endswith(newline * 2):
-            data = data[: -len(newline)]  # UnionPay's files end with an empty line
-        body = len(data) - tail
-        count = max(body - (0 if not more else len(newline)), 0) // stride
-        carry = data[count * stride :]
+        ahead = read_exactly(stream, size)  # longer than any trailer: a full block behind `data` makes it all records
+        more = len(ahead) == size
+        if not more:
+            data += ahead
+            if not mark and data.endswith(newline * 2):
+                data = data[: -len(newline)]  # UnionPay's files end with an empty line
+        count = max(len(data) - (0 if more else tail), 0) // stride
+        rest = data[count * stride :]
         if count:
             table = np.frombuffer(data, np.uint8)[: count * stride].reshape(count, stride)
             yield partial(_block, layout, state.wanted, table, newline, state.records + 1, state.position)
             state.records += count
             state.position += count * stride
-        if not more and len(carry) != tail:
-            _refuse_rest(state, carry, stride, tail)
-    _trailer(state, carry, newline, mark)
+        data = ahead
+    if len(rest) != tail:
+        _refuse_rest(state, rest, stride, tail)
+    _trailer(state, rest, newline, mark)
 
 
 def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
@@ -134,6 +137,10 @@ def _block(
             add_column(
                 out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within)
             )
+        if (spec.name, spec.type) == ("card_number", "card") and not out.columns[spec.name].null_count():
+            masks = masked_cells(cells, within)
+            if masks is not None:
+                out.columns["card_masked"] = masks.alias("card_masked")
     return out
 
 

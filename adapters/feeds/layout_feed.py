@@ -209,16 +209,22 @@ def finish(
     """Readable records to a Parsed block: interpreted, faults as rejects in record order, skips counted."""
     assert tally.clearing is not None
     frame = interpret(add_card(good, tally.cards), tally.clearing)
-    assert frame["kind"].is_in([*KINDS, SKIP]).fill_null(value=True).all(), "an unknown kind left the interpreter"
-    skipped = (frame["kind"] == SKIP).fill_null(value=False)
-    tally.skipped += int(skipped.sum())
-    fault = pl.when(pl.col("kind").is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault")
-    frame = frame.with_columns(fault=pl.when(~skipped).then(fault))
-    faulty = frame["fault"].is_not_null()
-    for code, record, byte in frame.filter(faulty).select("fault", "record", "byte_start").iter_rows():
-        rejects[record] = fault_reject(context, code, record, byte)
-    dropped = skipped | faulty
-    accepted = conformed(frame.filter(~dropped) if dropped.any() else frame, context, tally.clearing)
+    kind, fault = pl.col("kind"), pl.col("fault")
+    known, skips, unknown, faults = frame.select(
+        known=kind.is_in([*KINDS, SKIP]).all(),
+        skips=(kind == SKIP).sum(),
+        unknown=kind.is_null().sum(),
+        faults=fault.is_not_null().sum(),
+    ).row(0)
+    assert known, "an unknown kind left the interpreter"
+    tally.skipped += skips
+    if skips or unknown or faults:
+        kept = frame.filter(kind.ne_missing(SKIP))
+        kept = kept.with_columns(fault=pl.when(kind.is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault"))
+        for code, record, byte in kept.filter(fault.is_not_null())["fault", "record", "byte_start"].iter_rows():
+            rejects[record] = fault_reject(context, code, record, byte)
+        frame = kept.filter(fault.is_null())
+    accepted = conformed(frame, context, tally.clearing)
     tally.accepted += accepted.height
     tally.rejected += len(rejects)
     return Parsed(accepted, [rejects[record] for record in sorted(rejects)])
