@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from adapters.base import Context
+from adapters.feeds.columns import Mask
 from adapters.feeds.records import FileRefused
 from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import parse_compact_date, parse_date
@@ -222,10 +222,8 @@ def part(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
     """`prefix` (the source and ':'), then the named columns as part/part/..."""
-    pieces: list[pl.Expr] = []
-    for name in names:
-        pieces += [pl.lit("/" if pieces else prefix), part(frame, name)]
-    return pl.concat_str(pieces)
+    parts = [part(frame, name) for name in names]
+    return pl.format("{}" + "/".join("{}" for _ in parts), pl.lit(prefix), *parts)
 
 
 def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix: str) -> pl.Series:
@@ -244,7 +242,8 @@ def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Se
     Most records of a file are alike: those like the first are set aside, and so on with what is left.
     """
     rest, rows = [frame[name] for name in names], np.arange(frame.height)
-    kinds, firsts = np.zeros(frame.height, np.uint32), []
+    kinds = np.zeros(frame.height, np.uint32)
+    firsts: list[int] = []
     while len(rows):
         if len(firsts) == 16:
             return frame.select(text).to_series()
@@ -256,9 +255,9 @@ def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Se
     return frame[firsts].select(text).to_series().gather(pl.Series(kinds))
 
 
-def _like_first(values: pl.Series) -> np.ndarray:
+def _like_first(values: pl.Series) -> Mask:
     same = values.eq_missing(values.head(1)) if values.null_count() else values == values[0]
-    return same.to_numpy()
+    return np.asarray(same.to_numpy(), np.bool_)
 
 
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
