@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Literal, Self, TypeVar
 
@@ -189,6 +189,12 @@ class Layout(_Document):
     def write_encoding(self) -> str:
         """The strict codec for writing; a BOM is written once, by the writer of the first line (utf-8-sig)."""
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
+
+    @cached_property
+    def digit_fields(self) -> frozenset[str]:
+        """Record fields whose values are digits, hex digits or a card number, as they stand."""
+        kinds = {"digits", "hex", "card"}
+        return frozenset(field.name for field in self.record.fields if field.type in kinds and not field.values)
 
     def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
         """The unit an amount is written in."""

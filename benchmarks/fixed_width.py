@@ -183,9 +183,8 @@ def child(*arguments: str, threads: str | None = None) -> str:
     return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def main() -> None:
+def main(count: int) -> None:
     """Prints the ratios and the memory."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for layout in FORMATS:
@@ -209,4 +208,4 @@ if __name__ == "__main__":
         case ["--memory", name, path]:
             memory(name, Path(path))
         case _:
-            main()
+            main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

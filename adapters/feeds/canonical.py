@@ -207,22 +207,27 @@ def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
     return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), *shown)
 
 
-def part(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null."""
-    name = "card_masked" if name == "card_number" else name
-    column, values = pl.col(name), frame[name]
+def part(frame: pl.DataFrame, name: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null.
+
+    A '/' in a part is written %2F; columns named in `digits` cannot hold one.
+    """
+    shown = "card_masked" if name == "card_number" else name
+    column, values = pl.col(shown), frame[shown]
     if values.dtype == pl.Datetime:
         return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
     if len(values) > 1 and _like_first(values).all():  # an institution is often one and the same
         column = pl.lit(values[0], values.dtype)
     if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
         return column.str.strip_chars_start("0").fill_null("")
+    if name in digits:
+        return column.fill_null("")
     return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
 
 
-def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
-    """`prefix` (the source and ':'), then the named columns as part/part/..."""
-    parts = [part(frame, name) for name in names]
+def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """`prefix` (the source and ':'), then the named columns as part/part/...; `digits` as `part` takes it."""
+    parts = [part(frame, name, digits) for name in names]
     return pl.format("{}" + "/".join("{}" for _ in parts), pl.lit(prefix), *parts)
 
 

@@ -54,7 +54,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         pl.col("kind") != "SALE"
     )
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),

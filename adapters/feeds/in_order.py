@@ -11,7 +11,7 @@ from typing import TypeVar
 import polars as pl
 
 T = TypeVar("T")
-MOST = 4  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
+MOST = 3  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
 
 
 def in_order(tasks: Iterator[Callable[[], T]]) -> Generator[T]:

@@ -71,7 +71,7 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original & (pl.col("kind") != "SALE"), layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("transmitted_at", layout.zone),
         rail=pl.lit(rail_setting(context)),
