@@ -177,7 +177,7 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
 
     Under 02x0/02x1 DE3=20 is a void, under 022x/023x a refund. What authorises, inquires, manages keys or the network
-    moves no money and is skipped.
+    or uploads a signature (0920) moves no money and is skipped.
     """
     family, function = pl.col(mti).str.slice(1, 1), pl.col(mti).str.slice(2, 1)
     code = pl.col(processing).str.slice(0, 2)
@@ -186,7 +186,7 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     return (
         pl.when(~pl.col(mti).str.contains("^0[0-9]{3}$"))
         .then(None)
-        .when(family.is_in(["1", "3", "5", "6", "8"]) | preauth | code.is_in(list(_NO_PURCHASE)))
+        .when(family.is_in(["1", "3", "5", "6", "8", "9"]) | preauth | code.is_in(list(_NO_PURCHASE)))
         .then(pl.lit(SKIP))
         .when((family == "4") & code.is_in(["00", "20"]))
         .then(pl.lit("REVERSAL"))

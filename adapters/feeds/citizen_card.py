@@ -29,7 +29,8 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value, describe
+from adapters.layout import Layout, Value
+from adapters.layout_text import describe, show_layout
 from settlement.model.errors import BadInput
 from settlement.model.outcomes import Rail
 
@@ -112,8 +113,16 @@ def _only_date(frame: pl.DataFrame, context: Context) -> date:
     return day
 
 
-def _describe(settings: Mapping[str, object]) -> str:
-    return describe(layout_of(settings, NAME))
+def _layout(settings: Mapping[str, object]) -> Layout:
+    return layout_of(settings, NAME)
 
 
-ADAPTER = Adapter(NAME, "市民卡 citizen card daily file", "transaction", read, write, _describe)
+ADAPTER = Adapter(
+    NAME,
+    "市民卡 citizen card daily file",
+    "transaction",
+    read,
+    write,
+    lambda settings: describe(_layout(settings)),
+    show_layout(_layout),
+)

@@ -35,7 +35,8 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, describe
+from adapters.layout import Layout
+from adapters.layout_text import describe, show_layout
 from settlement.model.errors import BadInput
 
 _KEY_TIME = "%Y%m%d%H%M%S"
@@ -196,6 +197,7 @@ ADAPTERS = (
         read_zm,
         write_zm,
         lambda settings: describe(zm_layout(settings)),
+        show_layout(zm_layout),
     ),
     Adapter(
         "unionpay_acom",
@@ -204,5 +206,6 @@ ADAPTERS = (
         read_acom,
         write_acom,
         lambda settings: describe(acom_layout(settings)),
+        show_layout(acom_layout),
     ),
 )

@@ -199,8 +199,10 @@ def test_tasks_in_order(monkeypatch, threads):
     taken.clear()
     stopped = in_order.in_order(tasks(50))
     assert next(stopped) == 0
+    assert taken == [0]  # a file of another format is refused before more is read
+    assert next(stopped) == 1
     stopped.close()
-    assert len(taken) <= threads + 1  # no more is held than that
+    assert len(taken) <= threads + 2  # no more is held than that
     assert threading.active_count() == 1
 
 
