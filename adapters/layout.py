@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -29,7 +29,7 @@ Value = str | int | date | datetime | None
 
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
-_TOKEN = re.compile("|".join(_TOKENS))
+TOKEN = re.compile("|".join(_TOKENS))
 
 
 class CellError(ValueError):
@@ -198,6 +198,12 @@ class Layout(_Document):
         """The strict codec for writing; a BOM is written once, by the writer of the first line (utf-8-sig)."""
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
 
+    @cached_property
+    def digit_fields(self) -> frozenset[str]:
+        """Record fields whose values are digits, hex digits or a card number, as they stand."""
+        kinds = {"digits", "hex", "card"}
+        return frozenset(field.name for field in self.record.fields if field.type in kinds and not field.values)
+
     def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
         """The unit an amount is written in."""
         return field.unit or self.unit
@@ -240,7 +246,7 @@ def shipped_layout(package: str, name: str) -> Layout:
 
 def strftime_format(form: str) -> str:
     """YYYYMMDDhhmmss as Python's format string."""
-    return _TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
+    return TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
 
 
 def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rules import layout as c
-from rules.compiled import LOOP, STEP, WHOLE, compiled
 from rules.layout import Arrays, Ints, Work
+from settlement.model.compiled import LOOP, STEP, WHOLE, compiled
 
 Int = Any  # an int64 inside the kernel
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.compiled import WHOLE, compiled
 from rules.layout import Ints
+from settlement.model.compiled import WHOLE, compiled
 
 Flags = NDArray[np.bool_]
 Masks = NDArray[np.uint64]

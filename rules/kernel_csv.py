@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from rules import layout as c
 from rules.arrays import Numbers
-from rules.compiled import STEP, WHOLE, compiled
 from rules.layout import Ints
 from rules.slots import Slots
+from settlement.model.compiled import STEP, WHOLE, compiled
 from settlement.model.outcomes import Outcome
 
 Bytes = NDArray[np.uint8]

@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from adapters.base import Context
+from adapters.feeds.columns import Mask
 from adapters.feeds.records import FileRefused
-from settlement.model.cards import card_columns
+from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import parse_compact_date, parse_date
 from settlement.model.errors import BadInput
-from settlement.model.frames import TRANSACTION, conform
+from settlement.model.frames import INSTANT, TRANSACTION, conform
 from settlement.model.outcomes import Kind, Rail
 from settlement.model.rejects import Reject
 
@@ -77,20 +78,25 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
 def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
     """A naive time without a year (read in 2000) in the year that brings it nearest to noon of the clearing date.
 
-    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. A file has few
-    distinct days, so the year is found once per day: where the first and the last second of each day agree.
+    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. The year is found
+    once per day of the year; on a day half a year away, where noon decides, once per record.
     """
-    moments = frame.select(column, day=pl.col(column).dt.date())
-    days = moments.select("day").unique().drop_nulls()
-    ends = days.with_columns(
-        first=pl.col("day").cast(pl.Datetime("us")),
-        last=pl.col("day").cast(pl.Datetime("us")) + timedelta(hours=23, minutes=59, seconds=59),
-    ).with_columns(_nearest("first", clearing).alias("near_first"), _nearest("last", clearing).alias("near_last"))
-    moved = ends.select("day", by=pl.col("near_first") - pl.col("first"), by_last=pl.col("near_last") - pl.col("last"))
-    if moved.filter(pl.col("by").ne_missing(pl.col("by_last"))).height:  # half a year away: noon decides
+    moves, torn = _moves(clearing)
+    day = frame[column].dt.ordinal_day() - 1
+    if day.is_in(torn.implode()).any():
         return frame.select(_nearest(column, clearing)).to_series()
-    joined = moments.join(moved, on="day", how="left", maintain_order="left")
-    return joined.select((pl.col(column) + pl.col("by")).alias(column)).to_series()
+    return frame[column] + moves.gather(day)
+
+
+@lru_cache(maxsize=16)
+def _moves(clearing: date) -> tuple[pl.Series, pl.Series]:
+    """What brings each of the 366 days of 2000 into its year (null: no such day there), and the days torn at noon."""
+    days = pl.DataFrame({"first": pl.datetime_range(datetime(2000, 1, 1), datetime(2000, 12, 31), "1d", eager=True)})
+    days = days.with_columns(last=pl.col("first") + timedelta(hours=23, minutes=59, seconds=59))
+    moved = days.select(
+        by=_nearest("first", clearing) - pl.col("first"), by_last=_nearest("last", clearing) - pl.col("last")
+    )
+    return moved["by"], moved.select(pl.arg_where(pl.col("by").ne_missing(pl.col("by_last")))).to_series()
 
 
 def _nearest(column: str, clearing: date) -> pl.Expr:
@@ -107,12 +113,19 @@ def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) 
     """The time of an original: the latest year in which it is not after `own` (resolved, naive; a day of grace)."""
     if frame[column].null_count() == frame.height:
         return frame[column]
+    rows = frame[column].is_not_null().arg_true()
+    found = frame.select(column, own)[rows].select(_earlier(column, own, clearing)).to_series()
+    return frame[column].clone().scatter(rows, found)
+
+
+@lru_cache(maxsize=16)
+def _earlier(column: str, own: str, clearing: date) -> pl.Expr:
     limit = pl.col(own) + timedelta(days=1)
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
         best = pl.when(candidate <= limit).then(candidate).otherwise(best)
-    return frame.select(best.alias(column)).to_series()
+    return best.alias(column)
 
 
 def _in_year(column: str, year: int) -> pl.Expr:
@@ -128,8 +141,30 @@ def _in_year(column: str, year: int) -> pl.Expr:
 
 def as_instant(column: str, zone: str) -> pl.Expr:
     """A naive local time as a UTC instant; a time that the zone skips is null, of a doubled one the first is taken."""
-    local = pl.col(column).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC")
+    return pl.col(column).map_batches(lambda local: _instants(local, zone), return_dtype=INSTANT)
+
+
+def _instants(local: pl.Series, zone: str) -> pl.Series:
+    """Where the clocks of the zone stay as they are from the first day to the last, by one subtraction."""
+    first, last = local.min(), local.max()
+    if isinstance(first, datetime) and isinstance(last, datetime) and (last - first).days <= 31:
+        offset = _constant_offset(zone, first.date(), last.date())
+        if offset is not None:
+            return (local - offset).dt.replace_time_zone("UTC")
+    return _by_the_zone(local, zone)
+
+
+def _by_the_zone(local: pl.Series, zone: str) -> pl.Series:
+    exact = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return exact.dt.convert_time_zone("UTC")
+
+
+@lru_cache(maxsize=64)
+def _constant_offset(zone: str, first: date, last: date) -> timedelta | None:
+    """What the zone is ahead of UTC if that is the same in each hour of these days (a change lasts for weeks)."""
+    hours = pl.datetime_range(first, last + timedelta(days=1), "1h", eager=True).cast(pl.Datetime("us"))
+    offsets = (hours - _by_the_zone(hours, zone).dt.replace_time_zone(None)).unique().to_list()
+    return offsets[0] if len(offsets) == 1 else None
 
 
 def as_local(column: str, zone: str) -> pl.Expr:
@@ -137,6 +172,7 @@ def as_local(column: str, zone: str) -> pl.Expr:
     return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
+@cache
 def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
 
@@ -161,61 +197,72 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     )
 
 
-class CardTokens:
-    """Tokens of the card numbers of one file, made once per distinct number; it lives as long as the read."""
-
-    def __init__(self, context: Context) -> None:
-        self._tokeniser = context.tokeniser
-        self._known = pl.DataFrame(schema={"n": pl.String, "card_token": pl.String})
-
-    def of(self, numbers: pl.Series) -> pl.Series:
-        """The token of each number; null where it is null, "" for a masked number and without a key."""
-        frame = pl.DataFrame({"n": numbers})
-        if self._tokeniser is None:
-            return frame.select(pl.when(pl.col("n").is_not_null()).then(pl.lit(""))).to_series()
-        whole = frame.filter(~pl.col("n").str.contains("*", literal=True)).unique()
-        new = whole.join(self._known, on="n", how="anti")["n"]
-        tokens, _ = card_columns(new, self._tokeniser)
-        self._known = pl.concat([self._known, pl.DataFrame({"n": new, "card_token": tokens})])
-        found = frame.join(self._known, on="n", how="left", maintain_order="left")
-        return found.select(pl.when(pl.col("n").is_not_null()).then(pl.col("card_token").fill_null(""))).to_series()
-
-
-def masked(numbers: pl.Series) -> pl.Series:
-    """`settlement.model.cards.mask` for a column, by one expression per length that occurs."""
-    size = numbers.str.len_chars()
-    n = pl.col("n")
-    out: pl.Expr = pl.when(n.is_null()).then(None).otherwise(n)  # a column also where every number is absent
-    for length in size.drop_nulls().unique().sort().to_list():
-        stars = pl.lit("*" * (length if length <= 10 else length - 10))
-        shown = stars if length <= 10 else pl.concat_str([n.str.slice(0, 6), stars, n.str.slice(length - 4)])
-        out = pl.when(pl.col("s") == length).then(shown).otherwise(out)
-    return pl.DataFrame({"n": numbers, "s": size}).select(out.alias("card_masked")).to_series()
-
-
 def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
     """`card_number` becomes card_token and card_masked; a format without cards gets blank columns."""
     if "card_number" not in frame.columns:
         blank = pl.lit(None, pl.String)
         return frame.with_columns(card_token=blank, card_masked=blank)
     numbers = frame["card_number"]
-    return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), masked(numbers))
+    shown = [] if "card_masked" in frame.columns else [masked(numbers)]
+    return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), *shown)
 
 
-def part(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null."""
-    column = pl.col("card_masked" if name == "card_number" else name)
-    if isinstance(frame.schema.get(name), pl.Datetime):
+def part(frame: pl.DataFrame, name: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null.
+
+    A '/' in a part is written %2F; columns named in `digits` cannot hold one.
+    """
+    shown = "card_masked" if name == "card_number" else name
+    column, values = pl.col(shown), frame[shown]
+    if values.dtype == pl.Datetime:
         return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
+    if len(values) > 1 and _like_first(values).all():  # an institution is often one and the same
+        column = pl.lit(values[0], values.dtype)
     if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
         return column.str.strip_chars_start("0").fill_null("")
+    if name in digits:
+        return column.fill_null("")
     return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
 
 
-def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
-    """`prefix` (the source and ':'), then the named columns as part/part/..."""
-    joined = pl.concat_str([part(frame, name) for name in names], separator="/")
-    return pl.concat_str([pl.lit(prefix), joined])
+def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """`prefix` (the source and ':'), then the named columns as part/part/...; `digits` as `part` takes it."""
+    parts = [part(frame, name, digits) for name in names]
+    return pl.format("{}" + "/".join("{}" for _ in parts), pl.lit(prefix), *parts)
+
+
+def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix: str) -> pl.Series:
+    """`key_text` where `where` holds, null elsewhere: few records name an original."""
+    rows = frame.select(where.fill_null(value=False)).to_series().arg_true()
+    keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    if not len(rows):
+        return keys
+    some = frame[rows]
+    return keys.scatter(rows, some.with_columns(key=key_text(some, names, prefix))["key"])
+
+
+def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Series:
+    """A text that depends on a few code columns alone, found once for each combination that occurs (if they are few).
+
+    Most records of a file are alike: those like the first are set aside, and so on with what is left.
+    """
+    rest, rows = [frame[name] for name in names], np.arange(frame.height)
+    kinds = np.zeros(frame.height, np.uint32)
+    firsts: list[int] = []
+    while len(rows):
+        if len(firsts) == 16:
+            return frame.select(text).to_series()
+        alike = np.logical_and.reduce([_like_first(codes) for codes in rest])
+        kinds[rows[alike]] = len(firsts)
+        firsts.append(int(rows[0]))
+        left = pl.Series(~alike)
+        rest, rows = [codes.filter(left) for codes in rest], rows[~alike]
+    return frame[firsts].select(text).to_series().gather(pl.Series(kinds))
+
+
+def _like_first(values: pl.Series) -> Mask:
+    same = values.eq_missing(values.head(1)) if values.null_count() else values == values[0]
+    return np.asarray(same.to_numpy(), np.bool_)
 
 
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
@@ -231,6 +278,8 @@ def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
 
 def own_reversal_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """A void, refund or reversal that repeats its original's key (terminals do) gets `/KIND` behind its own."""
+    if not (frame["transaction_id"] == frame["original_key"]).any():
+        return frame
     same = (pl.col("transaction_id") == pl.col("original_key")) & (pl.col("kind") != "SALE")
     own = pl.concat_str(["transaction_id", pl.lit("/"), "kind"])
     return frame.with_columns(transaction_id=pl.when(same).then(own).otherwise("transaction_id"))
@@ -247,6 +296,7 @@ def amounts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(gross_fen=gross, paid_fen=paid, claimed_fen=claimed, fee_fen=fee)
 
 
+@cache
 def amount_faults() -> pl.Expr:
     """A code where the amounts of an (already derived) record cannot be: null where all is well."""
     gross, paid, claimed = pl.col("gross_fen"), pl.col("paid_fen"), pl.col("claimed_fen")
@@ -285,15 +335,18 @@ def fault_reject(context: Context, code: str, record: int, byte: int) -> Reject:
 
 def conformed(frame: pl.DataFrame, context: Context, clearing: date) -> pl.DataFrame:
     """The canonical frame: blank columns for what the format does not carry, clearing date, file, exact types."""
-    fixed: dict[str, Any] = {"source": context.source, "file": context.file}
-    columns = [pl.lit(value, pl.String).alias(name) for name, value in fixed.items()]
     day = pl.lit(clearing, pl.Date)
-    columns.append(
-        (pl.coalesce("clearing_date", day) if "clearing_date" in frame.columns else day).alias("clearing_date")
-    )
-    frame = frame.with_columns(columns)
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in TRANSACTION.items() if name not in frame.columns]
-    return conform(frame.with_columns(missing), TRANSACTION)
+    given: dict[str, pl.Expr] = {
+        "source": pl.lit(context.source, pl.String),
+        "file": pl.lit(context.file, pl.String),
+        "clearing_date": pl.coalesce("clearing_date", day) if "clearing_date" in frame.columns else day,
+    }
+    columns = [
+        given[name] if name in given else pl.col(name) if name in frame.columns else pl.lit(None, dtype)
+        for name, dtype in TRANSACTION.items()
+    ]
+    named = [column.alias(name) for name, column in zip(TRANSACTION, columns, strict=True)]
+    return conform(frame.select(named), TRANSACTION)
 
 
 def zone_of(name: str) -> ZoneInfo:

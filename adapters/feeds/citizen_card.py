@@ -21,7 +21,7 @@ from adapters.feeds.canonical import (
     as_instant,
     as_local,
     key_text,
-    masked,
+    key_where,
     own_reversal_keys,
     split_key,
     text_setting,
@@ -31,6 +31,7 @@ from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
 from adapters.layout import Layout, Value
 from adapters.layout_text import describe, show_layout
+from settlement.model.cards import masked
 from settlement.model.errors import BadInput
 from settlement.model.outcomes import Rail
 
@@ -58,8 +59,8 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         pl.col("kind") != "SALE"
     )
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
-        original_key=pl.when(original).then(key_text(frame, layout.original_key, f"{context.source}:")),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
+        original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,

@@ -393,6 +393,6 @@ def _check_pads(walk: _Walk, name: str, place: Place) -> None:
 def as_text_cells(cells: Bytes) -> pl.Series:
     """Cells of any bytes as latin-1 text without blanks around; null where blank."""
     if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
-        texts = [raw.decode("latin-1").strip() or None for raw in as_binary(cells).to_list()]
+        texts = [raw.decode("latin-1").rstrip("\0").strip() or None for raw in as_binary(cells).to_list()]
         return pl.Series(texts, dtype=pl.String)
     return as_text(cells)

@@ -16,7 +16,6 @@ import polars as pl
 from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
-    CardTokens,
     amount_faults,
     amounts,
     as_instant,
@@ -34,6 +33,7 @@ from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, show_line
+from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
 NAME = "mapped_csv"
@@ -61,7 +61,7 @@ class _Sheet:
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
-    sheet, tally = _Sheet(mapping_of(context.settings)), Tally(CardTokens(context))
+    sheet, tally = _Sheet(mapping_of(context.settings)), Tally(CardTokens(context.tokeniser))
     mapping = sheet.mapping
     refused: Reject | None = None
     declared: EndRows | None = None

@@ -22,7 +22,6 @@ import polars as pl
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import (
     SKIP,
-    CardTokens,
     amount_faults,
     amounts,
     as_instant,
@@ -43,6 +42,7 @@ from adapters.feeds.pos_fields import pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
+from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
 NAME = "pos_iso8583"
@@ -69,7 +69,7 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    known, tally = _File(settings), Tally(CardTokens(context))
+    known, tally = _File(settings), Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:
         tally.clearing = clearing_date_of(context, None, settings.filename)

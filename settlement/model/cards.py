@@ -7,12 +7,17 @@ number goes no further than the adapter that read it: not to a log, an error, a 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+TOKEN = 32  # characters of a token
+KEPT = 1 << 20
 _LONG_DIGITS = re.compile(r"[0-9]{12,19}")
 
 
@@ -37,20 +42,88 @@ class Tokeniser:
 
     def token(self, number: str) -> str:
         """32 hex digits of HMAC-SHA-256 over the ASCII number."""
-        return hmac.new(self.key, number.encode("ascii"), hashlib.sha256).hexdigest()[:32]
+        return self.tokens([number.encode("ascii")]).decode("ascii")
+
+    def tokens(self, numbers: Iterable[bytes]) -> bytes:
+        """The tokens of many numbers, joined. RFC 2104 with the key hashed once: half the time of hmac.new."""
+        key = (self.key if len(self.key) <= 64 else hashlib.sha256(self.key).digest()).ljust(64, b"\0")
+        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
+        outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
+        out = []
+        for number in numbers:
+            first, second = inner(), outer()
+            first.update(number)
+            second.update(first.digest())
+            out.append(second.digest()[: TOKEN // 2])
+        return b"".join(out).hex().encode("ascii")
+
+
+class CardTokens:
+    """Tokens of the card numbers of one file, made once per distinct number; it lives as long as the read.
+
+    Numbers of up to 19 digits are kept, by length, as sorted integers with the place of their token: 44 bytes each. It
+    begins anew behind KEPT of them, so that memory stays flat. Rejected: a frame of all numbers so far, since joining
+    each block with it took longer than the tokens.
+    """
+
+    def __init__(self, tokeniser: Tokeniser | None) -> None:
+        self._tokeniser = tokeniser
+        self._known: dict[int, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]] = {}
+        self._tokens, self._count = np.zeros(0, f"S{TOKEN}"), 0
+        self._lock = Lock()  # blocks of a file are read at the same time
+
+    def of(self, numbers: pl.Series) -> pl.Series:
+        """The token of each number; null where it is null, "" for a masked number and without a key."""
+        n, value = pl.col("n"), pl.col("value")
+        frame = pl.DataFrame({"n": numbers.cast(pl.String)})
+        if self._tokeniser is None:
+            return frame.select(pl.when(n.is_not_null()).then(pl.lit(""))).to_series()
+        digits = n.str.contains("^[0-9]{1,19}$")
+        frame = frame.with_columns(value=pl.when(digits).then(n.cast(pl.UInt64, strict=False)), size=n.str.len_bytes())
+        lengths = frame.select(pl.when(value.is_not_null()).then("size").otherwise(0)).to_series().to_numpy()
+        values = frame["value"].fill_null(0).to_numpy()
+        cells = np.zeros(frame.height, f"S{TOKEN}")
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            rows = np.flatnonzero(lengths == length)
+            with self._lock:
+                cells[rows] = self._of_length(length, values[rows], self._tokeniser)
+        texts = pl.Series(cells.view(np.uint8).reshape(-1, TOKEN)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+        frame = frame.with_columns(texts.cast(pl.String).alias("token"))
+        rest = frame.filter(value.is_null())["n"].drop_nulls().unique().to_list()  # masked, or no card number
+        table = {number: "" if "*" in number else self._tokeniser.token(number) for number in rest}
+        other = n.replace_strict(table, default=None, return_dtype=pl.String)
+        return frame.select(pl.when(value.is_not_null()).then("token").otherwise(other)).to_series()
+
+    def _of_length(self, length: int, values: npt.NDArray[np.uint64], tokeniser: Tokeniser) -> npt.NDArray[np.bytes_]:
+        """Tokens of numbers of one length; the new ones are kept."""
+        distinct, back = np.unique(values, return_inverse=True)
+        if self._count + len(distinct) > len(self._tokens):
+            self._tokens, self._count = np.empty(max(KEPT, len(distinct)), f"S{TOKEN}"), 0
+            self._known.clear()
+        known, places = self._known.get(length, (distinct[:0], back[:0]))
+        at = np.searchsorted(known, distinct)
+        new = known[np.minimum(at, len(known) - 1)] != distinct if len(known) else np.ones(len(distinct), np.bool_)
+        made = tokeniser.tokens(f"{number:0{length}}".encode() for number in distinct[new].tolist())
+        count = int(new.sum())
+        self._tokens[self._count : self._count + count] = np.frombuffer(made, f"S{TOKEN}")
+        known = np.insert(known, at[new], distinct[new])
+        places = np.insert(places, at[new], np.arange(self._count, self._count + count))
+        self._known[length], self._count = (known, places), self._count + count
+        return self._tokens[places[np.searchsorted(known, distinct)]][back]
+
+
+def masked(numbers: pl.Series) -> pl.Series:
+    """`mask` for a column, by one expression per length that occurs."""
+    size = numbers.str.len_chars()
+    n = pl.col("n")
+    out: pl.Expr = pl.when(n.is_null()).then(None).otherwise(n)  # a column also where every number is absent
+    for length in size.drop_nulls().unique().sort().to_list():
+        stars = pl.lit("*" * (length if length <= 10 else length - 10))
+        shown = stars if length <= 10 else pl.concat_str([n.str.slice(0, 6), stars, n.str.slice(length - 4)])
+        out = pl.when(pl.col("s") == length).then(shown).otherwise(out)
+    return pl.DataFrame({"n": numbers, "s": size}).select(out.alias("card_masked")).to_series()
 
 
 def card_columns(numbers: pl.Series, tokeniser: Tokeniser | None) -> tuple[pl.Series, pl.Series]:
-    """(card_token, card_masked) of a String column of full numbers, once per distinct number; null stays null.
-
-    Without a tokeniser (a bank checking its own file) every token is "".
-    """
-    distinct = numbers.unique().drop_nulls()
-    texts = distinct.to_list()
-    tokens = [tokeniser.token(t) for t in texts] if tokeniser else [""] * len(texts)
-    table = pl.DataFrame(
-        {"n": distinct, "card_token": tokens, "card_masked": [mask(t) for t in texts]},
-        schema={"n": pl.String, "card_token": pl.String, "card_masked": pl.String},
-    )
-    joined = pl.DataFrame({"n": numbers.cast(pl.String)}).join(table, on="n", how="left", maintain_order="left")
-    return joined["card_token"], joined["card_masked"]
+    """(card_token, card_masked) of a String column of card numbers; null stays null, tokens as `CardTokens.of`."""
+    return CardTokens(tokeniser).of(numbers).alias("card_token"), masked(numbers)

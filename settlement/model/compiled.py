@@ -1,4 +1,4 @@
-"""How the kernel is compiled.
+"""How kernels (rules, ISO 8583) are compiled.
 
 Once per installation and processor: Numba keeps the machine code beside the source, where only who may change the
 source can write, or, where that cannot be written, in the user's own cache folder. NUMBA_CACHE_DIR names another
