@@ -203,7 +203,7 @@ def _proven(layout: Layout, spec: LayoutField, cells: Bytes, bounds: Bounds) -> 
     if spec.type == "amount" and layout.unit_of(spec) == "fen":
         signed = bool(spec.signs)
         digits = Bounds(low[signed:], high[signed:])
-        marks = sign_table(spec)[low[0] : high[0] + 1] if signed else np.ones(1)
+        marks = sign_table(spec)[int(low[0]) : int(high[0]) + 1] if signed else np.ones(1)
         return 0 < len(digits.low) <= 18 and digits.within(ZERO, ZERO + 9) and bool(marks.all())
     return False
 
