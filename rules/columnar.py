@@ -54,8 +54,8 @@ def prepare(plan: Plan, transactions: pl.DataFrame, state: State) -> Batch:
     kind = ints(rows["kind"].cast(_KIND).to_physical())
     opening = touching(state, rows)
     numbers = arrays.as_numbers([*plan.terms, *_only_in_state(plan, opening)])
-    sums = (rows["gross_fen"], opening.sales["gross_fen"], opening.usage["used"].abs(), opening.entitlements["used_fen"])
-    total = sum(int(c.sum()) for c in sums)
+    used = (opening.usage["used"].abs(), opening.entitlements["used_fen"])
+    total = sum(int(c.sum()) for c in (rows["gross_fen"], opening.sales["gross_fen"], *used))
     assert total < 2**61, "amounts sum to more than int64 holds"
     sale = kind == KIND_ORDER["SALE"]
     day, minute = local_time(ints(rows["occurred_at"].to_physical())[sale], plan.programme.timezone)
