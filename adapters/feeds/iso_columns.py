@@ -1,398 +1,188 @@
 """Many ISO 8583 messages at once, from a pyiso8583 specification: the columnar twin of `iso8583.decode`.
 
-The problem: `iso8583.decode` walks one message in Python at about 25,000 a second. Here every message of a block takes
-one step together: field by field in ascending order, an array holds where each message stands, the field's lengths are
-read for all messages that have it, and the array moves on. For a block of
+The problem: `iso8583.decode` makes two dictionaries per message. Here one walk (iso_walk.py) notes where every wanted
+field of every message of a block stands, and nothing is copied until a column is asked for (`cells`, `text`):
 
-    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012
-    0420 <bitmap 4 11 90>            000000010000  000013  0200...
+    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012            2: 14 + 16    4: 30 + 12    11: 42 + 6
+    0420 <bitmap 4 11 90>            000000010000  000013  0200...   2: -          4: 12 + 12    11: 24 + 6
 
-field 2 moves only the first message, field 4 both, field 90 only the second. Nothing is copied until a field is asked
-for (`cells`, `text`). It accepts and refuses what `iso8583.decode` does, at the same field and position; a test
-compares them on the samples and on generated and damaged messages. Rejected: one group per distinct bitmap, since a
-hostile file has as many bitmaps as messages.
+The walk knows what a regular message looks like. One that is not goes, alone, to `iso8583.decode` itself, which
+therefore has the only say on what is refused, and where; so does a body with text bitmaps, or in another codec than
+ASCII and latin-1, message by message. Rejected: one group per distinct bitmap, since a hostile file has as many bitmaps
+as messages; a step per field over all messages (NumPy), which was half as fast as this whole reader.
 """
 
 from __future__ import annotations
 
-import codecs
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
+import iso8583
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import BLANK, Bytes, Ints, Mask, as_binary, as_text, digits_of, take
+from adapters.feeds import iso_walk as w
+from adapters.feeds.columns import Bytes, Ints, Mask, as_binary, as_text
 from adapters.feeds.iso_spec import Spec
 
-SLACK = 65_536  # zero bytes behind a block, so that a read past the end of the last message stays inside the buffer
-_HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
-_FROM_HEX = np.full(256, 255, np.uint8)
-for _char in b"0123456789abcdefABCDEF":
-    _FROM_HEX[_char] = int(chr(_char), 16)
+SLACK = 64  # bytes behind a block, where a word that begins in the last message may end
+LAST = 192  # fields of three bitmaps
+_UNKNOWN = {"data_enc": "b", "len_enc": "b", "len_type": 1, "max_len": -1, "desc": "refuses whatever stands there"}
+_HEX = "0123456789ABCDEF"
 
 
-@dataclass(slots=True)
-class Place:
-    """Where one field stands: `rows` that have it (None: every row), offset and size in bytes, `nibbles` if counted so.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A specification made ready: `spec` without its header and whole up to field LAST, `table` as iso_walk has it."""
 
-    `skip_first` marks rows whose odd number of nibbles is padded on the left.
+    spec: Spec
+    known: frozenset[str]
+    slots: dict[str, int]
+    table: Ints
+
+
+def plan(spec: Spec, wanted: Iterable[str] | None = None) -> Plan:
+    """What a reader of these messages needs, once per file. `wanted`: fields to be noted; None: every field.
+
+    Headers ("h") are left out: framing takes them off before.
     """
+    fields = ["t", *(str(number) for number in range(2, LAST + 1) if number != 65)]
+    known = frozenset(name for name in fields if name in spec)
+    whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
+    whole["h"] = {**spec["h"], "max_len": 0}
+    slots = {name: slot for slot, name in enumerate(fields if wanted is None else sorted(wanted)) if name in known}
+    table = np.zeros((LAST + 1, 8), np.int64)
+    for name in fields:
+        entry = whole[name]
+        size, data = int(entry["max_len"]), _data(entry["data_enc"])
+        if name == "t":
+            entry, size = {**entry, "len_type": 0, "len_count": "bytes"}, 2 if data == w.BINARY else 4
+        coding = {"b": w.BINARY, "bcd": w.BCD}.get(entry["len_enc"], w.OTHER)
+        if coding == w.OTHER and _like_ascii(entry["len_enc"]):
+            coding = w.DIGITS
+        halves = int(entry.get("len_count", "bytes") == "nibbles")
+        pads = [_HEX.find(entry.get(side, "")[:1] or "none") for side in ("left_pad", "right_pad")]
+        row = [int(entry["len_type"]), coding, size, halves, data, *pads, slots.get(name, -1)]
+        table[0 if name == "t" else int(name)] = row
+    if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
+        table[0, w.DATA] = w.OTHER
+    return Plan(whole, known, slots, table)
 
-    rows: Ints | None
-    offsets: Ints
-    sizes: Ints | int
-    nibbles: Ints | int | None = None
-    skip_first: Mask | None = None
+
+def _data(encoding: str) -> int:
+    if encoding == "b":
+        return w.BINARY
+    return w.BYTES if _any_byte(encoding) else w.ASCII if _like_ascii(encoding) else w.OTHER
+
+
+@cache
+def _like_ascii(encoding: str) -> bool:
+    """The first 128 bytes are what they are in ASCII."""
+    try:
+        return bytes(range(128)).decode(encoding) == bytes(range(128)).decode("ascii")
+    except (UnicodeDecodeError, LookupError):
+        return False
+
+
+@cache
+def _any_byte(encoding: str) -> bool:
+    """Every byte is a character by itself."""
+    try:
+        return all(len(bytes([byte]).decode(encoding)) == 1 for byte in range(256))
+    except (UnicodeDecodeError, LookupError):
+        return False
 
 
 @dataclass(slots=True)
 class Decoded:
-    """A block of messages. `errors` maps a row to (field, position in the message, what is wrong)."""
+    """A block of messages. `errors` maps a row to (field, position in the message, what is wrong), `bad` has the same.
+
+    places      (wanted fields, messages): where each stands in `buffer` and its characters, as `iso_walk.walk` has it
+    """
 
     buffer: Bytes
     starts: Ints
     ends: Ints
-    spec: Spec
-    places: dict[str, Place] = field(default_factory=dict)
-    bad: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+    plan: Plan
+    places: Ints
+    bad: Mask
     errors: dict[int, tuple[str, int, str]] = field(default_factory=dict)
-    last: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def height(self) -> int:
         """Messages in the block."""
         return len(self.starts)
 
-    def present(self, name: str) -> Mask:
-        """True for the messages that have the field."""
-        place = self.places.get(name)
-        if place is None:
-            return np.zeros(self.height, np.bool_)
-        if place.rows is None:
-            return np.ones(self.height, np.bool_)
-        mask = np.zeros(self.height, np.bool_)
-        mask[place.rows] = True
-        return mask
+    def sizes(self, name: str) -> Ints:
+        """Characters of the field in each message, -1 where absent."""
+        places = self.places[self.plan.slots[name]]
+        return np.where(places < 0, -1, places & w.MOST_CHARACTERS)
 
     def cells(self, name: str, width: int) -> Bytes:
         """(messages, width) characters of a field as text (BCD and binary as hexadecimal digits), blank where absent.
 
         Longer values are cut at `width`, shorter ones filled with blanks: only for fields whose width is known.
         """
-        place = self.places.get(name)
-        binary = self.spec[name]["data_enc"] == "b"
-        if place is not None and place.rows is None and not binary and _is_just(place.sizes, width):
-            return take(self.buffer, place.offsets, width)
-        out = np.full((self.height, width), BLANK, np.uint8)
-        if place is None or not len(place.offsets):
-            return out
-        raw = _taken(self.buffer, place, (width + 2) // 2 if binary else width)
-        if binary:
-            raw = hex_cells(raw)
-            lead = place.skip_first
-            if lead is not None and bool(lead.any()):
-                raw[lead, :-1] = raw[lead, 1:]
-        raw = raw[:, :width]
-        sizes = self._text_sizes(place, binary=binary)
-        if np.ndim(sizes) or int(np.asarray(sizes)) < width:
-            raw = np.where(np.arange(raw.shape[1])[None, :] < np.reshape(sizes, (-1, 1)), raw, np.uint8(BLANK))
-        if place.rows is None:
-            out[:, : raw.shape[1]] = raw
-        else:
-            out[place.rows, : raw.shape[1]] = raw
+        out = np.empty((self.height, width), np.uint8)
+        slot = self.plan.slots[name]
+        binary = self.plan.spec[name]["data_enc"] == "b"
+        w.run(w.gather, self.height, self.buffer, self.places[slot], binary, out)
         return out
-
-    @staticmethod
-    def _text_sizes(place: Place, *, binary: bool) -> Ints | int:
-        if place.nibbles is not None:
-            return place.nibbles
-        return place.sizes * 2 if binary else place.sizes
 
     def text(self, name: str) -> pl.Series:
         """The field exactly as `iso8583.decode` gives it, null where absent. For tests and for free-text fields."""
-        place = self.places.get(name)
-        if place is None:
-            return pl.Series(name, [None] * self.height, dtype=pl.String)
-        rows = np.arange(self.height) if place.rows is None else place.rows
-        sizes = np.broadcast_to(np.asarray(place.sizes), rows.shape)
-        data = self.buffer.tobytes()
-        encoding = self.spec[name]["data_enc"]
+        slot, encoding = self.plan.slots[name], self.plan.spec[name]["data_enc"]
         values: list[str | None] = [None] * self.height
-        for index, row in enumerate(rows.tolist()):
-            if self.bad[row]:
-                continue
-            raw = data[int(place.offsets[index]) : int(place.offsets[index]) + int(sizes[index])]
-            values[row] = raw.hex().upper() if encoding == "b" else raw.decode(encoding)
-            if place.nibbles is not None and int(np.broadcast_to(place.nibbles, rows.shape)[index]) & 1:
-                lead = place.skip_first is not None and bool(place.skip_first[index])
-                text = values[row] or ""
-                values[row] = text[1:] if lead else text[:-1]
+        for row, place in enumerate(self.places[slot].tolist()):
+            at, size = place >> w.SIZE, place & w.MOST_CHARACTERS
+            if place >= 0 and encoding == "b":
+                values[row] = self.buffer[at // 2 : (at + size + 1) // 2].tobytes().hex().upper()[at % 2 :][:size]
+            elif place >= 0:
+                values[row] = self.buffer[at : at + size].tobytes().decode(encoding)
         return pl.Series(name, values, dtype=pl.String)
 
 
-def _is_just(sizes: Ints | int, width: int) -> bool:
-    return isinstance(sizes, int) and sizes == width
-
-
-def hex_cells(raw: Bytes) -> Bytes:
-    """Bytes as upper-case hexadecimal digits, two columns for one."""
-    out = np.empty((raw.shape[0], raw.shape[1] * 2), np.uint8)
-    out[:, 0::2] = _HEX[raw >> 4]
-    out[:, 1::2] = _HEX[raw & 15]
+def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Decoded:
+    """Decodes messages buffer[start:end], with at least SLACK bytes behind the last."""
+    height = len(starts)
+    assert len(buffer) >= int(ends.max(initial=0)) + SLACK
+    words = np.ndarray((len(buffer) - 7,), np.int64, buffer, 0, (1,))
+    places, odd = np.full((len(chosen.slots), height), -1, np.int64), np.zeros(height, np.bool_)
+    w.run(w.walk, height, buffer, words, starts, ends, chosen.table, np.zeros(LAST, np.int64), places, odd)
+    out = Decoded(buffer, starts, ends, chosen, places, odd)
+    for row in np.flatnonzero(odd).tolist():
+        _decode_alone(out, row)
     return out
 
 
-def _taken(buffer: Bytes, place: Place, width: int) -> Bytes:
-    return take(buffer, place.offsets, width)
-
-
-class _Walk:
-    """The state of one pass: `at` is where each message stands, `live` the messages without an error so far."""
-
-    def __init__(self, out: Decoded) -> None:
-        self.out, self.at = out, out.starts.copy()
-        self.live = np.ones(out.height, np.bool_)
-        self.every = True
-
-    def fail(self, rows: Ints, name: str, at: Ints, what: str) -> None:
-        """These messages are refused at `name`; positions count from the message's first byte."""
-        starts = self.out.starts
-        for row, place in zip(rows.tolist(), at.tolist(), strict=True):
-            self.out.errors[row] = (name, place - int(starts[row]), what)
-        self.live[rows] = False
-        self.every = False
-
-    def need(self, rows: Ints | None, name: str, size: Ints | int, what: str, fixed: Mask | None = None) -> Mask | None:
-        """Refuses the messages that end before `size` more bytes; True where they go on (None: all do)."""
-        here = self.at if rows is None else self.at[rows]
-        ends = self.out.ends if rows is None else self.out.ends[rows]
-        good = (here + size <= ends) if fixed is None else fixed & (here + size <= ends)
-        if good.all():
-            return None
-        short = ~good
-        which = np.flatnonzero(short) if rows is None else rows[short]
-        self.fail(which, name, here[short], what)
-        return np.asarray(good, np.bool_)
-
-
-def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, spec: Spec) -> Decoded:
-    """Decodes messages buffer[start:end]. `buffer` has SLACK bytes behind the last message.
-
-    Specifications with a header field ("h") are read without it: framing takes headers off before.
-    """
-    out = Decoded(buffer, starts, ends, spec, bad=np.zeros(len(starts), np.bool_))
-    walk = _Walk(out)
-    _fixed_part(walk, "t", 2 if spec["t"]["data_enc"] == "b" else 4)
-    fields = _bitmaps(walk)
-    out.last = np.zeros(out.height, np.int64)
-    for number in range(2, fields.shape[1] + 1):
-        if number == 65:
-            continue
-        has = fields[:, number - 1]
-        if not has.any():
-            continue
-        if not walk.every:
-            has = has & walk.live
-        rows = None if has.all() else np.flatnonzero(has)
-        if rows is not None and not len(rows):
-            continue
-        if str(number) not in spec:
-            which = np.arange(out.height) if rows is None else rows
-            walk.fail(which, str(number), walk.at[which], "the field is not in the specification")
-            continue
-        _field(walk, str(number), rows)
-        out.last[slice(None) if rows is None else rows] = number
-    _extra(walk)
-    out.bad = ~walk.live
-    return out
-
-
-def _extra(walk: _Walk) -> None:
-    more = walk.live & (walk.at != walk.out.ends)
-    for row in np.flatnonzero(more):
-        name = str(int(walk.out.last[row]) or "p")
-        walk.out.errors[int(row)] = (name, int(walk.at[row] - walk.out.starts[row]), "data follows the last field")
-    walk.live &= ~more
-
-
-def _fixed_part(walk: _Walk, name: str, size: int) -> None:
-    """Message type: always the same size, in every message."""
-    good = walk.need(None, name, size, f"the message ends inside; {size} bytes are expected")
-    rows = None if good is None else np.flatnonzero(good)
-    at = walk.at if rows is None else walk.at[rows]
-    walk.out.places[name] = Place(rows, at.copy(), size)
-    _check_codec(walk, name, walk.out.places[name])
-    walk.at = walk.at + size
-
-
-def _bitmaps(walk: _Walk) -> Mask:
-    """(messages, 64, 128 or 192) bits; the second map extends where bit 1 is set, a third where bit 65 is."""
-    first = _bitmap(walk, "p", np.ones(walk.out.height, np.bool_))
-    if not first[:, 0].any():
-        return first
-    second = _bitmap(walk, "1", first[:, 0])
-    if not second[:, 0].any():
-        return np.concatenate([first, second], axis=1)
-    return np.concatenate([first, second, _bitmap(walk, "1", second[:, 0])], axis=1)
-
-
-def _bitmap(walk: _Walk, name: str, wanted: Mask) -> Mask:
-    out = walk.out
-    binary = out.spec[name]["data_enc"] == "b"
-    size = 8 if binary else 16
-    bits = np.zeros((out.height, 64), np.bool_)
-    rows = np.flatnonzero(wanted & walk.live)
-    good = walk.need(rows, name, size, f"the message ends inside; {size} bytes are expected")
-    rows = rows if good is None else rows[good]
-    raw = take(out.buffer, walk.at[rows], size)
-    if not binary:
-        nibbles = _FROM_HEX[raw]
-        wrong = (nibbles == 255).any(axis=1)
-        walk.fail(rows[wrong], name, walk.at[rows[wrong]], "the bitmap is not hexadecimal")
-        rows, nibbles = rows[~wrong], nibbles[~wrong]
-        raw = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
-    bits[rows] = np.unpackbits(raw, axis=1).view(np.bool_)
-    walk.at[rows] += size
-    return bits
-
-
-def _field(walk: _Walk, name: str, rows: Ints | None) -> None:
-    """One field of every message that has it: length, data, and on to the next."""
-    spec = walk.out.spec[name]
-    counted = spec.get("len_count", "bytes") == "nibbles"
-    lengths: Ints | int = int(spec["max_len"])
-    if spec["len_type"]:
-        rows, read = _lengths(walk, name, rows)
-        lengths = read
-    sizes = (lengths + 1) // 2 if counted else lengths
-    good = walk.need(rows, name, sizes, "the message ends inside the field")
-    if good is not None:
-        rows = np.flatnonzero(good) if rows is None else rows[good]
-        sizes = sizes[good] if isinstance(sizes, np.ndarray) else sizes
-        lengths = lengths[good] if isinstance(lengths, np.ndarray) else lengths
-    at = walk.at if rows is None else walk.at[rows]
-    place = Place(rows, at, sizes, lengths if counted else None)
-    walk.out.places[name] = place
-    if spec["data_enc"] != "b":
-        _check_codec(walk, name, place)
-    elif counted:
-        _check_pads(walk, name, place)
-    if rows is None:
-        walk.at = at + sizes
-    else:
-        walk.at = walk.at.copy()  # places keep the old array
-        walk.at[rows] = at + sizes
-
-
-def _lengths(walk: _Walk, name: str, rows: Ints | None) -> tuple[Ints | None, Ints]:
-    """The length prefix of a variable field; messages where it cannot be read or is too large leave."""
-    spec = walk.out.spec[name]
-    width = int(spec["len_type"])
-    good = walk.need(rows, name, width, "the message ends inside the field's length")
-    if good is not None:
-        rows = np.flatnonzero(good) if rows is None else rows[good]
-    at = walk.at if rows is None else walk.at[rows]
-    values, readable = _length_values(walk.out, take(walk.out.buffer, at, width), spec["len_enc"])
-    fits = readable & (values <= int(spec["max_len"]))
-    if not fits.all():
-        which = np.arange(walk.out.height) if rows is None else rows
-        walk.fail(which[~readable], name, at[~readable], "the field's length cannot be read")
-        large = readable & ~fits
-        walk.fail(which[large], name, at[large], f"the field is longer than {spec['max_len']}")
-        rows, values, at = which[fits], values[fits], at[fits]
-    if rows is None:
-        walk.at = at + width
-    else:
-        walk.at = walk.at.copy()
-        walk.at[rows] = at + width
-    negative = values < 0  # int("-5") is a number to iso8583, and no data can have that length
-    if negative.any():
-        which = np.arange(walk.out.height) if rows is None else rows
-        walk.fail(which[negative], name, walk.at[which[negative]], "the field's length is below zero")
-        rows, values = which[~negative], values[~negative]
-    return rows, values
-
-
-def _length_values(out: Decoded, raw: Bytes, encoding: str) -> tuple[Ints, Mask]:
-    del out
-    if encoding == "b":
-        value = np.zeros(len(raw), np.int64)
-        for column in range(raw.shape[1]):
-            value = value * 256 + raw[:, column]
-        return value, np.ones(len(raw), np.bool_)
-    if encoding == "bcd":
-        high, low = raw >> 4, raw & 15
-        good = ((high <= 9) & (low <= 9)).all(axis=1)
-        digits = np.empty((len(raw), raw.shape[1] * 2), np.uint8)
-        digits[:, 0::2], digits[:, 1::2] = high + 48, low + 48
-        return digits_of(digits)[0], np.asarray(good, np.bool_)
-    ascii_like = codecs.lookup(encoding).name in {"ascii", "iso8859-1", "utf-8", "gb18030", "gbk"}
-    values, good = digits_of(raw) if ascii_like else (np.zeros(len(raw), np.int64), np.zeros(len(raw), np.bool_))
-    for row in np.flatnonzero(~good):  # what int() also takes: blanks around, a sign, an underscore, other codecs
-        try:
-            values[row] = int(raw[row].tobytes().decode(encoding))
-            good[row] = True
-        except ValueError:
-            continue
-    return values, good
-
-
-def _check_codec(walk: _Walk, name: str, place: Place) -> None:
-    """Messages whose text the codec cannot decode leave, as `iso8583.decode` refuses them."""
-    encoding = codecs.lookup(walk.out.spec[name]["data_enc"]).name if walk.out.spec[name]["data_enc"] != "b" else "b"
-    if encoding in {"b", "iso8859-1"} or not len(place.offsets):
-        return
-    sizes = np.broadcast_to(np.asarray(place.sizes), place.offsets.shape)
-    widest = int(sizes.max(initial=0))
-    if widest == 0:
-        return
-    cells = take(walk.out.buffer, place.offsets, widest)
-    suspects = np.zeros(0, np.int64)
-    if int(cells.max()) > 0x7F:  # what follows a shorter value in a row belongs to the next field
-        high = (cells > 0x7F) & (np.arange(widest)[None, :] < sizes[:, None])
-        suspects = np.flatnonzero(high.any(axis=1))
-    if encoding == "ascii":
-        wrong = suspects
-    else:
-        every = suspects if encoding in {"utf-8", "gb18030", "gbk"} else np.arange(len(sizes))
-        wrong = np.array([i for i in every.tolist() if not _decodes(walk.out, place, sizes, i, encoding)], np.int64)
-    if len(wrong):
-        rows = np.arange(walk.out.height) if place.rows is None else place.rows
-        walk.fail(rows[wrong], name, place.offsets[wrong], f"the field is not {encoding} text")
-
-
-def _decodes(out: Decoded, place: Place, sizes: Ints, index: int, encoding: str) -> bool:
-    start = int(place.offsets[index])
+def _decode_alone(out: Decoded, row: int) -> None:
+    """One message by `iso8583.decode`: its fields' places, or why it is refused."""
+    start = int(out.starts[row])
+    out.places[:, row] = -1
     try:
-        out.buffer[start : start + int(sizes[index])].tobytes().decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _check_pads(walk: _Walk, name: str, place: Place) -> None:
-    """An odd number of nibbles has its pad on the left or on the right; anything else there is refused."""
-    spec = walk.out.spec[name]
-    counts = np.broadcast_to(np.asarray(place.nibbles), place.offsets.shape)
-    odd = np.asarray((counts & 1) == 1)
-    if not odd.any():
+        texts, raw = iso8583.decode(out.buffer[start : int(out.ends[row])].tobytes(), out.plan.spec)
+    except iso8583.DecodeError as error:
+        known = error.field in out.plan.known or error.field in {"p", "1"}
+        what = error.msg if known else "the field is not in the specification"
+        out.errors[row] = (error.field, error.pos, what)
         return
-    left, right = spec.get("left_pad", "")[:1], spec.get("right_pad", "")[:1]
-    sizes = np.broadcast_to(np.asarray(place.sizes), place.offsets.shape)
-    first = _HEX[walk.out.buffer[place.offsets] >> 4]
-    final = _HEX[walk.out.buffer[place.offsets + np.maximum(sizes, 1) - 1] & 15]
-    lead = odd & (first == ord(left)) if left else np.zeros(len(odd), np.bool_)
-    tail = odd & (final == ord(right)) if right else np.zeros(len(odd), np.bool_)
-    place.skip_first = lead
-    wrong = np.flatnonzero(odd & ~lead & ~tail)
-    if len(wrong):
-        rows = np.arange(walk.out.height) if place.rows is None else place.rows
-        walk.fail(rows[wrong], name, place.offsets[wrong], "the pad of an odd number of digits is missing")
+    out.bad[row] = False
+    for name in ("t", "p", *sorted((name for name in raw if name.isdigit()), key=int)):
+        start += len(raw[name]["len"])
+        slot = out.plan.slots.get(name)
+        if slot is not None:
+            entry, data = out.plan.spec[name], raw[name]["data"]
+            binary = entry["data_enc"] == "b"
+            lead = len(texts[name]) & 1 and data[0] >> 4 == _HEX.find(entry.get("left_pad", "")[:1] or "none")
+            where, size = (start * 2 + lead, len(texts[name])) if binary else (start, len(data))
+            out.places[slot, row] = where << w.SIZE | size
+        start += len(raw[name]["data"])
 
 
 def as_text_cells(cells: Bytes) -> pl.Series:
     """Cells of any bytes as latin-1 text without blanks around; null where blank."""
-    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
+    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < 0x20):
         texts = [raw.decode("latin-1").rstrip("\0").strip() or None for raw in as_binary(cells).to_list()]
         return pl.Series(texts, dtype=pl.String)
     return as_text(cells)

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import BLANK, Bytes, Column, digits_of, parse_column
+from adapters.feeds.canonical import SKIP, unionpay_kind
+from adapters.feeds.columns import BLANK, Bytes, Column, as_binary, digits_of, parse_column
 from adapters.feeds.iso_columns import Decoded, as_text_cells
 from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import CellError, LayoutField
 
 _DIGITS_10 = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
 # column: (data element, width, type) of what is read as it stands
-_PLAIN: dict[str, tuple[str, int, str]] = {
-    "processing_code": ("3", 6, "text"),
+_PLAIN: dict[str, tuple[str, int, Literal["text", "digits"]]] = {
     "stan": ("11", 6, "digits"),
     "mcc": ("18", 4, "text"),
-    "condition_code": ("25", 2, "text"),
     "acquirer": ("32", 11, "text"),
     "forwarder": ("33", 11, "text"),
     "rrn": ("37", 12, "text"),
     "auth_code": ("38", 6, "text"),
-    "response_code": ("39", 2, "text"),
     "terminal_no": ("41", 8, "text"),
     "merchant_no": ("42", 15, "text"),
     "currency": ("49", 3, "text"),
 }
-_TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
+# what the kind is told by: (data element, width); the type of the original last
+_CODES = {"mti": ("t", 4), "processing_code": ("3", 6), "condition_code": ("25", 2), "response_code": ("39", 2)}
+_OTHERS = ("2", "4", "7", "12", "13", "35", "90")
+TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
+
+
+def wanted_fields(settings: PosSettings) -> set[str]:
+    """The data elements that a canonical transaction is made of."""
+    own = {element for element, _, _ in _PLAIN.values()}.union(_OTHERS, (element for element, _ in _CODES.values()))
+    batch = {"60", "61"} if settings.body == "pos" else set()
+    return own | batch | ({str(settings.discount_field)} if settings.discount_field else set())
 
 
 def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, dict[int, CellError]]:
-    """(columns, first fault per message): the fields that a canonical transaction is made of.
+    """(columns, first fault per message): the fields that a canonical transaction is made of, and its `kind`.
 
     Times are naive, in the year 2000; paid and claimed are fen. A field that is absent is null.
     """
-    columns: dict[str, pl.Series] = {"mti": as_text_cells(decoded.cells("t", 4))}
+    columns: dict[str, pl.Series] = {}
     errors: dict[int, CellError] = {}
 
     def keep(name: str, column: Column) -> None:
@@ -46,52 +54,86 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
 
     for name, (element, width, kind) in _PLAIN.items():
         cells = decoded.cells(element, width)
-        if kind == "digits":
-            keep(
-                name,
-                parse_column(LayoutField(name=name, type="digits", start=1, length=width), cells, "fen", "latin-1"),
-            )
-        else:
-            columns[name] = as_text_cells(cells).alias(name)
+        if not cells.all():  # some terminals fill up with zero bytes
+            cells[np.cumprod(cells[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
+        keep(name, _read(LayoutField(name=name, type=kind, start=1, length=width), cells))
     keep("card_number", _card(decoded))
     keep("paid", _amount("paid", decoded.cells("4", 12)))
-    keep("transmitted_at", parse_column(_DIGITS_10, decoded.cells("7", 10), "fen", "latin-1"))
+    keep("transmitted_at", _read(_DIGITS_10, decoded.cells("7", 10)))
     local = np.concatenate([decoded.cells("13", 4), decoded.cells("12", 6)], axis=1)
     local[(local[:, 0] == BLANK) | (local[:, 4] == BLANK)] = (
         BLANK  # a date without a time says nothing, nor the reverse
     )
-    keep("local_at", parse_column(_DIGITS_10, local, "fen", "latin-1"))
+    keep("local_at", _read(_DIGITS_10, local))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
     columns |= _terminal_batch(decoded, settings)
-    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), errors
+    frame = pl.DataFrame({name: series.alias(name) for name, series in columns.items()})
+    return frame.hstack(_kinds(decoded, frame["original_mti"], settings)), errors
+
+
+def _read(spec: LayoutField, cells: Bytes) -> Column:
+    return parse_column(spec, cells, "fen", "latin-1")
+
+
+def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> pl.DataFrame:
+    """kind, and whether it is an `answer` and has no answer code (`bare`): once per distinct combination of codes."""
+    cells = [decoded.cells(element, width) for element, width in _CODES.values()]
+    codes = pl.DataFrame(
+        {
+            "codes": as_binary(np.concatenate(cells, axis=1)),
+            "of_authorisation": original_mti.str.starts_with("01").fill_null(value=False),
+        }
+    )
+    distinct = codes.unique()
+    texts, start = [code.decode("latin-1") for code in distinct["codes"].to_list()], 0
+    for name, (_, width) in _CODES.items():
+        bare = [text[start : start + width].rstrip("\0").strip() or None for text in texts]
+        distinct = distinct.with_columns(pl.Series(name, bare, dtype=pl.String))
+        start += width
+    table = distinct.select("codes", "of_authorisation", *_kind(settings))
+    joined = codes.join(table, on=["codes", "of_authorisation"], how="left", maintain_order="left")
+    return joined.select("kind", "answer", "bare")
+
+
+def _kind(settings: PosSettings) -> list[pl.Expr]:
+    """Unsuccessful messages, those of a pair that do not count, and reversed authorisations are SKIP."""
+    answer = pl.col("mti").str.slice(2, 1).is_in(["1", "3"])
+    reversal = pl.col("mti").str.slice(1, 1) == "4"
+    # DE39 of a reversal request is the reason for it, not an answer
+    answered = pl.col("response_code").is_not_null() & (answer | ~reversal)
+    declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
+    unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
+    skip = (declined | unwanted | (reversal & pl.col("of_authorisation"))).fill_null(value=False)
+    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
+    bare = pl.col("response_code").is_null()
+    return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare")]
 
 
 def _amount(name: str, cells: Bytes) -> Column:
     spec = LayoutField(name=name, type="amount", start=1, length=max(cells.shape[1], 1))
-    return parse_column(spec, cells, "fen", "latin-1")
+    return _read(spec, cells)
 
 
 def _card(decoded: Decoded) -> Column:
     """DE2, else the number in front of the separator of track 2 (DE35)."""
     cells = decoded.cells("2", 19)
-    missing = ~decoded.present("2") & decoded.present("35")
+    missing = (decoded.sizes("2") < 0) & (decoded.sizes("35") >= 0)
     if missing.any():
         track = decoded.cells("35", 20)
         ended = np.cumsum((track == ord("=")) | (track == ord("D")) | (track == ord("d")), axis=1) > 0
         number = np.where(ended, np.uint8(BLANK), track)[:, :19]
         number[~ended.any(axis=1)] = BLANK
         cells = np.where(missing[:, None], number, cells)
-    return parse_column(LayoutField(name="card_number", type="card", start=1, length=19), cells, "fen", "latin-1")
+    return _read(LayoutField(name="card_number", type="card", start=1, length=19), cells)
 
 
 def _discount(decoded: Decoded, settings: PosSettings) -> Column:
     """The configured discount as the cells of an amount: blank where the message says none."""
     element = str(settings.discount_field)
-    place = decoded.places.get(element)
-    width = 0 if place is None else int(np.max(np.asarray(place.sizes), initial=0)) * 2
-    if width == 0:
+    width = int(decoded.sizes(element).max(initial=0))
+    if width <= 0:
         return _amount("claimed", np.full((decoded.height, 12), BLANK, np.uint8))
     cells = decoded.cells(element, width)
     if settings.discount_field == 54:
@@ -138,20 +180,19 @@ def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
 
 def _original(decoded: Decoded) -> dict[str, pl.Series]:
     """DE90, used only where it is whole: type of a request, trace, real time, two institutions; `original_bad` else."""
-    cells = decoded.cells("90", 42)
-    present = decoded.present("90")
-    zeros = (cells == 0x30).all(axis=1)
-    named = present & ~zeros
+    present = decoded.sizes("90") >= 0
     empty: dict[str, Any] = {
         "original_mti": pl.String, "original_stan": pl.String, "original_transmitted_at": pl.Datetime("us"),
         "original_acquirer": pl.String, "original_forwarder": pl.String,
     }  # fmt: skip
-    if not named.any():
-        out = {name: pl.Series(name, [None] * decoded.height, dtype=dtype) for name, dtype in empty.items()}
+    if not present.any():
+        out = {name: _nulls(decoded.height, dtype) for name, dtype in empty.items()}
         return out | {"original_bad": pl.Series("original_bad", np.zeros(decoded.height, np.bool_))}
+    cells = decoded.cells("90", 42)
+    named = present & ~(cells == 0x30).all(axis=1)
     digits = ((cells >= 0x30) & (cells <= 0x39)).all(axis=1)
     mti = (cells[:, 0] == 0x30) & ((cells[:, 1] == 0x31) | (cells[:, 1] == 0x32))
-    time = parse_column(_DIGITS_10, cells[:, 10:20], "fen", "latin-1")
+    time = _read(_DIGITS_10, cells[:, 10:20])
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
     cells = np.where(good[:, None], cells, np.uint8(BLANK))
     usable = pl.Series(good)
@@ -165,10 +206,14 @@ def _original(decoded: Decoded) -> dict[str, pl.Series]:
     }
 
 
+def _nulls(height: int, dtype: Any) -> pl.Series:
+    return pl.Series([None], dtype=dtype).new_from_index(0, height)
+
+
 def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Series]:
     """The terminal body's batch number (DE60, digits 3 to 8) and the original's batch and trace (DE61)."""
     if settings.body != "pos":
-        none = pl.Series([None], dtype=pl.String).new_from_index(0, decoded.height)
+        none = _nulls(decoded.height, pl.String)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
     own, original = decoded.cells("60", 8), decoded.cells("61", 12)
     good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
@@ -180,12 +225,13 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
     }
 
 
-def reconciliation_totals(decoded: Decoded, row: int) -> dict[str, int] | None:
+def reconciliation_totals(message: Decoded) -> dict[str, int] | None:
     """Counts (DE74 to 77) and amounts (DE86 to 89) of a closing reconciliation message; None where one is not given."""
+    if message.bad[0] or message.text("t").item() not in {"0520", "0521"}:
+        return None
     out: dict[str, int] = {}
-    for element in _TOTALS:
-        width = 10 if int(element) < 80 else 16
-        values, good = digits_of(decoded.cells(element, width)[row : row + 1])
+    for element in TOTALS:
+        values, good = digits_of(message.cells(element, 10 if int(element) < 80 else 16))
         if not good[0]:
             return None
         out[element] = int(values[0])

@@ -31,14 +31,13 @@ from adapters.feeds.canonical import (
     rail_setting,
     resolve_earlier,
     resolve_year,
-    unionpay_kind,
 )
 from adapters.feeds.columns import Ints
 from adapters.feeds.framing import Messages, read_messages
-from adapters.feeds.iso_columns import Decoded, decode_columns
+from adapters.feeds.iso_columns import Decoded, Plan, decode_columns, plan
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import pos_columns, reconciliation_totals
+from adapters.feeds.pos_fields import TOTALS, pos_columns, reconciliation_totals, wanted_fields
 from adapters.feeds.pos_settings import PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -58,6 +57,8 @@ class _File:
     """What is known of the file beside its transactions."""
 
     settings: PosSettings
+    fields: Plan
+    totals: Plan
     numbers: dict[str, int] = field(default_factory=dict)
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
@@ -70,7 +71,9 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    known, tally = _File(settings), Tally(CardTokens(context.tokeniser))
+    spec = SPECS[settings.body]
+    known = _File(settings, plan(spec, wanted_fields(settings)), plan(spec, ("t", *TOTALS)))
+    tally = Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:
         tally.clearing = clearing_date_of(context, None, settings.filename)
@@ -114,9 +117,9 @@ def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, Ce
     return np.where(good, block.starts + size, block.ends), errors
 
 
-def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, CellError]]:
-    starts, errors = _headers(block, settings)
-    decoded = decode_columns(block.buffer, starts, block.ends, SPECS[settings.body])
+def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError]]:
+    starts, errors = _headers(block, known.settings)
+    decoded = decode_columns(block.buffer, starts, block.ends, known.fields)
     for row, (name, position, what) in decoded.errors.items():
         place = position + int(starts[row] - block.starts[row])
         errors.setdefault(row, CellError(f"DE{name}", "BAD_MESSAGE", f"{what}, at byte {place} of the message"))
@@ -124,23 +127,20 @@ def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, 
 
 
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
-    settings = known.settings
-    decoded, errors = _decode(block, settings)
+    decoded, errors = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
-    frame, faults = pos_columns(decoded, settings)
-    kinds = _kinds(frame, settings)
+    frame, faults = pos_columns(decoded, known.settings)
     frame = frame.with_columns(
-        kinds,
         record=pl.Series(np.arange(decoded.height, dtype=np.int64) + block.first_record),
         byte_start=pl.Series(block.file_starts),
         byte_end=pl.Series(block.file_ends),
     )
-    moves = (kinds != SKIP).fill_null(value=True).to_numpy()
+    moves = (frame["kind"] != SKIP).fill_null(value=True).to_numpy()
     for row, fault in faults.items():
         if moves[row]:  # what moves no money is skipped, whatever its fields hold
             errors.setdefault(row, fault)
     _add_totals(frame, errors, moves & ~decoded.bad, block, known)
-    _note_last(decoded, frame, known)
+    _note_last(decoded, known)
     rejects = {
         row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
         for row, error in errors.items()
@@ -152,24 +152,6 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     return finish(
         good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, known.settings)
     )
-
-
-def _kinds(frame: pl.DataFrame, settings: PosSettings) -> pl.Series:
-    """Kind per message; unsuccessful ones, those of a pair that do not count, and reversed authorisations are SKIP."""
-    function = pl.col("mti").str.slice(2, 1)
-    response = function.is_in(["1", "3"])
-    # DE39 of a reversal request is the reason for it, not an answer
-    answered = pl.col("response_code").is_not_null() & (response | (pl.col("mti").str.slice(1, 1) != "4"))
-    declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
-    unwanted = {
-        "any": pl.lit(value=False),
-        "requests": response,
-        "responses": ~response,
-    }[settings.messages]
-    authorisation = (pl.col("mti").str.slice(1, 1) == "4") & pl.col("original_mti").str.starts_with("01")
-    skip = (declined | unwanted | authorisation).fill_null(value=False)
-    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
-    return frame.select(kind.alias("kind")).to_series()
 
 
 def _add_totals(
@@ -188,22 +170,18 @@ def _add_totals(
         known.unreadable = (block.first_record + row, int(block.file_starts[row]))
 
 
-def _note_last(decoded: Decoded, frame: pl.DataFrame, known: _File) -> None:
+def _note_last(decoded: Decoded, known: _File) -> None:
     """The last message of the file so far: is it the closing reconciliation?"""
-    last = decoded.height - 1
-    is_closing = not decoded.bad[last] and frame["mti"][last] in {"0520", "0521"}
-    known.closing = reconciliation_totals(decoded, last) if is_closing else None
+    last = decode_columns(decoded.buffer, decoded.starts[-1:], decoded.ends[-1:], known.totals)
+    known.closing = reconciliation_totals(last)
 
 
 def _note_messages(frame: pl.DataFrame, known: _File) -> None:
-    if known.settings.messages != "any":
-        return
-    moving = frame.filter(pl.col("kind") != SKIP).select(
-        response=pl.col("mti").str.slice(2, 1).is_in(["1", "3"]), bare=pl.col("response_code").is_null()
-    )
-    known.responses |= bool(moving["response"].any())
-    known.bare_requests |= bool((~moving["response"] & moving["bare"]).any())
     known.orphaned += int(frame["original_bad"].sum())
+    if known.settings.messages == "any":
+        moving = frame.filter(pl.col("kind") != SKIP)
+        known.responses |= bool(moving["answer"].any())
+        known.bare_requests |= bool((~moving["answer"] & moving["bare"]).any())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
@@ -260,23 +238,8 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     frame = frame.with_columns(own_at=pl.coalesce(times), own_time=pl.coalesce(times[::-1]))
     frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
     frame = amounts(frame)
-    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
-    own = (
-        pl.when(host)
-        .then(key_text(frame, KEY, f"{context.source}:"))
-        .otherwise(key_text(frame, _TERMINAL, f"{context.source}:T/"))
-    )
-    original_host = host & pl.col("original_transmitted_at").is_not_null()
-    original_trace = ~host & pl.col("original_batch_stan").is_not_null()
-    named = (
-        pl.when(original_host)
-        .then(key_text(frame, ORIGINAL, f"{context.source}:"))
-        .when(original_trace)
-        .then(key_text(frame, _TERMINAL_ORIGINAL, f"{context.source}:T/"))
-    )
+    frame = frame.with_columns(_keys(frame, context.source))
     frame = frame.with_columns(
-        transaction_id=own,
-        original_key=pl.when(pl.col("kind") != "SALE").then(named),
         occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
@@ -289,3 +252,27 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
         amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=fault)
+
+
+def _keys(frame: pl.DataFrame, source: str) -> list[pl.Expr]:
+    """transaction_id and original_key; a name that no message of the block has is not made."""
+    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
+    other = pl.col("kind") != "SALE"
+    ways = {
+        "host": host,
+        "terminal": ~host,
+        "host_original": host & other & pl.col("original_transmitted_at").is_not_null(),
+        "terminal_original": ~host & other & pl.col("original_batch_stan").is_not_null(),
+    }
+    occurs = frame.select(way.any().alias(name) for name, way in ways.items()).row(0, named=True)
+    names = {"host": KEY, "terminal": _TERMINAL, "host_original": ORIGINAL, "terminal_original": _TERMINAL_ORIGINAL}
+    texts = {
+        name: key_text(frame, names[name], f"{source}:{'' if name.startswith('host') else 'T/'}")
+        if occurs[name]
+        else pl.lit(None, pl.String)
+        for name in ways
+    }
+    own = pl.when(ways["host"]).then(texts["host"]).otherwise(texts["terminal"])
+    by_host = pl.when(ways["host_original"]).then(texts["host_original"])
+    original = by_host.when(ways["terminal_original"]).then(texts["terminal_original"])
+    return [own.alias("transaction_id"), original.alias("original_key")]

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adapters.feeds.iso_columns import SLACK, decode_columns
+from adapters.feeds.iso_columns import SLACK, decode_columns, plan
 from adapters.feeds.iso_encode import encode_columns
 from adapters.feeds.iso_spec import SPECS
 from settlement.model.errors import BadInput
@@ -50,7 +50,7 @@ def _damage(rng, raw):
 def _decoded(messages, spec):
     ends = np.cumsum([len(m) for m in messages]).astype(np.int64)
     starts = ends - np.array([len(m) for m in messages], np.int64)
-    return decode_columns(np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, spec)
+    return decode_columns(np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec))
 
 
 def _reference(raw, spec):
@@ -66,7 +66,7 @@ def _reference(raw, spec):
 def _compare(messages, spec):
     """Number of messages that both refuse."""
     decoded = _decoded(messages, spec)
-    texts = {name: decoded.text(name).to_list() for name in decoded.places}
+    texts = {name: decoded.text(name).to_list() for name in decoded.plan.slots}
     refused = 0
     for row, raw in enumerate(messages):
         want, place = _reference(raw, spec)
@@ -123,7 +123,7 @@ def test_every_sample_message():
             assert refused == 0
             decoded = _decoded([raw], SPECS["cups"])
             want = {k: v for k, v in known[path.name].items() if k not in {"p", "1"}}
-            got = {k: decoded.text(k).item() for k in decoded.places}
+            got = {k: decoded.text(k).item() for k in decoded.plan.slots}
             got["43"] = got["43"].encode("latin-1").decode("gb18030") if "43" in got else None
             assert {k: v for k, v in got.items() if v is not None} == want
             read += 1
