@@ -34,7 +34,7 @@ Value = str | int | date | datetime | None
 MAX_YAML_BYTES = 262_144
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
-_TOKEN = re.compile("|".join(_TOKENS))
+TOKEN = re.compile("|".join(_TOKENS))
 
 
 class CellError(ValueError):
@@ -268,7 +268,7 @@ def shipped_layout(package: str, name: str) -> Layout:
 
 def strftime_format(form: str) -> str:
     """YYYYMMDDhhmmss as Python's format string."""
-    return _TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
+    return TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
 
 
 def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value:

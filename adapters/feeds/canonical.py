@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from adapters.feeds.records import FileRefused
 from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import parse_compact_date, parse_date
 from settlement.model.errors import BadInput
-from settlement.model.frames import TRANSACTION, conform
+from settlement.model.frames import INSTANT, TRANSACTION, conform
 from settlement.model.outcomes import Kind, Rail
 from settlement.model.rejects import Reject
 
@@ -113,12 +113,19 @@ def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) 
     """The time of an original: the latest year in which it is not after `own` (resolved, naive; a day of grace)."""
     if frame[column].null_count() == frame.height:
         return frame[column]
+    rows = frame[column].is_not_null().arg_true()
+    found = frame.select(column, own)[rows].select(_earlier(column, own, clearing)).to_series()
+    return frame[column].clone().scatter(rows, found)
+
+
+@lru_cache(maxsize=16)
+def _earlier(column: str, own: str, clearing: date) -> pl.Expr:
     limit = pl.col(own) + timedelta(days=1)
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
         best = pl.when(candidate <= limit).then(candidate).otherwise(best)
-    return frame.select(best.alias(column)).to_series()
+    return best.alias(column)
 
 
 def _in_year(column: str, year: int) -> pl.Expr:
@@ -134,8 +141,30 @@ def _in_year(column: str, year: int) -> pl.Expr:
 
 def as_instant(column: str, zone: str) -> pl.Expr:
     """A naive local time as a UTC instant; a time that the zone skips is null, of a doubled one the first is taken."""
-    local = pl.col(column).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC")
+    return pl.col(column).map_batches(lambda local: _instants(local, zone), return_dtype=INSTANT)
+
+
+def _instants(local: pl.Series, zone: str) -> pl.Series:
+    """Where the clocks of the zone stay as they are from the first day to the last, by one subtraction."""
+    first, last = local.min(), local.max()
+    if isinstance(first, datetime) and isinstance(last, datetime) and (last - first).days <= 31:
+        offset = _constant_offset(zone, first.date(), last.date())
+        if offset is not None:
+            return (local - offset).dt.replace_time_zone("UTC")
+    return _by_the_zone(local, zone)
+
+
+def _by_the_zone(local: pl.Series, zone: str) -> pl.Series:
+    exact = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return exact.dt.convert_time_zone("UTC")
+
+
+@lru_cache(maxsize=64)
+def _constant_offset(zone: str, first: date, last: date) -> timedelta | None:
+    """What the zone is ahead of UTC if that is the same in each hour of these days (a change lasts for weeks)."""
+    hours = pl.datetime_range(first, last + timedelta(days=1), "1h", eager=True).cast(pl.Datetime("us"))
+    offsets = (hours - _by_the_zone(hours, zone).dt.replace_time_zone(None)).unique().to_list()
+    return offsets[0] if len(offsets) == 1 else None
 
 
 def as_local(column: str, zone: str) -> pl.Expr:
@@ -143,6 +172,7 @@ def as_local(column: str, zone: str) -> pl.Expr:
     return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
+@cache
 def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
 
@@ -173,14 +203,18 @@ def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
         blank = pl.lit(None, pl.String)
         return frame.with_columns(card_token=blank, card_masked=blank)
     numbers = frame["card_number"]
-    return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), masked(numbers))
+    shown = [] if "card_masked" in frame.columns else [masked(numbers)]
+    return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), *shown)
 
 
 def part(frame: pl.DataFrame, name: str) -> pl.Expr:
     """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null."""
-    column = pl.col("card_masked" if name == "card_number" else name)
-    if isinstance(frame.schema.get(name), pl.Datetime):
+    name = "card_masked" if name == "card_number" else name
+    column, values = pl.col(name), frame[name]
+    if values.dtype == pl.Datetime:
         return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
+    if len(values) > 1 and _like_first(values).all():  # an institution is often one and the same
+        column = pl.lit(values[0], values.dtype)
     if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
         return column.str.strip_chars_start("0").fill_null("")
     return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
@@ -188,8 +222,43 @@ def part(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
     """`prefix` (the source and ':'), then the named columns as part/part/..."""
-    joined = pl.concat_str([part(frame, name) for name in names], separator="/")
-    return pl.concat_str([pl.lit(prefix), joined])
+    pieces: list[pl.Expr] = []
+    for name in names:
+        pieces += [pl.lit("/" if pieces else prefix), part(frame, name)]
+    return pl.concat_str(pieces)
+
+
+def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix: str) -> pl.Series:
+    """`key_text` where `where` holds, null elsewhere: few records name an original."""
+    rows = frame.select(where.fill_null(value=False)).to_series().arg_true()
+    keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    if not len(rows):
+        return keys
+    some = frame[rows]
+    return keys.scatter(rows, some.with_columns(key=key_text(some, names, prefix))["key"])
+
+
+def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Series:
+    """A text that depends on a few code columns alone, found once for each combination that occurs (if they are few).
+
+    Most records of a file are alike: those like the first are set aside, and so on with what is left.
+    """
+    rest, rows = [frame[name] for name in names], np.arange(frame.height)
+    kinds, firsts = np.zeros(frame.height, np.uint32), []
+    while len(rows):
+        if len(firsts) == 16:
+            return frame.select(text).to_series()
+        alike = np.logical_and.reduce([_like_first(codes) for codes in rest])
+        kinds[rows[alike]] = len(firsts)
+        firsts.append(int(rows[0]))
+        left = pl.Series(~alike)
+        rest, rows = [codes.filter(left) for codes in rest], rows[~alike]
+    return frame[firsts].select(text).to_series().gather(pl.Series(kinds))
+
+
+def _like_first(values: pl.Series) -> np.ndarray:
+    same = values.eq_missing(values.head(1)) if values.null_count() else values == values[0]
+    return same.to_numpy()
 
 
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
@@ -205,6 +274,8 @@ def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
 
 def own_reversal_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """A void, refund or reversal that repeats its original's key (terminals do) gets `/KIND` behind its own."""
+    if not (frame["transaction_id"] == frame["original_key"]).any():
+        return frame
     same = (pl.col("transaction_id") == pl.col("original_key")) & (pl.col("kind") != "SALE")
     own = pl.concat_str(["transaction_id", pl.lit("/"), "kind"])
     return frame.with_columns(transaction_id=pl.when(same).then(own).otherwise("transaction_id"))
@@ -221,6 +292,7 @@ def amounts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(gross_fen=gross, paid_fen=paid, claimed_fen=claimed, fee_fen=fee)
 
 
+@cache
 def amount_faults() -> pl.Expr:
     """A code where the amounts of an (already derived) record cannot be: null where all is well."""
     gross, paid, claimed = pl.col("gross_fen"), pl.col("paid_fen"), pl.col("claimed_fen")
@@ -259,15 +331,18 @@ def fault_reject(context: Context, code: str, record: int, byte: int) -> Reject:
 
 def conformed(frame: pl.DataFrame, context: Context, clearing: date) -> pl.DataFrame:
     """The canonical frame: blank columns for what the format does not carry, clearing date, file, exact types."""
-    fixed: dict[str, Any] = {"source": context.source, "file": context.file}
-    columns = [pl.lit(value, pl.String).alias(name) for name, value in fixed.items()]
     day = pl.lit(clearing, pl.Date)
-    columns.append(
-        (pl.coalesce("clearing_date", day) if "clearing_date" in frame.columns else day).alias("clearing_date")
-    )
-    frame = frame.with_columns(columns)
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in TRANSACTION.items() if name not in frame.columns]
-    return conform(frame.with_columns(missing), TRANSACTION)
+    given: dict[str, pl.Expr] = {
+        "source": pl.lit(context.source, pl.String),
+        "file": pl.lit(context.file, pl.String),
+        "clearing_date": pl.coalesce("clearing_date", day) if "clearing_date" in frame.columns else day,
+    }
+    columns = [
+        given[name] if name in given else pl.col(name) if name in frame.columns else pl.lit(None, dtype)
+        for name, dtype in TRANSACTION.items()
+    ]
+    named = [column.alias(name) for name, column in zip(TRANSACTION, columns, strict=True)]
+    return conform(frame.select(named), TRANSACTION)
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -21,6 +21,7 @@ from adapters.feeds.canonical import (
     as_instant,
     as_local,
     key_text,
+    key_where,
     own_reversal_keys,
     split_key,
     text_setting,
@@ -54,7 +55,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
     )
     frame = frame.with_columns(
         transaction_id=key_text(frame, layout.key, f"{context.source}:"),
-        original_key=pl.when(original).then(key_text(frame, layout.original_key, f"{context.source}:")),
+        original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,

@@ -1,27 +1,32 @@
 """Cells of many records at once: bytes in a block -> typed Polars columns, without a Python step per record.
 
-A field of n records is an (n, width) matrix of bytes. Regular cells (printable ASCII text, digits, real dates) are read
-by array arithmetic. What is left, such as Chinese names, blanks and faults, goes once per distinct cell through
-`layout.parse_cell`, which therefore has the only say on what is accepted.
+A field of n records is an (n, width) matrix of bytes, which may be a slice of a wider table. `Bounds`, the least and
+the greatest byte of every byte column, prove most cells regular without looking at them one by one. Regular cells
+(printable ASCII text, digits, real dates) are read by array arithmetic, eight digits at a time. What is left, such as
+Chinese names and faults, goes once per distinct cell through `layout.parse_cell`, which therefore has the only say on
+what is accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from adapters.layout import CellError, LayoutField, Value, parse_cell
+from adapters.layout import TOKEN, CellError, LayoutField, Value, parse_cell
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-BLANK, ZERO = 0x20, 0x30
+BLANK, ZERO, LAST_PRINTABLE = 0x20, 0x30, 0x7E
+_ZEROS = np.uint64(0x3030303030303030)
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
 DTYPES: dict[str, Any] = {
     "amount": pl.Int64,
@@ -29,6 +34,23 @@ DTYPES: dict[str, Any] = {
     "date": pl.Date,
     "datetime": pl.Datetime("us"),
 }
+_ALPHABETS = {
+    "digits": frozenset(b"0123456789"),
+    "hex": frozenset(b"0123456789ABCDEFabcdef"),
+    "card": frozenset(b"0123456789*"),
+}
+_PATTERNS = {"digits": "^[0-9]+$", "hex": "^[0-9A-Fa-f]+$", "card": "^[0-9*]+$"}
+
+
+class Bounds(NamedTuple):
+    """The least and the greatest byte in each byte column of a field, over all records."""
+
+    low: Bytes
+    high: Bytes
+
+    def within(self, first: int, last: int) -> bool:
+        """True where every byte of the field lies in first..last."""
+        return bool(self.low.min() >= first and self.high.max() <= last)
 
 
 @dataclass(slots=True)
@@ -38,6 +60,12 @@ class Column:
     values: pl.Series
     bad: Mask
     errors: dict[int, CellError] = field(default_factory=dict)
+
+
+def bounds_of(cells: Bytes) -> Bounds:
+    """Bounds of cells by themselves: of the whole field, given to each of its byte columns (much faster)."""
+    low, high = (cells.min(), cells.max()) if cells.size else (0, 0xFF)
+    return Bounds(np.full(cells.shape[1], low, np.uint8), np.full(cells.shape[1], high, np.uint8))
 
 
 def take(buffer: Bytes, offsets: Ints, width: int) -> Bytes:
@@ -51,63 +79,138 @@ def take(buffer: Bytes, offsets: Ints, width: int) -> Bytes:
     return windows[offsets].view(np.uint8).reshape(len(offsets), width)
 
 
+def copied(cells: Bytes) -> Bytes:
+    """The cells as an array of their own, copied as whole cells; a series made of it shares its memory."""
+    size, width = cells.shape
+    if not cells.size or cells.strides[1] != 1:
+        return cells.copy()
+    return cells.view(f"V{width}").copy().view(np.uint8).reshape(size, width)
+
+
 def as_binary(cells: Bytes) -> pl.Series:
     """The rows as a Binary series; as a list of bytes on the way, so that no Python object is made."""
     if cells.shape[1] == 0:
         return pl.Series([b""] * len(cells), dtype=pl.Binary)
-    return pl.Series(np.ascontiguousarray(cells)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+    return pl.Series(copied(cells)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
 
 
-def as_text(cells: Bytes) -> pl.Series:
+def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
     """Rows of printable ASCII as String, blanks around them dropped; an empty text is null."""
-    if len(cells) > 1 and cells.size and bool((cells == cells[0]).all()):  # codes are often one and the same
-        one = as_text(cells[:1])
-        return one.new_from_index(0, len(cells))
-    text = as_binary(cells).cast(pl.String)
-    if cells.size and not (cells[:, 0] == BLANK).any() and not (cells[:, -1] == BLANK).any():
+    if not cells.size:
+        return pl.Series([None] * len(cells), dtype=pl.String)
+    bounds = bounds or bounds_of(cells)
+    row = cells[0]
+    if bool((cells[-1] == row).all() and (cells == row).all()):  # codes are often one and the same
+        text = row.tobytes().decode("ascii").strip(" ")
+        return pl.Series([text or None], dtype=pl.String).new_from_index(0, len(cells))
+    filled = np.flatnonzero(bounds.high > BLANK)  # byte columns around these are blank in every row
+    first, last = int(filled[0]), int(filled[-1])
+    text = as_binary(cells[:, first : last + 1]).cast(pl.String)
+    ends = [bool(bounds.low[at] > BLANK or (cells[:, at] != BLANK).all()) for at in (first, last)]
+    if all(ends):
         return text
     text = text.str.strip_chars(" ")
-    return text.zip_with(text != "", pl.Series([None], dtype=pl.String))
+    return text if any(ends) else text.zip_with(text != "", pl.Series([None], dtype=pl.String))
+
+
+def masked_cells(cells: Bytes, bounds: Bounds) -> pl.Series | None:
+    """`settlement.model.cards.mask` of card numbers that begin and end at the same byte in every row; else None."""
+    filled = np.flatnonzero(bounds.low > BLANK)
+    if not len(filled) or len(filled) <= 10 or not bool((np.delete(bounds.high, filled) == BLANK).all()):
+        return None
+    numbers = copied(cells[:, filled[0] : filled[-1] + 1])
+    numbers[:, 6:-4] = ord("*")
+    return as_text(numbers)
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _digit_words(cells: Bytes) -> Words:
+    """(n, k) words of eight bytes, the last byte of the cell in the last; a digit is its value, zeros in front."""
+    size, width = cells.shape
+    words = -(-width // 8)
+    out = np.full((size, words * 8), ZERO, np.uint8)
+    if width and size and cells.strides[1] == 1:
+        out[:, words * 8 - width :].view(f"V{width}")[:] = cells.view(f"V{width}")
+    else:
+        out[:, words * 8 - width :] = cells
+    return np.asarray(out.view("<u8") ^ _ZEROS, np.uint64)
+
+
+def _all_digits(words: Words) -> Mask:
+    """True for the rows of `_digit_words` where every byte is 0..9 (a byte that carries is itself too large)."""
+    high = ((words + np.uint64(0x7676767676767676)) | words) & np.uint64(0x8080808080808080)
+    good = high[:, 0] == 0
+    for column in range(1, words.shape[1]):
+        good &= high[:, column] == 0
+    return np.asarray(good, np.bool_)
+
+
+def _in_pairs(words: Words) -> Words:
+    """Eight digits per word -> four numbers 0..99 in its 16-bit lanes, in order."""
+    return np.asarray((words * np.uint64(10) + (words >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF), np.uint64)
+
+
+def _values(words: Words) -> Ints:
+    pairs = _in_pairs(words)
+    lane = np.uint64(0x000000FF000000FF)
+    eights = (
+        (pairs & lane) * np.uint64(0x000F424000000064)
+        + ((pairs >> np.uint64(16)) & lane) * np.uint64(0x0000271000000001)
+    ) >> np.uint64(32)
+    values = eights[:, 0].astype(np.int64)
+    for column in range(1, words.shape[1]):
+        values *= 100_000_000
+        values += eights[:, column].astype(np.int64)
+    return values
 
 
 def digits_of(cells: Bytes) -> tuple[Ints, Mask]:
     """(value, all digits) of each row; at most 18 bytes wide. The value means nothing where not all are digits."""
-    values = np.zeros(len(cells), np.int64)
-    good = np.ones(len(cells), np.bool_)
-    for column in range(cells.shape[1]):
-        digit = cells[:, column] - np.uint8(ZERO)  # wraps: anything below '0' becomes large
-        good &= digit <= 9
-        values *= 10
-        values += digit
-    return values, good
+    if not cells.size:
+        return np.zeros(len(cells), np.int64), np.ones(len(cells), np.bool_)
+    words = _digit_words(cells)
+    return _values(words), _all_digits(words)
 
 
-def civil_days(year: Ints, month: Ints, day: Ints) -> Ints:
+# --- days ------------------------------------------------------------------------------------------------------------
+
+Parts = Any  # whole numbers of 32 bits, or one for all records
+
+
+def civil_days(year: Parts, month: Parts, day: Parts) -> Parts:
     """Days since 1970-01-01 of proleptic Gregorian dates (H. Hinnant, days_from_civil)."""
     y = year - (month <= 2)
     era = y // 400
     yoe = y - era * 400
-    doy = (153 * (month + np.where(month > 2, -3, 9)) + 2) // 5 + day - 1
-    return np.asarray(era * 146_097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719_468, np.int64)
+    doy = (153 * (month + 9 - 12 * (month > 2)) + 2) // 5 + day - 1
+    return era * 146_097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719_468
 
 
-def real_day(year: Ints, month: Ints, day: Ints) -> Mask:
+def real_day(year: Parts, month: Parts, day: Parts) -> Mask:
     """True where the date exists."""
+    leap = (year // 4 * 4 == year) & ((year // 100 * 100 != year) | (year // 400 * 400 == year))
     good = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1)
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = _DAYS[np.where(good, month, 0)] + (leap & (month == 2))
     return np.asarray(good & (day <= last), np.bool_)
 
 
-def parse_column(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
+# --- one field -------------------------------------------------------------------------------------------------------
+
+
+def parse_column(
+    spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str, bounds: Bounds | None = None
+) -> Column:
     """One field of all records. Amounts are Int64 fen, dates Date, datetimes naive Datetime, all else String."""
     dtype = DTYPES.get(spec.type, pl.String)
-    regular, series = _FAST[spec.type](spec, cells, unit)
-    if spec.values or spec.constant is not None:
-        series, known = _only_known(spec, series)
-        regular &= known
-    if spec.blanks and dtype == pl.String:
-        regular &= ~series.is_in(list(spec.blanks)).fill_null(value=False).to_numpy()
+    bounds = bounds or bounds_of(cells)
+    if len(cells) and bool((bounds.low == bounds.high).all()):
+        return _alike(spec, cells, unit, encoding)
+    absent = _absent(spec, cells, bounds)
+    if absent is not None:
+        return _without(absent, spec, cells, unit, encoding)
+    regular, series = _fast(spec, cells, unit, bounds)
     odd = np.flatnonzero(~regular)
     column = Column(series, np.zeros(len(cells), np.bool_))
     if len(odd):
@@ -115,13 +218,72 @@ def parse_column(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], 
     return column
 
 
-def _only_known(spec: LayoutField, series: pl.Series) -> tuple[pl.Series, Mask]:
-    """Codes as what they mean; True where the code is listed (or the constant stands)."""
-    allowed = spec.values or {str(spec.constant): str(spec.constant)}
-    known = series.is_in(list(allowed)).fill_null(value=False).to_numpy()
-    if series.dtype == pl.String and spec.values:
-        series = series.replace_strict(allowed, default=None, return_dtype=pl.String)
-    return series, np.array(known)
+def _alike(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
+    """The column of cells that are one and the same."""
+    size = len(cells)
+    value = parse_one(spec, cells[0].tobytes(), unit, encoding)
+    wrong = isinstance(value, CellError)
+    values = pl.Series([None if wrong else value], dtype=DTYPES.get(spec.type, pl.String))
+    errors = dict.fromkeys(range(size), value) if isinstance(value, CellError) else {}
+    return Column(values.new_from_index(0, size), np.full(size, wrong), errors)
+
+
+def _absent(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Mask | None:
+    """Where an optional cell is blank, or one of the field's `blanks` from its first byte; None: nowhere."""
+    if spec.required or spec.constant is not None or not cells.size:
+        return None
+    absent: Mask | None = None
+    for text in ("", *spec.blanks):
+        if not text.isascii() or len(text) > cells.shape[1]:
+            continue
+        row = np.frombuffer(text.ljust(cells.shape[1]).encode(), np.uint8)
+        if bool(((bounds.low <= row) & (row <= bounds.high)).all()):
+            found = equal_rows(cells, row)
+            absent = found if absent is None else absent | found
+    return absent if absent is not None and absent.any() else None
+
+
+def equal_rows(cells: Bytes, row: Bytes) -> Mask:
+    """True where a row of cells is `row`, compared in pieces of up to eight bytes."""
+    same: Mask | None = None
+    for start, size in _pieces(cells.shape[1]):
+        piece = cells[:, start : start + size].view(f"<u{size}")[:, 0]
+        found = piece == row[start : start + size].view(f"<u{size}")[0]
+        same = found if same is None else same & found
+        if not same.any():
+            break
+    assert same is not None
+    return np.asarray(same, np.bool_)
+
+
+def _pieces(width: int) -> Iterator[tuple[int, int]]:
+    """(start, size) of pieces of 8, 4, 2 or 1 bytes that cover `width`."""
+    start = 0
+    while start < width:
+        size = next(size for size in (8, 4, 2, 1) if size <= width - start)
+        yield start, size
+        start += size
+
+
+def rows_of(cells: Bytes, rows: Ints) -> Bytes:
+    """Some rows, copied as whole cells."""
+    width = cells.shape[1]
+    if not width or cells.strides[1] != 1:
+        return cells[rows]
+    return cells.view(f"V{width}")[:, 0][rows].view(np.uint8).reshape(len(rows), width)
+
+
+def _without(absent: Mask, spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
+    """The column where some cells are absent: the others are read, and spread over their rows."""
+    size, rows = len(cells), np.flatnonzero(~absent)
+    values = pl.Series([None], dtype=DTYPES.get(spec.type, pl.String)).new_from_index(0, size)
+    bad = np.zeros(size, np.bool_)
+    if not len(rows):
+        return Column(values, bad)
+    found = parse_column(spec, rows_of(cells, rows), unit, encoding)
+    bad[rows] = found.bad
+    errors = {int(rows[row]): error for row, error in found.errors.items()}
+    return Column(values.scatter(rows, found.values), bad, errors)
 
 
 def _parse_odd(
@@ -130,7 +292,7 @@ def _parse_odd(
     """Every cell the fast path left, once per distinct cell, through the layout's own reading of one cell."""
     raw = as_binary(cells[odd])
     distinct = raw.unique(maintain_order=True)
-    outcomes = {cell: _parse_one(spec, cell, unit, encoding) for cell in distinct.to_list()}
+    outcomes = {cell: parse_one(spec, cell, unit, encoding) for cell in distinct.to_list()}
     values = [None if isinstance(value, CellError) else value for value in outcomes.values()]
     table = pl.DataFrame({"cell": distinct, "value": pl.Series(values, dtype=dtype)})
     found = pl.DataFrame({"cell": raw}).join(table, on="cell", how="left", maintain_order="left")["value"]
@@ -142,7 +304,8 @@ def _parse_odd(
         out.errors = {int(row): wrong[cell] for row, cell in zip(odd[hit], raw.filter(hit).to_list(), strict=True)}
 
 
-def _parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], encoding: str) -> Value | CellError:
+def parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], encoding: str) -> Value | CellError:
+    """One cell by the layout's own reading; codes as what they mean. The fast paths must agree with it."""
     try:
         text = cell.decode(encoding)
     except UnicodeDecodeError:
@@ -156,94 +319,137 @@ def _parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], enc
 
 # --- the regular cells of each type ----------------------------------------------------------------------------------
 
+Fast = tuple[Mask, pl.Series]
 
-def _fast_text(spec: LayoutField, cells: Bytes, _unit: str) -> tuple[Mask, pl.Series]:
+
+def _fast(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], bounds: Bounds) -> Fast:
+    """(True where the cell is regular, the values); a regular cell has the value that `parse_cell` gives it."""
+    if spec.type in {"amount", "count"}:
+        return _fast_number(spec, cells, unit, bounds)
+    if spec.type in {"date", "datetime"}:
+        return _fast_date(spec, cells, bounds)
+    if spec.values or spec.constant is not None:
+        return _fast_code(spec, cells, unit)
+    regular, series = _fast_text(spec, cells, bounds)
+    if spec.type != "text" and not in_alphabet(spec.type, cells, bounds):
+        regular &= series.str.contains(_PATTERNS[spec.type]).fill_null(value=not spec.required).to_numpy()
+    if spec.blanks and (spec.required or any(len(text) != cells.shape[1] for text in spec.blanks)):
+        regular &= ~series.is_in(list(spec.blanks)).fill_null(value=False).to_numpy()
+    return regular, series
+
+
+def in_alphabet(kind: str, cells: Bytes, bounds: Bounds) -> bool:
+    """True where every byte is one of the type's own; byte columns behind the longest cell are blank."""
+    filled = np.flatnonzero(bounds.high != BLANK)
+    width = int(filled[-1]) + 1 if len(filled) else 0
+    if width and Bounds(bounds.low[:width], bounds.high[:width]).within(ZERO, ZERO + 9):
+        return True
+    return bool(width and _alphabet(kind)[cells[:, :width]].all())
+
+
+@cache
+def _alphabet(kind: str) -> Mask:
+    """A table of 256: True for the bytes that a cell of this type is made of."""
+    table = np.zeros(256, np.bool_)
+    table[list(_ALPHABETS[kind])] = True
+    return table
+
+
+def _fast_text(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     """Printable ASCII; not all blank where the field is required."""
     regular = np.ones(len(cells), np.bool_)
-    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
-        regular = np.array(~((cells > 0x7E) | (cells < BLANK)).any(axis=1))
+    if cells.size and not bounds.within(BLANK, LAST_PRINTABLE):
+        regular = np.array(~((cells > LAST_PRINTABLE) | (cells < BLANK)).any(axis=1))
         cells = np.where(regular[:, None], cells, np.uint8(BLANK))
-    series = as_text(cells)
-    if (spec.required or spec.constant is not None) and series.null_count():
+        bounds = bounds_of(cells)
+    series = as_text(cells, bounds)
+    if spec.required and series.null_count():
         regular &= series.is_not_null().to_numpy()
     return regular, series
 
 
-def _fast_pattern(pattern: str) -> Callable[[LayoutField, Bytes, str], tuple[Mask, pl.Series]]:
-    def fast(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.Series]:
-        regular, series = _fast_text(spec, cells, unit)
-        return regular & series.str.contains(pattern).fill_null(value=not spec.required).to_numpy(), series
+def _fast_code(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"]) -> Fast:
+    """Listed codes, or the constant, of one or two bytes by a table; wider ones once per distinct cell."""
+    size, width = cells.shape
+    if width not in {1, 2}:
+        return np.zeros(size, np.bool_), pl.Series([None], dtype=pl.String).new_from_index(0, size)
+    codes = [code.encode() for code in spec.values or [str(spec.constant)] if code.isascii() and len(code) == width]
+    meanings = [parse_one(spec, code, unit, "ascii") for code in codes]
+    good = {code: text for code, text in zip(codes, meanings, strict=True) if isinstance(text, str)}
+    table = np.full(256**width, len(good), np.uint32)
+    for place, code in enumerate(good):
+        table[int.from_bytes(code, "little")] = place
+    places = table[cells.view(f"<u{width}")[:, 0]]
+    texts = pl.Series([*good.values(), None], dtype=pl.String)
+    return np.asarray(places < len(good), np.bool_), texts.gather(pl.Series(places))
 
-    return fast
 
-
-def _fast_digits(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.Series]:
-    regular, series = _fast_text(spec, cells, unit)
-    if cells.size and int(cells.min()) >= ZERO and int(cells.max()) <= ZERO + 9:
-        return regular, series
-    return regular & series.str.contains("^[0-9]+$").fill_null(value=not spec.required).to_numpy(), series
-
-
-def _fast_number(spec: LayoutField, cells: Bytes, unit: str) -> tuple[Mask, pl.Series]:
+def _fast_number(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], bounds: Bounds) -> Fast:
     """Digits (fen, or a count) after at most one mark. Yuan in fixed columns are rare: once per distinct cell."""
-    if spec.type == "amount" and unit == "yuan":
+    signed = bool(spec.signs)
+    rare = (spec.type == "amount" and unit == "yuan") or (signed and bool(spec.blanks))
+    if rare or not 0 < cells.shape[1] - signed <= 18:
         return np.zeros(len(cells), np.bool_), pl.Series(np.zeros(len(cells), np.int64))
-    sign = np.ones(len(cells), np.int64)
-    regular = np.ones(len(cells), np.bool_)
-    if spec.signs:
-        ways = np.zeros(256, np.int64)
-        for mark, way in spec.signs.items():
+    words = _digit_words(cells[:, signed:])
+    values = _values(words)
+    sure = Bounds(bounds.low[signed:], bounds.high[signed:]).within(ZERO, ZERO + 9)
+    regular = np.ones(len(cells), np.bool_) if sure else _all_digits(words)
+    if signed:
+        ways = sign_table(spec)[cells[:, 0]]
+        values *= ways
+        regular &= ways != 0
+    if not sure:
+        values[~regular] = 0
+    return regular, pl.Series(values)
+
+
+def sign_table(spec: LayoutField) -> npt.NDArray[np.int8]:
+    """1 or -1 for each byte that is a mark of the field, 0 for every other."""
+    ways = np.zeros(256, np.int8)
+    for mark, way in spec.signs.items():
+        if mark.isascii():
             ways[ord(mark)] = way
-        sign = ways[cells[:, 0]]
-        regular, cells = sign != 0, cells[:, 1:]
-    if cells.shape[1] > 18:
-        return np.zeros(len(cells), np.bool_), pl.Series(np.zeros(len(cells), np.int64))
-    values, good = digits_of(cells)
-    return regular & good, pl.Series(np.where(regular & good, values * sign, 0))
+    return ways
 
 
-def _parts(form: str, cells: Bytes) -> tuple[dict[str, Ints], Mask]:
+def _parts(form: str, cells: Bytes, bounds: Bounds) -> tuple[dict[str, Parts], Mask]:
     """The parts of a date format by token, and True where each is digits and the literals between are as written."""
-    parts: dict[str, Ints] = {}
+    tokens = [(match.start(), match.group()) for match in TOKEN.finditer(form)]
+    places = [place for start, token in tokens for place in range(start, start + len(token))]
     good = np.ones(len(cells), np.bool_)
-    place = 0
-    while place < len(form):
-        token = next((t for t in ("YYYY", "MM", "DD", "hh", "mm", "ss") if form.startswith(t, place)), "")
-        if token:
-            parts[token], digits = digits_of(cells[:, place : place + len(token)])
-            good &= digits
-            place += len(token)
-        else:
-            good &= cells[:, place] == ord(form[place])
-            place += 1
+    for place in set(range(len(form))) - set(places):
+        good &= cells[:, place] == ord(form[place])
+    words = _digit_words(cells[:, : len(form)] if len(places) == len(form) else cells[:, places])
+    if not Bounds(bounds.low[places], bounds.high[places]).within(ZERO, ZERO + 9):
+        good &= _all_digits(words)
+    pairs = _in_pairs(words).view("<u2")
+    parts: dict[str, Parts] = {}
+    at = pairs.shape[1] - len(places) // 2
+    for _, token in tokens:
+        value = pairs[:, at].astype(np.int32)
+        if token == "YYYY":
+            at += 1
+            value = value * 100 + pairs[:, at]
+        parts[token] = value
+        at += 1
     return parts, good
 
 
-def _fast_date(spec: LayoutField, cells: Bytes, _unit: str) -> tuple[Mask, pl.Series]:
+def _fast_date(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     """Real days and times of exactly the format; a format without a year is read in the leap year 2000."""
-    dtype = DTYPES[spec.type]
-    if not spec.format.isascii() or cells.shape[1] < len(spec.format):
-        return np.zeros(len(cells), np.bool_), pl.Series([None] * len(cells), dtype=dtype)
-    parts, good = _parts(spec.format, cells)
-    good &= (cells[:, len(spec.format) :] == BLANK).all(axis=1)
-    ones = np.ones(len(cells), np.int64)
-    year, month, day = parts.get("YYYY", ones * 2000), parts.get("MM", ones), parts.get("DD", ones)
-    hour, minute, second = (parts.get(token, ones * 0) for token in ("hh", "mm", "ss"))
-    good &= real_day(year, month, day) & (hour < 24) & (minute < 60) & (second < 60)
-    days = np.where(good, civil_days(year, np.where(good, month, 1), day), 0)
+    dtype, size = DTYPES[spec.type], len(spec.format)
+    if not spec.format.isascii() or not TOKEN.search(spec.format) or cells.shape[1] < size:
+        return np.zeros(len(cells), np.bool_), pl.Series([None], dtype=dtype).new_from_index(0, len(cells))
+    parts, good = _parts(spec.format, cells, bounds)
+    if cells.shape[1] > size and not (cells[:, size:] == BLANK).all():
+        good &= (cells[:, size:] == BLANK).all(axis=1)
+    year, month, day = parts.get("YYYY", 2000), parts.get("MM", 1), parts.get("DD", 1)
+    hour, minute, second = (parts.get(token, 0) for token in ("hh", "mm", "ss"))
+    good &= real_day(year, month, day) & np.asarray((hour < 24) & (minute < 60) & (second < 60))
+    days = np.broadcast_to(civil_days(year, month, day), good.shape).astype(np.int64)
     if spec.type == "date":
-        return good, pl.Series(days.astype(np.int32)).cast(pl.Date)
-    micros = (days * 86_400 + np.where(good, hour * 3600 + minute * 60 + second, 0)) * 1_000_000
+        return good, pl.Series(np.where(good, days, 0).astype(np.int32)).cast(pl.Date)
+    micros = (days * 86_400 + ((hour * 60 + minute) * 60 + second)) * 1_000_000
+    if not good.all():
+        micros[~good] = 0
     return good, pl.Series(micros).cast(pl.Datetime("us"))
-
-
-_FAST: dict[str, Callable[[LayoutField, Bytes, str], tuple[Mask, pl.Series]]] = {
-    "text": _fast_text,
-    "digits": _fast_digits,
-    "hex": _fast_pattern("^[0-9A-Fa-f]+$"),
-    "card": _fast_pattern("^[0-9*]+$"),
-    "amount": _fast_number,
-    "count": _fast_number,
-    "date": _fast_date,
-    "datetime": _fast_date,
-}

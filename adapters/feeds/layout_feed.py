@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -12,8 +14,18 @@ import polars as pl
 
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject
-from adapters.feeds.records import Block, FileRefused, FileState, read_blocks
-from adapters.layout import CellError, Layout, document_of, shipped_layout
+from adapters.feeds.fixed_blocks import fixed_blocks
+from adapters.feeds.in_order import in_order
+from adapters.feeds.records import (
+    Block,
+    FileRefused,
+    FileState,
+    Totals,
+    Unread,
+    compare_declared,
+    delimited_blocks,
+)
+from adapters.layout import CellError, Layout, Value, document_of, shipped_layout
 from settlement.model.cards import CardTokens
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
@@ -22,10 +34,13 @@ from settlement.model.rejects import Reject
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
 HOPELESS = 100
-# text fields that an interpreter reads; other free text is only checked
+# what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
+# fields are only checked
 WANTED = frozenset({
     "kind", "rail", "issuer", "merchant_no", "terminal_no", "terminal_sequence", "rrn", "stan", "auth_code", "mcc",
-    "currency", "mti", "processing_code", "condition_code", "response_code", "acquirer", "forwarder",
+    "currency", "mti", "processing_code", "condition_code", "response_code", "acquirer", "forwarder", "card_number",
+    "occurred_at", "clearing_date", "transmitted_at", "original_transmitted_at", "original_stan", "gross", "paid",
+    "claimed", "fee", "accepted_amount", "settlement", "fee_payable", "fee_receivable", "switch_fee",
 })  # fmt: skip
 
 
@@ -39,6 +54,14 @@ class Tally:
     skipped: int = 0
     clearing: date | None = None
     notes: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Adds what was counted in a block behind those so far."""
+        self.accepted += other.accepted
+        self.rejected += other.rejected
+        self.skipped += other.skipped
+        self.clearing = other.clearing or self.clearing
+        self.notes += other.notes
 
 
 def layout_of(settings: Mapping[str, object], default: str) -> Layout:
@@ -66,37 +89,81 @@ def token_notes(context: Context) -> tuple[str, ...]:
     return () if context.tokeniser else ("no card key is set: card_token stays blank",)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One block as it is when done; `refused` instead of `parsed` where it refuses the file.
+
+    `declared` is what the file had declared up to this block: the reader of blocks may be ahead of it.
+    """
+
+    declared: dict[str, Value]
+    tally: Tally
+    totals: Totals = field(default_factory=Totals)
+    parsed: Parsed | None = None
+    refused: FileRefused | None = None
+
+
 def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
     """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
-    state, tally = (
-        FileState(layout, WANTED.union(layout.key, layout.original_key)),
-        Tally(CardTokens(context.tokeniser)),
-    )
-    refused: Reject | None = None
-    try:
-        for block in read_blocks(stream, state):
+    declares = {spec.of for line in layout.lines for spec in line.fields if spec.of}
+    state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares))
+    tally, totals, refused = Tally(CardTokens(context.tokeniser)), Totals(), None
+    declared = state.declared
+    with closing(in_order(_blocks(stream, state, context, interpret, tally.cards))) as blocks:
+        for done in blocks:
+            tally.add(done.tally)
+            totals.add(done.totals)
+            if done.parsed is None:
+                refused, declared = done.refused, done.declared
+                break
+            yield done.parsed
+    if refused is None:
+        try:
+            compare_declared(state, totals)
             tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
-            yield _parsed(block, context, layout, interpret, tally)
-        tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
-        check_bad_rows(context, tally)
-    except FileRefused as error:
-        refused = refusal(context, error)
-    total = state.totals.get("paid")
-    if "paid" in state.unreadable:
-        total = None
-    count, declared = state.declared.get("count"), state.declared.get("total:paid")
+            check_bad_rows(context, tally)
+        except FileRefused as error:
+            refused = error
+    count, total = declared.get("count"), declared.get("total:paid")
     yield Closing(
         records=tally.accepted + tally.rejected + tally.skipped,
         accepted=tally.accepted,
         rejected=tally.rejected,
         skipped=tally.skipped,
-        total_fen=total,
+        total_fen=None if "paid" in totals.unreadable else totals.sums.get("paid"),
         declared_records=count if isinstance(count, int) else None,
-        declared_total_fen=declared if isinstance(declared, int) else None,
+        declared_total_fen=total if isinstance(total, int) else None,
         clearing_date=tally.clearing,
         notes=(*token_notes(context), *tally.notes),
-        refused=refused,
+        refused=None if refused is None else refusal(context, refused),
     )
+
+
+def _blocks(
+    stream: BinaryIO, state: FileState, context: Context, interpret: Interpret, cards: CardTokens
+) -> Iterator[Callable[[], _Done]]:
+    """What is to be done for each block, in the order of the file; a refusal of the file comes last."""
+    layout = state.layout
+    read = fixed_blocks if layout.shape == "fixed" else delimited_blocks
+    try:
+        for unread in read(stream, state):
+            yield partial(_done, unread, dict(state.declared), Tally(cards), context, layout, interpret)
+    except FileRefused as error:
+        yield partial(_Done, dict(state.declared), Tally(cards), refused=error)
+
+
+def _done(
+    unread: Unread, declared: dict[str, Value], tally: Tally, context: Context, layout: Layout, interpret: Interpret
+) -> _Done:
+    totals = Totals()
+    try:
+        block = unread()
+        totals.add_block(layout, block)
+        tally.clearing = clearing_date_of(context, declared.get("clearing_date"), layout.filename)
+        parsed = _parsed(block, context, layout, interpret, tally)
+    except FileRefused as error:
+        return _Done(declared, tally, totals, refused=error)
+    return _Done(declared, tally, totals, parsed)
 
 
 def check_bad_rows(context: Context, tally: Tally) -> None:
@@ -142,16 +209,22 @@ def finish(
     """Readable records to a Parsed block: interpreted, faults as rejects in record order, skips counted."""
     assert tally.clearing is not None
     frame = interpret(add_card(good, tally.cards), tally.clearing)
-    assert frame["kind"].is_in([*KINDS, SKIP]).fill_null(value=True).all(), "an unknown kind left the interpreter"
-    skipped = (frame["kind"] == SKIP).fill_null(value=False)
-    tally.skipped += int(skipped.sum())
-    fault = pl.when(pl.col("kind").is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault")
-    frame = frame.with_columns(fault=pl.when(~skipped).then(fault))
-    faulty = frame["fault"].is_not_null()
-    for code, record, byte in frame.filter(faulty).select("fault", "record", "byte_start").iter_rows():
-        rejects[record] = fault_reject(context, code, record, byte)
-    dropped = skipped | faulty
-    accepted = conformed(frame.filter(~dropped) if dropped.any() else frame, context, tally.clearing)
+    kind, fault = pl.col("kind"), pl.col("fault")
+    known, skips, unknown, faults = frame.select(
+        known=kind.is_in([*KINDS, SKIP]).all(),
+        skips=(kind == SKIP).sum(),
+        unknown=kind.is_null().sum(),
+        faults=fault.is_not_null().sum(),
+    ).row(0)
+    assert known, "an unknown kind left the interpreter"
+    tally.skipped += skips
+    if skips or unknown or faults:
+        kept = frame.filter(kind.ne_missing(SKIP))
+        kept = kept.with_columns(fault=pl.when(kind.is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault"))
+        for code, record, byte in kept.filter(fault.is_not_null())["fault", "record", "byte_start"].iter_rows():
+            rejects[record] = fault_reject(context, code, record, byte)
+        frame = kept.filter(fault.is_null())
+    accepted = conformed(frame, context, tally.clearing)
     tally.accepted += accepted.height
     tally.rejected += len(rejects)
     return Parsed(accepted, [rejects[record] for record in sorted(rejects)])

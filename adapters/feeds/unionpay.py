@@ -24,6 +24,8 @@ from adapters.feeds.canonical import (
     as_instant,
     as_local,
     key_text,
+    key_where,
+    once_per_code,
     own_reversal_keys,
     rail_setting,
     resolve_earlier,
@@ -70,9 +72,7 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
         transaction_id=key_text(frame, layout.key, f"{context.source}:"),
-        original_key=pl.when(original & (pl.col("kind") != "SALE")).then(
-            key_text(frame, layout.original_key, f"{context.source}:")
-        ),
+        original_key=key_where(frame, original & (pl.col("kind") != "SALE"), layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("transmitted_at", layout.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
@@ -90,8 +90,9 @@ def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout
     partial = (pl.col("response_code") == PARTIAL_APPROVAL) & (pl.col("accepted_amount") > 0)
     fee = pl.sum_horizontal(pl.col("fee_payable"), -pl.col("fee_receivable"), pl.col("switch_fee"))
     none = pl.all_horizontal(pl.col(name).is_null() for name in ("fee_payable", "fee_receivable", "switch_fee"))
+    kind = pl.when(good).then(unionpay_kind("mti", "processing_code", "condition_code")).otherwise(pl.lit(SKIP))
     frame = frame.with_columns(
-        kind=pl.when(good).then(unionpay_kind("mti", "processing_code", "condition_code")).otherwise(pl.lit(SKIP)),
+        kind=once_per_code(frame, ["mti", "processing_code", "condition_code", "response_code"], kind),
         paid=pl.when(partial).then("accepted_amount").otherwise("paid"),
         fee=pl.when(~none).then(fee),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),

@@ -158,7 +158,7 @@ AWARD_SHARE: Schema = {
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """`frame` with the columns of `schema` in its order; assert: a missing column or another type is our error."""
-    picked = frame.select(list(schema))
+    picked = frame if frame.columns == list(schema) else frame.select(list(schema))
     wrong = {name: (dtype, schema[name]) for name, dtype in picked.schema.items() if dtype != schema[name]}
     assert not wrong, f"frame does not conform: {wrong}"
     return picked

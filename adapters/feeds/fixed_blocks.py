@@ -1,0 +1,194 @@
+"""Records of a fixed-width file in blocks. Lines are never searched for: a record of another length refuses it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+
+from adapters.feeds import records
+from adapters.feeds.columns import (
+    BLANK,
+    LAST_PRINTABLE,
+    ZERO,
+    Bounds,
+    Bytes,
+    in_alphabet,
+    masked_cells,
+    parse_column,
+    sign_table,
+)
+from adapters.feeds.records import (
+    Block,
+    FileRefused,
+    FileState,
+    Unread,
+    add_column,
+    read_exactly,
+    take_line,
+    take_trailers,
+)
+from adapters.layout import CellError, Layout, LayoutField
+
+
+def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
+    """The blocks of records of a file, not yet read; header and trailer are taken on the way."""
+    layout = state.layout
+    first = (layout.header or (layout.record,))[0]
+    head = read_exactly(stream, first.width + 2)
+    newline = _newline_of(layout, head, first.width)
+    head = _header(stream, state, head, newline)
+    stride = layout.record.width + len(newline)
+    mark = layout.end_mark.encode() + (newline if layout.end_mark_newline else b"")
+    tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
+    size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
+    data, more = head + read_exactly(stream, size - len(head)), True
+    while more:
+        ahead = read_exactly(stream, size)  # longer than any trailer: a full block behind `data` makes it all records
+        more = len(ahead) == size
+        if not more:
+            data += ahead
+            if not mark and data.endswith(newline * 2):
+                data = data[: -len(newline)]  # UnionPay's files end with an empty line
+        count = max(len(data) - (0 if more else tail), 0) // stride
+        rest = data[count * stride :]
+        if count:
+            table = np.frombuffer(data, np.uint8)[: count * stride].reshape(count, stride)
+            yield partial(_block, layout, state.wanted, table, newline, state.records + 1, state.position)
+            state.records += count
+            state.position += count * stride
+        data = ahead
+    if len(rest) != tail:
+        _refuse_rest(state, rest, stride, tail)
+    _trailer(state, rest, newline, mark)
+
+
+def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
+    if not head:
+        raise FileRefused("EMPTY_FILE", "the file is empty; a day without records still has its header and trailer")
+    for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
+        if layout.newline in {name, "any"} and head[width:].startswith(newline):
+            return newline
+    message = f"the first line is not {width} bytes and a line end ({layout.newline}); is it this format?"
+    raise FileRefused("RECORD_LENGTH", message, "", 0 if layout.header else 1, 0)
+
+
+def _header(stream: BinaryIO, state: FileState, head: bytes, newline: bytes) -> bytes:
+    """Reads the header lines; what was read beyond them comes back."""
+    for line in state.layout.header:
+        size = line.width + len(newline)
+        head += read_exactly(stream, max(size - len(head), 0))
+        raw = head[:size]
+        if not raw.endswith(newline) or len(raw) != size:
+            raise FileRefused("BAD_HEADER", f"the header line is not {line.width} bytes", "", 0, state.position)
+        take_line(state, line, raw.removesuffix(newline), "header")
+        state.position += size
+        head = head[size:]
+    return head
+
+
+def _refuse_rest(state: FileState, rest: bytes, stride: int, tail: int) -> None:
+    record = state.records + 1
+    if state.layout.trailer or tail:
+        message = f"the file ends with {len(rest)} bytes where a trailer of {tail} belongs; it was cut: send it again"
+        raise FileRefused("TRUNCATED", message, "", 0, state.position)
+    message = f"the file ends inside record {record}, after {len(rest)} of {stride} bytes; it was cut: send it again"
+    raise FileRefused("TRUNCATED", message, "", record, state.position)
+
+
+def _trailer(state: FileState, rest: bytes, newline: bytes, mark: bytes) -> None:
+    if not rest.endswith(mark):
+        raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again", "", 0)
+    rest = rest.removesuffix(mark)
+    raws: list[bytes] = []
+    for line in state.layout.trailer:
+        size = line.width + len(newline)
+        raw, rest = rest[:size], rest[size:]
+        if not raw.endswith(newline):
+            raise FileRefused("BAD_TRAILER", "the trailer has no line end; the file was cut: send it again", "", 0)
+        raws.append(raw.removesuffix(newline))
+    take_trailers(state, raws)
+
+
+# --- one block -------------------------------------------------------------------------------------------------------
+
+
+def _block(
+    layout: Layout, wanted: frozenset[str], table: Bytes, newline: bytes, first_record: int, position: int
+) -> Block:
+    line = layout.record
+    count, stride = table.shape
+    bounds = Bounds(table.min(axis=0), table.max(axis=0))
+    end = np.frombuffer(newline, np.uint8)
+    if not bool((bounds.low[line.width :] == end).all() and (bounds.high[line.width :] == end).all()):
+        row = int(np.argmin((table[:, line.width :] == end).all(axis=1)))
+        message = f"the record is not {line.width} bytes and a line end; the file is cut or of another format"
+        raise FileRefused("RECORD_LENGTH", message, "", first_record + row, position + row * stride)
+    starts = np.arange(count, dtype=np.int64) * stride + position
+    out = Block({}, np.zeros(count, np.bool_), {}, first_record, starts, starts + stride)
+    _check_gaps(layout, table, bounds, out)
+    for spec in line.fields:
+        assert spec.start is not None
+        place = slice(spec.start - 1, spec.end)
+        cells, within = table[:, place], Bounds(bounds.low[place], bounds.high[place])
+        if spec.name in wanted or not _proven(layout, spec, cells, within):
+            add_column(
+                out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within)
+            )
+        if (spec.name, spec.type) == ("card_number", "card") and not out.columns[spec.name].null_count():
+            masks = masked_cells(cells, within)
+            if masks is not None:
+                out.columns["card_masked"] = masks.alias("card_masked")
+    return out
+
+
+def _check_gaps(layout: Layout, table: Bytes, bounds: Bounds, out: Block) -> None:
+    """Between fields stands the separator."""
+    covered = {byte for spec in layout.record.fields for byte in range((spec.start or 1) - 1, spec.end)}
+    gaps = [byte for byte in range(layout.record.width) if byte not in covered]
+    separator = ord(layout.separator)
+    if bool((bounds.low[gaps] == separator).all() and (bounds.high[gaps] == separator).all()):
+        return
+    wrong = (table[:, gaps] != separator).any(axis=1)
+    for row in np.flatnonzero(wrong):
+        out.errors[int(row)] = CellError("", "BAD_SEPARATOR", "fields are not where the layout has them")
+    out.bad |= wrong
+
+
+def _proven(layout: Layout, spec: LayoutField, cells: Bytes, bounds: Bounds) -> bool:
+    """True where all cells of a field that nobody asks for are as the layout says; False: it must be read to know."""
+    low, high = bounds
+    if spec.constant is not None or spec.values or (spec.required and spec.blanks):
+        return False
+    if bool((low == BLANK).all() and (high == BLANK).all()):
+        return not spec.required
+    if spec.type == "text":
+        if spec.required and low[0] <= BLANK:
+            return False
+        return bounds.within(BLANK, LAST_PRINTABLE) or _decodes(layout.read_encoding, cells, bounds)
+    if spec.type in {"digits", "hex", "card"}:
+        return bool((high > BLANK).all()) and in_alphabet(spec.type, cells, bounds)
+    if spec.type == "amount" and layout.unit_of(spec) == "fen":
+        signed = bool(spec.signs)
+        digits = Bounds(low[signed:], high[signed:])
+        marks = sign_table(spec)[low[0] : high[0] + 1] if signed else np.ones(1)
+        return 0 < len(digits.low) <= 18 and digits.within(ZERO, ZERO + 9) and bool(marks.all())
+    return False
+
+
+def _decodes(encoding: str, cells: Bytes, bounds: Bounds) -> bool:
+    """True where every cell is text without control characters.
+
+    All cells are decoded at once, a line end behind each: no character of GB18030 or UTF-8 goes on over it.
+    """
+    if not bounds.within(BLANK, 0xFF):
+        return False
+    width = int(np.flatnonzero(bounds.high != BLANK)[-1]) + 1
+    lines = np.full((len(cells), width + 1), ord("\n"), np.uint8)
+    lines[:, :width].view(f"V{width}")[:] = cells[:, :width].view(f"V{width}")
+    try:
+        return "\x7f" not in lines.tobytes().decode(encoding)
+    except UnicodeDecodeError:
+        return False

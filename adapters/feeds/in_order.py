@@ -1,0 +1,36 @@
+"""Work on the blocks of a file on as many cores as Polars uses, with results in the order of the file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
+from typing import TypeVar
+
+import polars as pl
+
+T = TypeVar("T")
+MOST = 4  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
+
+
+def in_order(tasks: Iterator[Callable[[], T]]) -> Generator[T]:
+    """The result of each task, in order; an exception of a task is raised in its place.
+
+    At most one task per thread and one more are held, so that memory stays flat. A file of one block starts no thread.
+    """
+    threads = min(pl.thread_pool_size(), MOST)
+    ahead = list(islice(tasks, 2 if threads > 1 else 0))
+    if len(ahead) < 2:
+        for task in chain(ahead, tasks):
+            yield task()
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[T]] = deque(pool.submit(task) for task in ahead)
+        try:
+            while waiting:
+                waiting.extend(pool.submit(task) for task in islice(tasks, threads + 1 - len(waiting)))
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
