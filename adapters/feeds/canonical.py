@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np

@@ -134,9 +134,7 @@ def _block(
         place = slice(spec.start - 1, spec.end)
         cells, within = table[:, place], Bounds(bounds.low[place], bounds.high[place])
         if spec.name in wanted or not _proven(layout, spec, cells, within):
-            add_column(
-                out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within)
-            )
+            add_column(out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within))
         if (spec.name, spec.type) == ("card_number", "card") and not out.columns[spec.name].null_count():
             masks = masked_cells(cells, within)
             if masks is not None:

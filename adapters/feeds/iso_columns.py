@@ -1,29 +1,30 @@
 """Many ISO 8583 messages at once, from a pyiso8583 specification: the columnar twin of `iso8583.decode`.
 
-The problem: `iso8583.decode` makes two dictionaries per message. Here one walk (iso_walk.py) notes where every wanted
-field of every message of a block stands, and nothing is copied until a column is asked for (`cells`, `text`):
+The problem: `iso8583.decode` makes two dictionaries per message. Here one walk (iso_walk.py) brings the wanted fields
+of every message of a block into lines of fixed columns, as a fixed-width file has them, and notes where others stand:
 
-    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012            2: 14 + 16    4: 30 + 12    11: 42 + 6
-    0420 <bitmap 4 11 90>            000000010000  000013  0200...   2: -          4: 12 + 12    11: 24 + 6
+    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012            0200 6222020... 000000010000 000012     90: -
+    0420 <bitmap 4 11 90>            000000010000  000013  0200...   0420            000000010000 000013     90: 36 + 42
 
 The walk knows what a regular message looks like. One that is not goes, alone, to `iso8583.decode` itself, which
 therefore has the only say on what is refused, and where; so does a body with text bitmaps, or in another codec than
 ASCII and latin-1, message by message. Rejected: one group per distinct bitmap, since a hostile file has as many bitmaps
-as messages; a step per field over all messages (NumPy), which was half as fast as this whole reader.
+as messages; a step per field over all messages (NumPy), which took as long as all of this reader now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import iso8583
 import numpy as np
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.columns import Bytes, Ints, Mask, as_binary, as_text
+from adapters.feeds.columns import BLANK, Bounds, Bytes, Ints, Mask
 from adapters.feeds.iso_spec import Spec
 
 SLACK = 64  # bytes behind a block, where a word that begins in the last message may end
@@ -34,16 +35,21 @@ _HEX = "0123456789ABCDEF"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A specification made ready: `spec` without its header and whole up to field LAST, `table` as iso_walk has it."""
+    """A specification made ready: `spec` without its header and whole up to field LAST, `table` as iso_walk has it.
+
+    `columns` is where a field stands in a line (bytes), `slots` its row of places.
+    """
 
     spec: Spec
     known: frozenset[str]
+    columns: dict[str, slice]
     slots: dict[str, int]
     table: Ints
+    words: int
 
 
-def plan(spec: Spec, wanted: Iterable[str] | None = None) -> Plan:
-    """What a reader of these messages needs, once per file. `wanted`: fields to be noted; None: every field.
+def plan(spec: Spec, columns: Iterable[str], places: Iterable[str]) -> Plan:
+    """What a reader of these messages needs, once per file: fields wanted as columns, in order, and as places.
 
     Headers ("h") are left out: framing takes them off before.
     """
@@ -51,23 +57,35 @@ def plan(spec: Spec, wanted: Iterable[str] | None = None) -> Plan:
     known = frozenset(name for name in fields if name in spec)
     whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
     whole["h"] = {**spec["h"], "max_len": 0}
-    slots = {name: slot for slot, name in enumerate(fields if wanted is None else sorted(wanted)) if name in known}
-    table = np.zeros((LAST + 1, 8), np.int64)
+    slots = {name: slot for slot, name in enumerate(places)}
+    spans: dict[str, slice] = {}
+    table, word = np.zeros((LAST + 1, 9), np.int64), 0
     for name in fields:
-        entry = whole[name]
-        size, data = int(entry["max_len"]), _data(entry["data_enc"])
-        if name == "t":
-            entry, size = {**entry, "len_type": 0, "len_count": "bytes"}, 2 if data == w.BINARY else 4
-        coding = {"b": w.BINARY, "bcd": w.BCD}.get(entry["len_enc"], w.OTHER)
-        if coding == w.OTHER and _like_ascii(entry["len_enc"]):
-            coding = w.DIGITS
-        halves = int(entry.get("len_count", "bytes") == "nibbles")
-        pads = [_HEX.find(entry.get(side, "")[:1] or "none") for side in ("left_pad", "right_pad")]
-        row = [int(entry["len_type"]), coding, size, halves, data, *pads, slots.get(name, -1)]
-        table[0 if name == "t" else int(name)] = row
+        table[0 if name == "t" else int(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1]
     if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
         table[0, w.DATA] = w.OTHER
-    return Plan(whole, known, slots, table)
+    for name in columns:
+        row = table[0 if name == "t" else int(name)]
+        width = int(row[w.MOST]) * (2 if row[w.DATA] == w.BINARY and not row[w.HALVES] else 1)
+        spans[name], row[w.WORD] = slice(word * 8, word * 8 + width), word
+        word += -(-width // 8)
+    return Plan(whole, known, spans, slots, table, word)
+
+
+def _row(name: str, entry: Mapping[str, Any]) -> list[int]:
+    """LENGTH to RIGHT of a field. The message type has a length of its own, whatever the specification says."""
+    data, length, size = _data(entry["data_enc"]), int(entry["len_type"]), int(entry["max_len"])
+    coding = {"b": w.BINARY, "bcd": w.BCD}.get(entry["len_enc"], w.OTHER)
+    if coding == w.OTHER and _like_ascii(entry["len_enc"]):
+        coding = w.DIGITS
+    if name == "t":
+        return [0, coding, 2 if data == w.BINARY else 4, 0, data, -1, -1]
+    halves = int(entry.get("len_count", "bytes") == "nibbles")
+    return [length, coding, size, halves, data, *(_pad(entry, side) for side in ("left_pad", "right_pad"))]
+
+
+def _pad(entry: Mapping[str, Any], side: str) -> int:
+    return _HEX.find(entry.get(side, "")[:1] or "none")
 
 
 def _data(encoding: str) -> int:
@@ -98,13 +116,15 @@ def _any_byte(encoding: str) -> bool:
 class Decoded:
     """A block of messages. `errors` maps a row to (field, position in the message, what is wrong), `bad` has the same.
 
-    places      (wanted fields, messages): where each stands in `buffer` and its characters, as `iso_walk.walk` has it
+    lines       (messages, words): the plan's columns side by side, blank where a field is absent
+    places      (fields, messages): where a field stands in `buffer` and its characters, as `iso_walk.walk` has it
     """
 
     buffer: Bytes
     starts: Ints
     ends: Ints
     plan: Plan
+    lines: Ints
     places: Ints
     bad: Mask
     errors: dict[int, tuple[str, int, str]] = field(default_factory=dict)
@@ -119,16 +139,22 @@ class Decoded:
         places = self.places[self.plan.slots[name]]
         return np.where(places < 0, -1, places & w.MOST_CHARACTERS)
 
-    def cells(self, name: str, width: int) -> Bytes:
-        """(messages, width) characters of a field as text (BCD and binary as hexadecimal digits), blank where absent.
+    def bounds(self) -> Bounds:
+        """The least and the greatest byte in each byte of the lines, over all messages."""
+        table = self.lines.view(np.uint8)
+        return Bounds(table.min(axis=0), table.max(axis=0))
 
-        Longer values are cut at `width`, shorter ones filled with blanks: only for fields whose width is known.
-        """
-        out = np.empty((self.height, width), np.uint8)
-        slot = self.plan.slots[name]
+    def column(self, name: str) -> Bytes:
+        """(messages, width) characters of a field, BCD and binary as hexadecimal digits, blank where absent."""
+        return self.lines.view(np.uint8)[:, self.plan.columns[name]]
+
+    def cells(self, name: str, width: int) -> Bytes:
+        """The same for a field of which only its place is known; longer values are cut at `width`."""
+        lines = np.empty((self.height, -(-width // 8)), np.int64)
         binary = self.plan.spec[name]["data_enc"] == "b"
-        w.run(w.gather, self.height, self.buffer, self.places[slot], binary, out)
-        return out
+        places = self.places[self.plan.slots[name]]
+        w.run(w.gather, self.height, self.buffer, _words(self.buffer), places, binary, lines)
+        return lines.view(np.uint8)[:, :width]
 
     def text(self, name: str) -> pl.Series:
         """The field exactly as `iso8583.decode` gives it, null where absent. For tests and for free-text fields."""
@@ -143,23 +169,28 @@ class Decoded:
         return pl.Series(name, values, dtype=pl.String)
 
 
+def _words(buffer: Bytes) -> Ints:
+    """The eight bytes from each byte on, as integers, without a copy."""
+    return np.ndarray((len(buffer) - 7,), np.int64, buffer, 0, (1,))
+
+
 def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Decoded:
     """Decodes messages buffer[start:end], with at least SLACK bytes behind the last."""
     height = len(starts)
     assert len(buffer) >= int(ends.max(initial=0)) + SLACK
-    words = np.ndarray((len(buffer) - 7,), np.int64, buffer, 0, (1,))
-    places, odd = np.full((len(chosen.slots), height), -1, np.int64), np.zeros(height, np.bool_)
-    w.run(w.walk, height, buffer, words, starts, ends, chosen.table, np.zeros(LAST, np.int64), places, odd)
-    out = Decoded(buffer, starts, ends, chosen, places, odd)
+    lines, places = np.empty((height, chosen.words), np.int64), np.full((len(chosen.slots), height), -1, np.int64)
+    odd, fields = np.zeros(height, np.bool_), np.zeros(LAST, np.int64)
+    w.run(w.walk, height, buffer, _words(buffer), starts, ends, chosen.table, fields, places, lines, odd)
+    out = Decoded(buffer, starts, ends, chosen, lines, places, odd)
     for row in np.flatnonzero(odd).tolist():
         _decode_alone(out, row)
     return out
 
 
 def _decode_alone(out: Decoded, row: int) -> None:
-    """One message by `iso8583.decode`: its fields' places, or why it is refused."""
-    start = int(out.starts[row])
-    out.places[:, row] = -1
+    """One message by `iso8583.decode`: its fields and their places, or why it is refused."""
+    start, line = int(out.starts[row]), out.lines.view(np.uint8)[row]
+    out.places[:, row], line[:] = -1, BLANK
     try:
         texts, raw = iso8583.decode(out.buffer[start : int(out.ends[row])].tobytes(), out.plan.spec)
     except iso8583.DecodeError as error:
@@ -170,19 +201,13 @@ def _decode_alone(out: Decoded, row: int) -> None:
     out.bad[row] = False
     for name in ("t", "p", *sorted((name for name in raw if name.isdigit()), key=int)):
         start += len(raw[name]["len"])
-        slot = out.plan.slots.get(name)
-        if slot is not None:
-            entry, data = out.plan.spec[name], raw[name]["data"]
-            binary = entry["data_enc"] == "b"
-            lead = len(texts[name]) & 1 and data[0] >> 4 == _HEX.find(entry.get("left_pad", "")[:1] or "none")
-            where, size = (start * 2 + lead, len(texts[name])) if binary else (start, len(data))
-            out.places[slot, row] = where << w.SIZE | size
-        start += len(raw[name]["data"])
-
-
-def as_text_cells(cells: Bytes) -> pl.Series:
-    """Cells of any bytes as latin-1 text without blanks around; null where blank."""
-    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < 0x20):
-        texts = [raw.decode("latin-1").rstrip("\0").strip() or None for raw in as_binary(cells).to_list()]
-        return pl.Series(texts, dtype=pl.String)
-    return as_text(cells)
+        entry, data = out.plan.spec[name], raw[name]["data"]
+        where, chars = start, data
+        if entry["data_enc"] == "b":
+            lead = bool(len(texts[name]) & 1) and data[0] >> 4 == _pad(entry, "left_pad")
+            where, chars = start * 2 + lead, texts[name].encode()
+        if name in out.plan.slots:
+            out.places[out.plan.slots[name], row] = where << w.SIZE | len(chars)
+        if name in out.plan.columns:
+            line[out.plan.columns[name]][: len(chars)] = np.frombuffer(chars, np.uint8)
+        start += len(data)

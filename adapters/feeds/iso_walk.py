@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-HIGH = -0x7F7F7F7F7F7F7F80  # the high bit of each of eight bytes, as a signed integer
-LOW_BYTES = tuple((1 << 8 * n) - 1 for n in range(8))
 SMALL = 2_000  # messages; about where loading Numba has paid for itself
 LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
-# half bytes, what the data is, pad on the left and on the right, row of the result (-1: not wanted).
-LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT = range(8)
+# half bytes, what the data is, pad on the left and on the right; row of `places` and word of `lines` (-1: not wanted).
+LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, WORD = range(9)
 BINARY, BCD, DIGITS = range(3)  # CODING; and BINARY as DATA
+ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
 SIZE = 24  # bits of a place that count characters
 MOST_CHARACTERS = (1 << SIZE) - 1
-ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
+# Eight bytes as a signed integer: the high bit of each, a blank each; the first n bytes, and blanks behind them.
+HIGH, BLANKS = -0x7F7F7F7F7F7F7F80, 0x2020202020202020
+FIRST = tuple((1 << 8 * n) - 1 for n in range(8))
+BEHIND = tuple(BLANKS & ~first for first in FIRST)
 
 Array = Any  # of integers: a NumPy array for machine code, a memoryview for Python
 Run = Callable[..., Any]
@@ -69,8 +71,10 @@ def _listed(buffer: Array, at: int, wide: int, fields: Array) -> int:
     return count
 
 
-def _field(buffer: Array, words: Array, here: int, end: int, table: Array, number: int, places: Array, row: int) -> int:
-    """Reads the field that stands `here`, notes its place, gives where the next stands; -1 where it is not regular."""
+def _field(
+    buffer: Array, words: Array, here: int, end: int, table: Array, number: int, places: Array, lines: Array, row: int
+) -> int:
+    """Reads the field that stands `here`, notes it, and gives where the next stands; -1 where it is not regular."""
     width, length = table[number, LENGTH], table[number, MOST]
     if width:
         if here + width > end:
@@ -104,31 +108,53 @@ def _field(buffer: Array, words: Array, here: int, end: int, table: Array, numbe
         while place + 8 <= stop:
             high |= words[place]
             place += 8
-        high |= words[place] & LOW_BYTES[stop - place]
+        high |= words[place] & FIRST[stop - place]
         if high & HIGH:
             return -1
-    slot = table[number, SLOT]
-    if slot >= 0:
-        first = here * 2 + lead if data == BINARY else here
-        size = count if data != BINARY else length if halves else count * 2
-        places[slot, row] = first << SIZE | size
+    first = here * 2 + lead if data == BINARY else here
+    size = count if data != BINARY else length if halves else count * 2
+    if table[number, SLOT] >= 0:
+        places[table[number, SLOT], row] = first << SIZE | size
+    if table[number, WORD] >= 0:
+        _copy(buffer, words, first, size, data == BINARY, lines, row, table[number, WORD])
     return int(here + count)
 
 
+def _copy(buffer: Array, words: Array, first: int, size: int, binary: bool, lines: Array, row: int, word: int) -> None:
+    """The characters of a field into words of a line; blanks behind them up to the end of the last word."""
+    if binary:
+        while size > 0:
+            eight = BLANKS
+            for index in range(min(size, 8)):
+                half = buffer[(first + index) >> 1] >> 4 * (1 - (first + index) % 2) & 15
+                eight += (half + 16 if half < 10 else half + 23) << 8 * index
+            lines[row, word] = eight
+            first, size, word = first + 8, size - 8, word + 1
+        return
+    while size >= 8:
+        lines[row, word] = words[first]
+        first, size, word = first + 8, size - 8, word + 1
+    if size:
+        lines[row, word] = words[first] & FIRST[size] | BEHIND[size]
+
+
 def walk(
-    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, fields: Array, places: Array, odd: Array
-) -> None:
-    """Where each wanted field of each message stands; `odd` marks messages that are not regular from end to end.
+    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, fields: Array, places: Array, lines: Array,
+    odd: Array,
+) -> None:  # fmt: skip
+    """Where each wanted field of each message stands, and its characters in a line of fixed columns.
 
     Messages are buffer[start:end], `words` the same bytes eight at a time from each of them on, `table[0]` describes
-    the message type. A place is `where << SIZE | characters`, -1 where the field is absent; of binary fields both count
-    half bytes, a pad on the left left out. The fields of a bitmap are listed once as long as it stays the same: `seen`
-    is where it stood last.
+    the message type; `odd` marks messages that are not regular from end to end. A place is `where << SIZE` with the
+    number of characters, -1 where the field is absent; of binary fields both count half bytes, a pad on the left left
+    out. The fields of a bitmap are listed once as long as it stays the same: `seen` is where it stood last.
     """
     seen, wide, count = -1, 0, 0
     for row in range(len(starts)):
         end = ends[row]
-        here = _field(buffer, words, starts[row], end, table, 0, places, row)
+        for word in range(lines.shape[1]):
+            lines[row, word] = BLANKS
+        here = _field(buffer, words, starts[row], end, table, 0, places, lines, row)
         if here < 0 or here + 8 > end:
             odd[row] = True
             continue
@@ -150,28 +176,47 @@ def walk(
         seen = here
         here += wide
         for index in range(count):
-            here = _field(buffer, words, here, end, table, fields[index], places, row)
+            here = _field(buffer, words, here, end, table, fields[index], places, lines, row)
             if here < 0:
                 break
         odd[row] = here != end
 
 
-def gather(buffer: Array, places: Array, binary: bool, out: Array) -> None:
-    """The characters of one field of each message, cut at the width of `out` and filled with blanks."""
-    width = out.shape[1]
+def gather(buffer: Array, words: Array, places: Array, binary: bool, lines: Array) -> None:
+    """The characters of one field of each message, at most as many as a line holds; blanks behind."""
+    most = lines.shape[1] * 8
     for row in range(len(places)):
-        first, count = places[row] >> SIZE, places[row] & MOST_CHARACTERS
-        count = min(count, width) if first >= 0 else 0
-        if binary:
-            for index in range(count):
-                place = first + index
-                half = buffer[place >> 1] & 15 if place & 1 else buffer[place >> 1] >> 4
-                out[row, index] = half + 48 if half < 10 else half + 55
-        else:
-            for index in range(count):
-                out[row, index] = buffer[first + index]
-        for index in range(count, width):
-            out[row, index] = 32
+        for word in range(lines.shape[1]):
+            lines[row, word] = BLANKS
+        if places[row] >= 0:
+            size = min(places[row] & MOST_CHARACTERS, most)
+            _copy(buffer, words, places[row] >> SIZE, size, binary, lines, row, 0)
+
+
+def label(lines: Array, first: int, last: int, labels: Array, rows: Array) -> int:
+    """Numbers what stands in words first..last-1 of each line, in order of appearance, into `labels`; -1: too many.
+
+    The first row of each goes into `rows`; the result is how many there are.
+    """
+    count, found = 0, 0
+    for row in range(len(labels)):
+        same = False
+        for known in range(count + 1):  # that of the row before first
+            number = found if known == 0 else known - 1
+            same = count > 0
+            for word in range(first, last):
+                if same and lines[row, word] != lines[rows[number], word]:
+                    same = False
+            if same:
+                found = number
+                break
+        if not same:
+            if count == len(rows):
+                return -1
+            rows[count] = row
+            found, count = count, count + 1
+        labels[row] = found
+    return count
 
 
 @cache
@@ -181,13 +226,13 @@ def _machine() -> dict[Run, Run]:
 
     from settlement.model.compiled import LOOP, STEP, compiled
 
-    for step in (_listed, _field):
+    for step in (_listed, _field, _copy):
         register_jitable(**STEP)(step)
-    return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather)}
+    return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather, label)}
 
 
 def run(loop: Run, messages: int, *given: Any) -> Any:
-    """`chain`, `walk` or `gather` over a block of about so many messages."""
+    """One of the loops over a block of about so many messages."""
     if messages >= SMALL:
         return _machine()[loop](*given)
     return loop(*(one.data if isinstance(one, np.ndarray) and one.flags.aligned else one for one in given))

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from adapters.feeds import iso_walk as w
 from adapters.feeds.canonical import SKIP, unionpay_kind
-from adapters.feeds.columns import BLANK, Bytes, Column, as_binary, digits_of, parse_column
-from adapters.feeds.iso_columns import Decoded, as_text_cells
+from adapters.feeds.columns import (
+    BLANK,
+    Bounds,
+    Bytes,
+    Column,
+    as_text,
+    bounds_of,
+    digits_of,
+    equal_rows,
+    masked_cells,
+    parse_column,
+)
+from adapters.feeds.iso_columns import Decoded, Plan, plan
+from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import CellError, LayoutField
 
+Cells = tuple[Bytes, Bounds]
+_AMOUNT = LayoutField(name="amount", type="amount", start=1, length=12)
 _DIGITS_10 = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
-# column: (data element, width, type) of what is read as it stands
-_PLAIN: dict[str, tuple[str, int, Literal["text", "digits"]]] = {
-    "stan": ("11", 6, "digits"),
-    "mcc": ("18", 4, "text"),
-    "acquirer": ("32", 11, "text"),
-    "forwarder": ("33", 11, "text"),
-    "rrn": ("37", 12, "text"),
-    "auth_code": ("38", 6, "text"),
-    "terminal_no": ("41", 8, "text"),
-    "merchant_no": ("42", 15, "text"),
-    "currency": ("49", 3, "text"),
+# column: (data element, type) of what is read as it stands
+_PLAIN: dict[str, tuple[str, Literal["text", "digits"]]] = {
+    "stan": ("11", "digits"),
+    "mcc": ("18", "text"),
+    "acquirer": ("32", "text"),
+    "forwarder": ("33", "text"),
+    "rrn": ("37", "text"),
+    "auth_code": ("38", "text"),
+    "terminal_no": ("41", "text"),
+    "merchant_no": ("42", "text"),
+    "currency": ("49", "text"),
 }
-# what the kind is told by: (data element, width); the type of the original last
-_CODES = {"mti": ("t", 4), "processing_code": ("3", 6), "condition_code": ("25", 2), "response_code": ("39", 2)}
-_OTHERS = ("2", "4", "7", "12", "13", "35", "90")
+# what the kind is told by; they stand first in a line
+_CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}
+MOST_KINDS = 64
 TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
 
 
-def wanted_fields(settings: PosSettings) -> set[str]:
-    """The data elements that a canonical transaction is made of."""
-    own = {element for element, _, _ in _PLAIN.values()}.union(_OTHERS, (element for element, _ in _CODES.values()))
-    batch = {"60", "61"} if settings.body == "pos" else set()
-    return own | batch | ({str(settings.discount_field)} if settings.discount_field else set())
+def plan_of(settings: PosSettings) -> Plan:
+    """The data elements that a canonical transaction is made of: what is rare or wide as places."""
+    columns = [*_CODES.values(), *(element for element, _ in _PLAIN.values()), "2", "4", "7", "12", "13"]
+    batch = ["60", "61"] if settings.body == "pos" else []
+    discount = [str(settings.discount_field)] if settings.discount_field else []
+    return plan(SPECS[settings.body], columns, dict.fromkeys(["2", "35", "90", *batch, *discount]))
 
 
 def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, dict[int, CellError]]:
@@ -46,25 +63,23 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     """
     columns: dict[str, pl.Series] = {}
     errors: dict[int, CellError] = {}
+    bounds = decoded.bounds()
 
     def keep(name: str, column: Column) -> None:
         columns[name] = column.values.alias(name)
         for row, error in column.errors.items():
             errors.setdefault(row, CellError(name, error.code, str(error)))
 
-    for name, (element, width, kind) in _PLAIN.items():
-        cells = decoded.cells(element, width)
-        if not cells.all():  # some terminals fill up with zero bytes
-            cells[np.cumprod(cells[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
-        keep(name, _read(LayoutField(name=name, type=kind, start=1, length=width), cells))
-    keep("card_number", _card(decoded))
-    keep("paid", _amount("paid", decoded.cells("4", 12)))
-    keep("transmitted_at", _read(_DIGITS_10, decoded.cells("7", 10)))
-    local = np.concatenate([decoded.cells("13", 4), decoded.cells("12", 6)], axis=1)
-    local[(local[:, 0] == BLANK) | (local[:, 4] == BLANK)] = (
-        BLANK  # a date without a time says nothing, nor the reverse
-    )
-    keep("local_at", _read(_DIGITS_10, local))
+    def cells_of(element: str) -> Cells:
+        place = decoded.plan.columns[element]
+        return decoded.column(element), Bounds(bounds.low[place], bounds.high[place])
+
+    for name, (element, kind) in _PLAIN.items():
+        keep(name, _read(LayoutField(name=name, type=kind, start=1, length=1), _without_zeros(cells_of(element))))
+    columns |= _card(decoded, cells_of("2"), keep)
+    keep("paid", _read(_AMOUNT, cells_of("4")))
+    keep("transmitted_at", _read(_DIGITS_10, cells_of("7")))
+    keep("local_at", _read(_DIGITS_10, _day_and_time(cells_of("13"), cells_of("12"))))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
@@ -73,60 +88,81 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     return frame.hstack(_kinds(decoded, frame["original_mti"], settings)), errors
 
 
-def _read(spec: LayoutField, cells: Bytes) -> Column:
-    return parse_column(spec, cells, "fen", "latin-1")
+def _read(spec: LayoutField, cells: Cells) -> Column:
+    return parse_column(spec, cells[0], "fen", "latin-1", cells[1])
+
+
+def _alone(cells: Bytes) -> Cells:
+    return cells, bounds_of(cells)
+
+
+def _without_zeros(cells: Cells) -> Cells:
+    """Zero bytes at the end, with which some terminals fill up, as blanks."""
+    if cells[1].low.all():
+        return cells
+    out = cells[0].copy()
+    out[np.cumprod(out[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
+    return _alone(out)
+
+
+def _day_and_time(day: Cells, time: Cells) -> Cells:
+    """DE13 and DE12 side by side; a date without a time says nothing, nor the reverse."""
+    both = np.concatenate([day[0], time[0]], axis=1)
+    bounds = Bounds(*(np.concatenate(pair) for pair in zip(day[1], time[1], strict=True)))
+    if bounds.low[0] > BLANK and bounds.low[4] > BLANK:
+        return both, bounds
+    both[(both[:, 0] == BLANK) | (both[:, 4] == BLANK)] = BLANK
+    return _alone(both)
 
 
 def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> pl.DataFrame:
     """kind, and whether it is an `answer` and has no answer code (`bare`): once per distinct combination of codes."""
-    cells = [decoded.cells(element, width) for element, width in _CODES.values()]
-    codes = pl.DataFrame(
-        {
-            "codes": as_binary(np.concatenate(cells, axis=1)),
-            "of_authorisation": original_mti.str.starts_with("01").fill_null(value=False),
-        }
+    lines, words = decoded.lines, len(_CODES)
+    labels, rows = np.zeros(len(lines), np.uint32), np.zeros(MOST_KINDS, np.int64)
+    count = w.run(w.label, len(lines), lines, 0, words, labels, rows)
+    if count < 0:
+        labels, rows, count = np.arange(len(lines), dtype=np.uint32), np.arange(len(lines)), len(lines)
+    cells = lines[rows[:count], :words].copy().view(np.uint8)
+    texts = {
+        name: [bytes(cell).decode("latin-1").rstrip("\0 ").strip() or None for cell in cells[:, 8 * n : 8 * n + 8]]
+        for n, name in enumerate(_CODES)
+    }
+    table = pl.DataFrame(texts, schema=dict.fromkeys(_CODES, pl.String)).select(_kind(settings))
+    found = table[pl.Series(labels)]
+    if original_mti.null_count() == len(lines):
+        return found
+    return found.with_columns(
+        kind=pl.when(pl.col("reversal") & original_mti.str.starts_with("01")).then(pl.lit(SKIP)).otherwise("kind")
     )
-    distinct = codes.unique()
-    texts, start = [code.decode("latin-1") for code in distinct["codes"].to_list()], 0
-    for name, (_, width) in _CODES.items():
-        bare = [text[start : start + width].rstrip("\0").strip() or None for text in texts]
-        distinct = distinct.with_columns(pl.Series(name, bare, dtype=pl.String))
-        start += width
-    table = distinct.select("codes", "of_authorisation", *_kind(settings))
-    joined = codes.join(table, on=["codes", "of_authorisation"], how="left", maintain_order="left")
-    return joined.select("kind", "answer", "bare")
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
-    """Unsuccessful messages, those of a pair that do not count, and reversed authorisations are SKIP."""
+    """Unsuccessful messages and those of a pair that do not count are SKIP; so is, above, a reversed authorisation."""
     answer = pl.col("mti").str.slice(2, 1).is_in(["1", "3"])
     reversal = pl.col("mti").str.slice(1, 1) == "4"
     # DE39 of a reversal request is the reason for it, not an answer
     answered = pl.col("response_code").is_not_null() & (answer | ~reversal)
     declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
     unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
-    skip = (declined | unwanted | (reversal & pl.col("of_authorisation"))).fill_null(value=False)
+    skip = (declined | unwanted).fill_null(value=False)
     kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
     bare = pl.col("response_code").is_null()
-    return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare")]
+    return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare"), reversal.alias("reversal")]
 
 
-def _amount(name: str, cells: Bytes) -> Column:
-    spec = LayoutField(name=name, type="amount", start=1, length=max(cells.shape[1], 1))
-    return _read(spec, cells)
-
-
-def _card(decoded: Decoded) -> Column:
-    """DE2, else the number in front of the separator of track 2 (DE35)."""
-    cells = decoded.cells("2", 19)
+def _card(decoded: Decoded, cells: Cells, keep: Callable[[str, Column], None]) -> dict[str, pl.Series]:
+    """card_number: DE2, else what stands in front of the separator of track 2 (DE35). Its mask, where it is quick."""
     missing = (decoded.sizes("2") < 0) & (decoded.sizes("35") >= 0)
     if missing.any():
         track = decoded.cells("35", 20)
         ended = np.cumsum((track == ord("=")) | (track == ord("D")) | (track == ord("d")), axis=1) > 0
         number = np.where(ended, np.uint8(BLANK), track)[:, :19]
         number[~ended.any(axis=1)] = BLANK
-        cells = np.where(missing[:, None], number, cells)
-    return _read(LayoutField(name="card_number", type="card", start=1, length=19), cells)
+        cells = _alone(np.where(missing[:, None], number, cells[0]))
+    column = _read(LayoutField(name="card_number", type="card", start=1, length=19), cells)
+    keep("card_number", column)
+    shown = None if column.values.null_count() else masked_cells(*cells)
+    return {} if shown is None else {"card_masked": shown}
 
 
 def _discount(decoded: Decoded, settings: PosSettings) -> Column:
@@ -134,15 +170,15 @@ def _discount(decoded: Decoded, settings: PosSettings) -> Column:
     element = str(settings.discount_field)
     width = int(decoded.sizes(element).max(initial=0))
     if width <= 0:
-        return _amount("claimed", np.full((decoded.height, 12), BLANK, np.uint8))
+        return _read(_AMOUNT, _alone(np.full((decoded.height, 12), BLANK, np.uint8)))
     cells = decoded.cells(element, width)
     if settings.discount_field == 54:
-        return _amount("claimed", _from_de54(cells, settings))
+        return _read(_AMOUNT, _alone(_from_de54(cells, settings)))
     if settings.discount_prefix:
-        return _amount("claimed", _behind_prefix(cells, settings))
+        return _read(_AMOUNT, _alone(_behind_prefix(cells, settings)))
     start = settings.discount_start - 1
     found = cells[:, start : start + settings.discount_length]
-    return _amount("claimed", _wide(found, settings.discount_length))
+    return _read(_AMOUNT, _alone(_wide(found, settings.discount_length)))
 
 
 def _wide(cells: Bytes, width: int) -> Bytes:
@@ -159,8 +195,8 @@ def _from_de54(cells: Bytes, settings: PosSettings) -> Bytes:
     out = np.full((len(cells), 12), BLANK, np.uint8)
     wanted = np.frombuffer(settings.discount_amount_type.encode(), np.uint8)
     for start in range(0, cells.shape[1] - 19, 20):
-        hit = (cells[:, start + 2 : start + 4] == wanted).all(axis=1) & (out[:, 0] == BLANK)
-        out[hit] = cells[hit, start + 8 : start + 20]
+        hit = equal_rows(cells[:, start + 2 : start + 4], wanted) & (out[:, 0] == BLANK)
+        np.copyto(out, cells[:, start + 8 : start + 20], where=hit[:, None])
     return out
 
 
@@ -192,16 +228,16 @@ def _original(decoded: Decoded) -> dict[str, pl.Series]:
     named = present & ~(cells == 0x30).all(axis=1)
     digits = ((cells >= 0x30) & (cells <= 0x39)).all(axis=1)
     mti = (cells[:, 0] == 0x30) & ((cells[:, 1] == 0x31) | (cells[:, 1] == 0x32))
-    time = _read(_DIGITS_10, cells[:, 10:20])
+    time = _read(_DIGITS_10, _alone(cells[:, 10:20]))
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
     cells = np.where(good[:, None], cells, np.uint8(BLANK))
     usable = pl.Series(good)
     return {
-        "original_mti": as_text_cells(cells[:, 0:4]),
-        "original_stan": as_text_cells(cells[:, 4:10]),
+        "original_mti": as_text(cells[:, 0:4]),
+        "original_stan": as_text(cells[:, 4:10]),
         "original_transmitted_at": pl.select(pl.when(usable).then(time.values)).to_series(),
-        "original_acquirer": as_text_cells(cells[:, 20:31]),
-        "original_forwarder": as_text_cells(cells[:, 31:42]),
+        "original_acquirer": as_text(cells[:, 20:31]),
+        "original_forwarder": as_text(cells[:, 31:42]),
         "original_bad": pl.Series(named & ~good),
     }
 
@@ -219,19 +255,19 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
     good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {
-        "batch": as_text_cells(own[:, 2:8]),
-        "original_batch": as_text_cells(original[:, 0:6]),
-        "original_batch_stan": as_text_cells(original[:, 6:12]),
+        "batch": as_text(own[:, 2:8]),
+        "original_batch": as_text(original[:, 0:6]),
+        "original_batch_stan": as_text(original[:, 6:12]),
     }
 
 
 def reconciliation_totals(message: Decoded) -> dict[str, int] | None:
     """Counts (DE74 to 77) and amounts (DE86 to 89) of a closing reconciliation message; None where one is not given."""
-    if message.bad[0] or message.text("t").item() not in {"0520", "0521"}:
+    if message.bad[0] or message.column("t").tobytes() not in {b"0520", b"0521"}:
         return None
     out: dict[str, int] = {}
     for element in TOTALS:
-        values, good = digits_of(message.cells(element, 10 if int(element) < 80 else 16))
+        values, good = digits_of(message.column(element))
         if not good[0]:
             return None
         out[element] = int(values[0])

@@ -37,7 +37,7 @@ from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns, plan
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import TOTALS, pos_columns, reconciliation_totals, wanted_fields
+from adapters.feeds.pos_fields import TOTALS, plan_of, pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -71,8 +71,7 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    spec = SPECS[settings.body]
-    known = _File(settings, plan(spec, wanted_fields(settings)), plan(spec, ("t", *TOTALS)))
+    known = _File(settings, plan_of(settings), plan(SPECS[settings.body], ("t", *TOTALS), ()))
     tally = Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:

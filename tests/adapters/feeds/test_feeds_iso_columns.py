@@ -20,6 +20,9 @@ from settlement.model.errors import BadInput
 ROUNDS = int(os.environ.get("PUHUI_ISO_ROUNDS", "4"))  # 250 messages a round and body; 200 rounds make 100,000
 
 
+_FIELDS = ["t", *(str(number) for number in range(2, 129) if number != 65)]
+
+
 def _generate(rng, spec):
     message = {"t": rng.choice(["0200", "0210", "0220", "0420", "0520", "0800"])}
     for element in rng.sample([n for n in range(2, 129) if n != 65], rng.randint(0, 26)):
@@ -50,7 +53,9 @@ def _damage(rng, raw):
 def _decoded(messages, spec):
     ends = np.cumsum([len(m) for m in messages]).astype(np.int64)
     starts = ends - np.array([len(m) for m in messages], np.int64)
-    return decode_columns(np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec))
+    return decode_columns(
+        np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec, _FIELDS, _FIELDS)
+    )
 
 
 def _reference(raw, spec):
