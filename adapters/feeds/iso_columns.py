@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.columns import BLANK, Bounds, Bytes, Ints, Mask
+from adapters.feeds.columns import BLANK, Bytes, Ints, Mask
 from adapters.feeds.iso_spec import Spec
 
 SLACK = 64  # bytes behind a block, where a word that begins in the last message may end
@@ -37,19 +37,29 @@ _HEX = "0123456789ABCDEF"
 class Plan:
     """A specification made ready: `spec` without its header and whole up to field LAST, `table` as iso_walk has it.
 
-    `columns` is where a field stands in a line (bytes), `slots` its row of places.
+    groups      fields whose cells stand side by side: width of all, and the part of each field
+    slots       field: its row of places
     """
 
     spec: Spec
     known: frozenset[str]
-    columns: dict[str, slice]
+    groups: dict[tuple[str, ...], tuple[int, dict[str, slice]]]
     slots: dict[str, int]
     table: Ints
-    words: int
+
+    def laid_out(self, height: int) -> tuple[Ints, Ints, int]:
+        """(table, groups, bytes in all) for `height` messages: the cells of each group behind those of the last."""
+        table, groups, begin = self.table.copy(), np.zeros((len(self.groups), 2), np.int64), 0
+        for number, (width, parts) in enumerate(self.groups.values()):
+            groups[number] = begin, width
+            for name, part in parts.items():
+                table[_row_of(name), w.CELLS :] = begin + part.start, width
+            begin += height * width + 8
+        return table, groups, begin
 
 
-def plan(spec: Spec, columns: Iterable[str], places: Iterable[str]) -> Plan:
-    """What a reader of these messages needs, once per file: fields wanted as columns, in order, and as places.
+def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -> Plan:
+    """What a reader of these messages needs, once per file: groups of fields wanted as cells, and fields as places.
 
     Headers ("h") are left out: framing takes them off before.
     """
@@ -58,18 +68,26 @@ def plan(spec: Spec, columns: Iterable[str], places: Iterable[str]) -> Plan:
     whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
     whole["h"] = {**spec["h"], "max_len": 0}
     slots = {name: slot for slot, name in enumerate(places)}
-    spans: dict[str, slice] = {}
-    table, word = np.zeros((LAST + 1, 9), np.int64), 0
+    table = np.zeros((LAST + 1, 10), np.int64)
     for name in fields:
-        table[0 if name == "t" else int(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1]
+        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0]
     if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
         table[0, w.DATA] = w.OTHER
-    for name in columns:
-        row = table[0 if name == "t" else int(name)]
-        width = int(row[w.MOST]) * (2 if row[w.DATA] == w.BINARY and not row[w.HALVES] else 1)
-        spans[name], row[w.WORD] = slice(word * 8, word * 8 + width), word
-        word += -(-width // 8)
-    return Plan(whole, known, spans, slots, table, word)
+    spans: dict[tuple[str, ...], tuple[int, dict[str, slice]]] = {}
+    for group in groups:
+        assert list(group) == sorted(group, key=_row_of), "what is written behind a field's cell, the next overwrites"
+        begin, parts = 0, {}
+        for name in group:
+            row = table[_row_of(name)]
+            width = int(row[w.MOST]) * (2 if row[w.DATA] == w.BINARY and not row[w.HALVES] else 1)
+            parts[name] = slice(begin, begin + width)
+            begin += width
+        spans[group] = begin, parts
+    return Plan(whole, known, spans, slots, table)
+
+
+def _row_of(name: str) -> int:
+    return 0 if name == "t" else int(name)
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> list[int]:
@@ -116,7 +134,8 @@ def _any_byte(encoding: str) -> bool:
 class Decoded:
     """A block of messages. `errors` maps a row to (field, position in the message, what is wrong), `bad` has the same.
 
-    lines       (messages, words): the plan's columns side by side, blank where a field is absent
+    cells       group of fields: (messages, width) characters as text (BCD and binary as hexadecimal digits), blank
+                where absent
     places      (fields, messages): where a field stands in `buffer` and its characters, as `iso_walk.walk` has it
     """
 
@@ -124,7 +143,7 @@ class Decoded:
     starts: Ints
     ends: Ints
     plan: Plan
-    lines: Ints
+    cells: dict[tuple[str, ...], Bytes]
     places: Ints
     bad: Mask
     errors: dict[int, tuple[str, int, str]] = field(default_factory=dict)
@@ -139,22 +158,13 @@ class Decoded:
         places = self.places[self.plan.slots[name]]
         return np.where(places < 0, -1, places & w.MOST_CHARACTERS)
 
-    def bounds(self) -> Bounds:
-        """The least and the greatest byte in each byte of the lines, over all messages."""
-        table = self.lines.view(np.uint8)
-        return Bounds(table.min(axis=0), table.max(axis=0))
-
-    def column(self, name: str) -> Bytes:
-        """(messages, width) characters of a field, BCD and binary as hexadecimal digits, blank where absent."""
-        return self.lines.view(np.uint8)[:, self.plan.columns[name]]
-
-    def cells(self, name: str, width: int) -> Bytes:
-        """The same for a field of which only its place is known; longer values are cut at `width`."""
-        lines = np.empty((self.height, -(-width // 8)), np.int64)
+    def gathered(self, name: str, width: int) -> Bytes:
+        """(messages, width) characters of a field of which only its place is known; longer values are cut."""
+        out = np.empty(self.height * width + 8, np.uint8)
         binary = self.plan.spec[name]["data_enc"] == "b"
         places = self.places[self.plan.slots[name]]
-        w.run(w.gather, self.height, self.buffer, _words(self.buffer), places, binary, lines)
-        return lines.view(np.uint8)[:, :width]
+        w.run(w.gather, self.height, self.buffer, eight_at(self.buffer), places, binary, width, eight_at(out))
+        return out[: self.height * width].reshape(self.height, width)
 
     def text(self, name: str) -> pl.Series:
         """The field exactly as `iso8583.decode` gives it, null where absent. For tests and for free-text fields."""
@@ -169,19 +179,25 @@ class Decoded:
         return pl.Series(name, values, dtype=pl.String)
 
 
-def _words(buffer: Bytes) -> Ints:
-    """The eight bytes from each byte on, as integers, without a copy."""
-    return np.ndarray((len(buffer) - 7,), np.int64, buffer, 0, (1,))
+def eight_at(cells: Bytes) -> Ints:
+    """The eight bytes from each byte on, as integers, without a copy. The bytes must stand one behind the other."""
+    return np.ndarray((max(cells.size - 7, 0),), np.int64, cells, 0, (1,))
 
 
 def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Decoded:
     """Decodes messages buffer[start:end], with at least SLACK bytes behind the last."""
     height = len(starts)
     assert len(buffer) >= int(ends.max(initial=0)) + SLACK
-    lines, places = np.empty((height, chosen.words), np.int64), np.full((len(chosen.slots), height), -1, np.int64)
+    table, groups, size = chosen.laid_out(height)
+    store, places = np.empty(size + 8, np.uint8), np.full((len(chosen.slots), height), -1, np.int64)
     odd, fields = np.zeros(height, np.bool_), np.zeros(LAST, np.int64)
-    w.run(w.walk, height, buffer, _words(buffer), starts, ends, chosen.table, fields, places, lines, odd)
-    out = Decoded(buffer, starts, ends, chosen, lines, places, odd)
+    given = (buffer, eight_at(buffer), starts, ends, table, groups, fields, places, eight_at(store), odd)
+    w.run(w.walk, height, *given)
+    cells = {
+        group: store[begin : begin + height * width].reshape(height, width)
+        for group, (begin, width) in zip(chosen.groups, groups.tolist(), strict=True)
+    }
+    out = Decoded(buffer, starts, ends, chosen, cells, places, odd)
     for row in np.flatnonzero(odd).tolist():
         _decode_alone(out, row)
     return out
@@ -189,8 +205,10 @@ def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Dec
 
 def _decode_alone(out: Decoded, row: int) -> None:
     """One message by `iso8583.decode`: its fields and their places, or why it is refused."""
-    start, line = int(out.starts[row]), out.lines.view(np.uint8)[row]
-    out.places[:, row], line[:] = -1, BLANK
+    start = int(out.starts[row])
+    out.places[:, row] = -1
+    for cells in out.cells.values():
+        cells[row] = BLANK
     try:
         texts, raw = iso8583.decode(out.buffer[start : int(out.ends[row])].tobytes(), out.plan.spec)
     except iso8583.DecodeError as error:
@@ -208,6 +226,7 @@ def _decode_alone(out: Decoded, row: int) -> None:
             where, chars = start * 2 + lead, texts[name].encode()
         if name in out.plan.slots:
             out.places[out.plan.slots[name], row] = where << w.SIZE | len(chars)
-        if name in out.plan.columns:
-            line[out.plan.columns[name]][: len(chars)] = np.frombuffer(chars, np.uint8)
+        for group, (_, parts) in out.plan.groups.items():
+            if name in parts:
+                out.cells[group][row, parts[name]][: len(chars)] = np.frombuffer(chars, np.uint8)
         start += len(data)

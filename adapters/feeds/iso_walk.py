@@ -16,8 +16,9 @@ import numpy as np
 SMALL = 2_000  # messages; about where loading Numba has paid for itself
 LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
-# half bytes, what the data is, pad on the left and on the right; row of `places` and word of `lines` (-1: not wanted).
-LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, WORD = range(9)
+# half bytes, what the data is, pad on the left and on the right; row of `places` (-1: not wanted); where its cells
+# begin (-1: not wanted), and how far it is from one to the next.
+LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE = range(10)
 BINARY, BCD, DIGITS = range(3)  # CODING; and BINARY as DATA
 ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
 SIZE = 24  # bits of a place that count characters
@@ -72,7 +73,7 @@ def _listed(buffer: Array, at: int, wide: int, fields: Array) -> int:
 
 
 def _field(
-    buffer: Array, words: Array, here: int, end: int, table: Array, number: int, places: Array, lines: Array, row: int
+    buffer: Array, words: Array, here: int, end: int, table: Array, number: int, places: Array, cells: Array, row: int
 ) -> int:
     """Reads the field that stands `here`, notes it, and gives where the next stands; -1 where it is not regular."""
     width, length = table[number, LENGTH], table[number, MOST]
@@ -115,46 +116,53 @@ def _field(
     size = count if data != BINARY else length if halves else count * 2
     if table[number, SLOT] >= 0:
         places[table[number, SLOT], row] = first << SIZE | size
-    if table[number, WORD] >= 0:
-        _copy(buffer, words, first, size, data == BINARY, lines, row, table[number, WORD])
+    if table[number, CELLS] >= 0:
+        _copy(buffer, words, first, size, data == BINARY, cells, table[number, CELLS] + row * table[number, STRIDE])
     return int(here + count)
 
 
-def _copy(buffer: Array, words: Array, first: int, size: int, binary: bool, lines: Array, row: int, word: int) -> None:
-    """The characters of a field into words of a line; blanks behind them up to the end of the last word."""
+def _copy(buffer: Array, words: Array, first: int, size: int, binary: bool, cells: Array, to: int) -> None:
+    """The characters of a field, eight at a time; up to seven bytes behind them become blank."""
     if binary:
-        while size > 0:
+        for start in range(0, size, 8):
             eight = BLANKS
-            for index in range(min(size, 8)):
-                half = buffer[(first + index) >> 1] >> 4 * (1 - (first + index) % 2) & 15
+            for index in range(min(size - start, 8)):
+                place = first + start + index
+                half = buffer[place >> 1] >> 4 * (1 - place % 2) & 15
                 eight += (half + 16 if half < 10 else half + 23) << 8 * index
-            lines[row, word] = eight
-            first, size, word = first + 8, size - 8, word + 1
+            cells[to + start] = eight
         return
-    while size >= 8:
-        lines[row, word] = words[first]
-        first, size, word = first + 8, size - 8, word + 1
-    if size:
-        lines[row, word] = words[first] & FIRST[size] | BEHIND[size]
+    for start in range(0, size - 7, 8):
+        cells[to + start] = words[first + start]
+    rest = size & 7
+    if rest:
+        cells[to + size - rest] = words[first + size - rest] & FIRST[rest] | BEHIND[rest]
+
+
+def _blank(cells: Array, to: int, width: int) -> None:
+    for start in range(0, width, 8):
+        cells[to + start] = BLANKS
 
 
 def walk(
-    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, fields: Array, places: Array, lines: Array,
-    odd: Array,
+    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, groups: Array, fields: Array, places: Array,
+    cells: Array, odd: Array,
 ) -> None:  # fmt: skip
-    """Where each wanted field of each message stands, and its characters in a line of fixed columns.
+    """Where each wanted field of each message stands, and its characters in cells of fixed width.
 
     Messages are buffer[start:end], `words` the same bytes eight at a time from each of them on, `table[0]` describes
     the message type; `odd` marks messages that are not regular from end to end. A place is `where << SIZE` with the
     number of characters, -1 where the field is absent; of binary fields both count half bytes, a pad on the left left
-    out. The fields of a bitmap are listed once as long as it stays the same: `seen` is where it stood last.
+    out. Cells stand one behind the other, so that a word written behind the end of one is overwritten by the next;
+    `groups` has where each of them begins, and its width. The fields of a bitmap are listed once as long as it stays
+    the same: `seen` is where it stood last.
     """
     seen, wide, count = -1, 0, 0
     for row in range(len(starts)):
         end = ends[row]
-        for word in range(lines.shape[1]):
-            lines[row, word] = BLANKS
-        here = _field(buffer, words, starts[row], end, table, 0, places, lines, row)
+        for group in range(len(groups)):
+            _blank(cells, groups[group, 0] + row * groups[group, 1], groups[group, 1])
+        here = _field(buffer, words, starts[row], end, table, 0, places, cells, row)
         if here < 0 or here + 8 > end:
             odd[row] = True
             continue
@@ -176,39 +184,35 @@ def walk(
         seen = here
         here += wide
         for index in range(count):
-            here = _field(buffer, words, here, end, table, fields[index], places, lines, row)
+            here = _field(buffer, words, here, end, table, fields[index], places, cells, row)
             if here < 0:
                 break
         odd[row] = here != end
 
 
-def gather(buffer: Array, words: Array, places: Array, binary: bool, lines: Array) -> None:
-    """The characters of one field of each message, at most as many as a line holds; blanks behind."""
-    most = lines.shape[1] * 8
+def gather(buffer: Array, words: Array, places: Array, binary: bool, width: int, cells: Array) -> None:
+    """The characters of one field of each message in cells of `width`, longer ones cut, shorter ones with blanks."""
     for row in range(len(places)):
-        for word in range(lines.shape[1]):
-            lines[row, word] = BLANKS
+        _blank(cells, row * width, width)
         if places[row] >= 0:
-            size = min(places[row] & MOST_CHARACTERS, most)
-            _copy(buffer, words, places[row] >> SIZE, size, binary, lines, row, 0)
+            size = min(places[row] & MOST_CHARACTERS, width)
+            _copy(buffer, words, places[row] >> SIZE, size, binary, cells, row * width)
 
 
-def label(lines: Array, first: int, last: int, labels: Array, rows: Array) -> int:
-    """Numbers what stands in words first..last-1 of each line, in order of appearance, into `labels`; -1: too many.
+def label(cells: Array, width: int, labels: Array, rows: Array) -> int:
+    """Numbers distinct cells (8 to 16 bytes wide) in order of appearance, into `labels`; -1: more than `rows` holds.
 
     The first row of each goes into `rows`; the result is how many there are.
     """
     count, found = 0, 0
     for row in range(len(labels)):
+        front, back = cells[row * width], cells[row * width + width - 8]
         same = False
-        for known in range(count + 1):  # that of the row before first
-            number = found if known == 0 else known - 1
-            same = count > 0
-            for word in range(first, last):
-                if same and lines[row, word] != lines[rows[number], word]:
-                    same = False
-            if same:
-                found = number
+        for known in range(-1 if count else 0, count):  # that of the row before first
+            number = known if known >= 0 else found
+            at = rows[number] * width
+            if cells[at] == front and cells[at + width - 8] == back:
+                found, same = number, True
                 break
         if not same:
             if count == len(rows):
@@ -226,7 +230,7 @@ def _machine() -> dict[Run, Run]:
 
     from settlement.model.compiled import LOOP, STEP, compiled
 
-    for step in (_listed, _field, _copy):
+    for step in (_listed, _field, _copy, _blank):
         register_jitable(**STEP)(step)
     return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather, label)}
 

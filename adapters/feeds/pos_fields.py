@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,48 +12,57 @@ from adapters.feeds import iso_walk as w
 from adapters.feeds.canonical import SKIP, unionpay_kind
 from adapters.feeds.columns import (
     BLANK,
-    Bounds,
     Bytes,
     Column,
     as_text,
     bounds_of,
+    copied,
     digits_of,
     equal_rows,
     masked_cells,
     parse_column,
 )
-from adapters.feeds.iso_columns import Decoded, Plan, plan
+from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import CellError, LayoutField
 
-Cells = tuple[Bytes, Bounds]
+_CARD = LayoutField(name="card_number", type="card", start=1, length=19)
 _AMOUNT = LayoutField(name="amount", type="amount", start=1, length=12)
-_DIGITS_10 = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
-# column: (data element, type) of what is read as it stands
-_PLAIN: dict[str, tuple[str, Literal["text", "digits"]]] = {
-    "stan": ("11", "digits"),
-    "mcc": ("18", "text"),
-    "acquirer": ("32", "text"),
-    "forwarder": ("33", "text"),
-    "rrn": ("37", "text"),
-    "auth_code": ("38", "text"),
-    "terminal_no": ("41", "text"),
-    "merchant_no": ("42", "text"),
-    "currency": ("49", "text"),
+_DAY_AND_TIME = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
+_TIME_AND_DAY = LayoutField(name="time", type="datetime", format="hhmmssMMDD", start=1, length=10)
+# column: the data element that is read as it stands
+_PLAIN = {
+    "stan": "11",
+    "mcc": "18",
+    "acquirer": "32",
+    "forwarder": "33",
+    "rrn": "37",
+    "auth_code": "38",
+    "terminal_no": "41",
+    "merchant_no": "42",
+    "currency": "49",
 }
-# what the kind is told by; they stand first in a line
-_CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}
+_SPECS = {
+    name: LayoutField(name=name, type="digits" if name == "stan" else "text", start=1, length=1) for name in _PLAIN
+}
+_CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
+_LOCAL = ("12", "13")
 MOST_KINDS = 64
 TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
 
 
 def plan_of(settings: PosSettings) -> Plan:
     """The data elements that a canonical transaction is made of: what is rare or wide as places."""
-    columns = [*_CODES.values(), *(element for element, _ in _PLAIN.values()), "2", "4", "7", "12", "13"]
+    groups = [tuple(_CODES.values()), _LOCAL, *((element,) for element in (*_PLAIN.values(), "2", "4", "7"))]
     batch = ["60", "61"] if settings.body == "pos" else []
     discount = [str(settings.discount_field)] if settings.discount_field else []
-    return plan(SPECS[settings.body], columns, dict.fromkeys(["2", "35", "90", *batch, *discount]))
+    return plan(SPECS[settings.body], groups, dict.fromkeys(["2", "35", "90", *batch, *discount]))
+
+
+def closing_plan(settings: PosSettings) -> Plan:
+    """What a closing reconciliation message is made of."""
+    return plan(SPECS[settings.body], [("t",), *((element,) for element in TOTALS)], ())
 
 
 def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, dict[int, CellError]]:
@@ -63,23 +72,18 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     """
     columns: dict[str, pl.Series] = {}
     errors: dict[int, CellError] = {}
-    bounds = decoded.bounds()
 
     def keep(name: str, column: Column) -> None:
         columns[name] = column.values.alias(name)
         for row, error in column.errors.items():
             errors.setdefault(row, CellError(name, error.code, str(error)))
 
-    def cells_of(element: str) -> Cells:
-        place = decoded.plan.columns[element]
-        return decoded.column(element), Bounds(bounds.low[place], bounds.high[place])
-
-    for name, (element, kind) in _PLAIN.items():
-        keep(name, _read(LayoutField(name=name, type=kind, start=1, length=1), _without_zeros(cells_of(element))))
-    columns |= _card(decoded, cells_of("2"), keep)
-    keep("paid", _read(_AMOUNT, cells_of("4")))
-    keep("transmitted_at", _read(_DIGITS_10, cells_of("7")))
-    keep("local_at", _read(_DIGITS_10, _day_and_time(cells_of("13"), cells_of("12"))))
+    for name, element in _PLAIN.items():
+        keep(name, _read(_SPECS[name], _without_zeros(decoded.cells[(element,)])))
+    columns |= _card(decoded, keep)
+    keep("paid", _read(_AMOUNT, decoded.cells[("4",)]))
+    keep("transmitted_at", _read(_DAY_AND_TIME, decoded.cells[("7",)]))
+    keep("local_at", _read(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL])))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
@@ -88,48 +92,41 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     return frame.hstack(_kinds(decoded, frame["original_mti"], settings)), errors
 
 
-def _read(spec: LayoutField, cells: Cells) -> Column:
-    return parse_column(spec, cells[0], "fen", "latin-1", cells[1])
+def _read(spec: LayoutField, cells: Bytes) -> Column:
+    return parse_column(spec, cells, "fen", "latin-1")
 
 
-def _alone(cells: Bytes) -> Cells:
-    return cells, bounds_of(cells)
-
-
-def _without_zeros(cells: Cells) -> Cells:
+def _without_zeros(cells: Bytes) -> Bytes:
     """Zero bytes at the end, with which some terminals fill up, as blanks."""
-    if cells[1].low.all():
-        return cells
-    out = cells[0].copy()
-    out[np.cumprod(out[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
-    return _alone(out)
+    if not cells.all():
+        cells[np.cumprod(cells[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
+    return cells
 
 
-def _day_and_time(day: Cells, time: Cells) -> Cells:
-    """DE13 and DE12 side by side; a date without a time says nothing, nor the reverse."""
-    both = np.concatenate([day[0], time[0]], axis=1)
-    bounds = Bounds(*(np.concatenate(pair) for pair in zip(day[1], time[1], strict=True)))
-    if bounds.low[0] > BLANK and bounds.low[4] > BLANK:
-        return both, bounds
-    both[(both[:, 0] == BLANK) | (both[:, 4] == BLANK)] = BLANK
-    return _alone(both)
+def _time_and_day(cells: Bytes) -> Bytes:
+    """DE12 and DE13 side by side; a date without a time says nothing, nor the reverse."""
+    absent = (cells[:, 0] == BLANK) | (cells[:, 6] == BLANK)
+    if absent.any():
+        cells[absent] = BLANK
+    return cells
 
 
 def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> pl.DataFrame:
     """kind, and whether it is an `answer` and has no answer code (`bare`): once per distinct combination of codes."""
-    lines, words = decoded.lines, len(_CODES)
-    labels, rows = np.zeros(len(lines), np.uint32), np.zeros(MOST_KINDS, np.int64)
-    count = w.run(w.label, len(lines), lines, 0, words, labels, rows)
+    cells = decoded.cells[tuple(_CODES.values())]
+    height, width = cells.shape
+    labels, rows = np.zeros(height, np.uint32), np.zeros(MOST_KINDS, np.int64)
+    count = w.run(w.label, height, eight_at(cells), width, labels, rows)
     if count < 0:
-        labels, rows, count = np.arange(len(lines), dtype=np.uint32), np.arange(len(lines)), len(lines)
-    cells = lines[rows[:count], :words].copy().view(np.uint8)
+        labels, rows, count = np.arange(height, dtype=np.uint32), np.arange(height), height
+    cells, parts = cells[rows[:count]], decoded.plan.groups[tuple(_CODES.values())][1]
     texts = {
-        name: [bytes(cell).decode("latin-1").rstrip("\0 ").strip() or None for cell in cells[:, 8 * n : 8 * n + 8]]
-        for n, name in enumerate(_CODES)
+        name: [bytes(cell).decode("latin-1").rstrip("\0 ").strip() or None for cell in cells[:, parts[element]]]
+        for name, element in _CODES.items()
     }
     table = pl.DataFrame(texts, schema=dict.fromkeys(_CODES, pl.String)).select(_kind(settings))
     found = table[pl.Series(labels)]
-    if original_mti.null_count() == len(lines):
+    if original_mti.null_count() == height:
         return found
     return found.with_columns(
         kind=pl.when(pl.col("reversal") & original_mti.str.starts_with("01")).then(pl.lit(SKIP)).otherwise("kind")
@@ -150,18 +147,21 @@ def _kind(settings: PosSettings) -> list[pl.Expr]:
     return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare"), reversal.alias("reversal")]
 
 
-def _card(decoded: Decoded, cells: Cells, keep: Callable[[str, Column], None]) -> dict[str, pl.Series]:
+def _card(decoded: Decoded, keep: Callable[[str, Column], None]) -> dict[str, pl.Series]:
     """card_number: DE2, else what stands in front of the separator of track 2 (DE35). Its mask, where it is quick."""
-    missing = (decoded.sizes("2") < 0) & (decoded.sizes("35") >= 0)
+    cells, sizes = decoded.cells[("2",)], decoded.sizes("2")
+    missing = sizes < 0
     if missing.any():
-        track = decoded.cells("35", 20)
+        track = decoded.gathered("35", 20)
         ended = np.cumsum((track == ord("=")) | (track == ord("D")) | (track == ord("d")), axis=1) > 0
         number = np.where(ended, np.uint8(BLANK), track)[:, :19]
         number[~ended.any(axis=1)] = BLANK
-        cells = _alone(np.where(missing[:, None], number, cells[0]))
-    column = _read(LayoutField(name="card_number", type="card", start=1, length=19), cells)
+        cells = np.where(missing[:, None], number, cells)
+    elif 0 < sizes.min(initial=0) == sizes.max(initial=0):
+        cells = copied(cells[:, : sizes[0]])
+    column = _read(_CARD, cells)
     keep("card_number", column)
-    shown = None if column.values.null_count() else masked_cells(*cells)
+    shown = None if column.values.null_count() else masked_cells(cells, bounds_of(cells))
     return {} if shown is None else {"card_masked": shown}
 
 
@@ -170,15 +170,15 @@ def _discount(decoded: Decoded, settings: PosSettings) -> Column:
     element = str(settings.discount_field)
     width = int(decoded.sizes(element).max(initial=0))
     if width <= 0:
-        return _read(_AMOUNT, _alone(np.full((decoded.height, 12), BLANK, np.uint8)))
-    cells = decoded.cells(element, width)
+        return _read(_AMOUNT, np.full((decoded.height, 12), BLANK, np.uint8))
+    cells = decoded.gathered(element, width)
     if settings.discount_field == 54:
-        return _read(_AMOUNT, _alone(_from_de54(cells, settings)))
+        return _read(_AMOUNT, _from_de54(cells, settings))
     if settings.discount_prefix:
-        return _read(_AMOUNT, _alone(_behind_prefix(cells, settings)))
+        return _read(_AMOUNT, _behind_prefix(cells, settings))
     start = settings.discount_start - 1
     found = cells[:, start : start + settings.discount_length]
-    return _read(_AMOUNT, _alone(_wide(found, settings.discount_length)))
+    return _read(_AMOUNT, _wide(found, settings.discount_length))
 
 
 def _wide(cells: Bytes, width: int) -> Bytes:
@@ -224,11 +224,11 @@ def _original(decoded: Decoded) -> dict[str, pl.Series]:
     if not present.any():
         out = {name: _nulls(decoded.height, dtype) for name, dtype in empty.items()}
         return out | {"original_bad": pl.Series("original_bad", np.zeros(decoded.height, np.bool_))}
-    cells = decoded.cells("90", 42)
+    cells = decoded.gathered("90", 42)
     named = present & ~(cells == 0x30).all(axis=1)
     digits = ((cells >= 0x30) & (cells <= 0x39)).all(axis=1)
     mti = (cells[:, 0] == 0x30) & ((cells[:, 1] == 0x31) | (cells[:, 1] == 0x32))
-    time = _read(_DIGITS_10, _alone(cells[:, 10:20]))
+    time = _read(_DAY_AND_TIME, cells[:, 10:20])
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
     cells = np.where(good[:, None], cells, np.uint8(BLANK))
     usable = pl.Series(good)
@@ -251,7 +251,7 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
     if settings.body != "pos":
         none = _nulls(decoded.height, pl.String)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
-    own, original = decoded.cells("60", 8), decoded.cells("61", 12)
+    own, original = decoded.gathered("60", 8), decoded.gathered("61", 12)
     good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {
@@ -263,11 +263,11 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
 
 def reconciliation_totals(message: Decoded) -> dict[str, int] | None:
     """Counts (DE74 to 77) and amounts (DE86 to 89) of a closing reconciliation message; None where one is not given."""
-    if message.bad[0] or message.column("t").tobytes() not in {b"0520", b"0521"}:
+    if message.bad[0] or message.cells[("t",)].tobytes() not in {b"0520", b"0521"}:
         return None
     out: dict[str, int] = {}
     for element in TOTALS:
-        values, good = digits_of(message.column(element))
+        values, good = digits_of(message.cells[(element,)])
         if not good[0]:
             return None
         out[element] = int(values[0])

@@ -34,10 +34,9 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.columns import Ints
 from adapters.feeds.framing import Messages, read_messages
-from adapters.feeds.iso_columns import Decoded, Plan, decode_columns, plan
-from adapters.feeds.iso_spec import SPECS
+from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import TOTALS, plan_of, pos_columns, reconciliation_totals
+from adapters.feeds.pos_fields import closing_plan, plan_of, pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -71,7 +70,7 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    known = _File(settings, plan_of(settings), plan(SPECS[settings.body], ("t", *TOTALS), ()))
+    known = _File(settings, plan_of(settings), closing_plan(settings))
     tally = Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:

@@ -22,6 +22,9 @@ ROUNDS = int(os.environ.get("PUHUI_ISO_ROUNDS", "4"))  # 250 messages a round an
 
 _FIELDS = ["t", *(str(number) for number in range(2, 129) if number != 65)]
 
+_TOGETHER = [("t", "3", "25", "39"), ("12", "13")]
+_GROUPS = [*_TOGETHER, *((name,) for name in _FIELDS if not any(name in group for group in _TOGETHER))]
+
 
 def _generate(rng, spec):
     message = {"t": rng.choice(["0200", "0210", "0220", "0420", "0520", "0800"])}
@@ -54,7 +57,7 @@ def _decoded(messages, spec):
     ends = np.cumsum([len(m) for m in messages]).astype(np.int64)
     starts = ends - np.array([len(m) for m in messages], np.int64)
     return decode_columns(
-        np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec, _FIELDS, _FIELDS)
+        np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec, _GROUPS, _FIELDS)
     )
 
 
@@ -72,6 +75,7 @@ def _compare(messages, spec):
     """Number of messages that both refuse."""
     decoded = _decoded(messages, spec)
     texts = {name: decoded.text(name).to_list() for name in decoded.plan.slots}
+    _compare_cells(decoded, texts)
     refused = 0
     for row, raw in enumerate(messages):
         want, place = _reference(raw, spec)
@@ -84,6 +88,19 @@ def _compare(messages, spec):
         got = {name: values[row] for name, values in texts.items() if values[row] is not None}
         assert got == {name: value for name, value in want.items() if name not in {"p", "1"}}, raw.hex()
     return refused
+
+
+def _compare_cells(decoded, texts):
+    """The fixed cells of each field are its text, filled up with blanks."""
+    for group, (width, parts) in decoded.plan.groups.items():
+        assert decoded.cells[group].shape == (decoded.height, width)
+        for name, part in parts.items():
+            cells = decoded.cells[group][:, part]
+            size = cells.shape[1]
+            want = "".join((text or "").ljust(size) for text in texts[name])
+            assert cells.tobytes().decode("latin-1") == want, name
+            cut = "".join((text or "").ljust(5)[:5] for text in texts[name])
+            assert decoded.gathered(name, 5).tobytes().decode("latin-1") == cut, name
 
 
 @pytest.mark.parametrize("body", ["cups", "pos"])
