@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ _SPECS = {
     name: LayoutField(name=name, type="digits" if name == "stan" else "text", start=1, length=1) for name in _PLAIN
 }
 _CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
+_CODE_WIDTHS = {"mti": 4, "processing_code": 6, "condition_code": 2, "response_code": 2}
 _LOCAL = ("12", "13")
 MOST_KINDS = 64
 TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
@@ -83,13 +85,14 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     columns |= _card(decoded, keep)
     keep("paid", _read(_AMOUNT, decoded.cells[("4",)]))
     keep("transmitted_at", _read(_DAY_AND_TIME, decoded.cells[("7",)]))
+    columns["sent"] = _sent(decoded.cells[("7",)], columns["transmitted_at"])
     keep("local_at", _read(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL])))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
     columns |= _terminal_batch(decoded, settings)
-    frame = pl.DataFrame({name: series.alias(name) for name, series in columns.items()})
-    return frame.hstack(_kinds(decoded, frame["original_mti"], settings)), errors
+    columns |= {column.name: column for column in _kinds(decoded, columns["original_mti"], settings)}
+    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), errors
 
 
 def _read(spec: LayoutField, cells: Bytes) -> Column:
@@ -103,6 +106,13 @@ def _without_zeros(cells: Bytes) -> Bytes:
     return cells
 
 
+def _sent(cells: Bytes, times: pl.Series) -> pl.Series:
+    """DE7 as it stands, null where it is no time: the key has it."""
+    if times.null_count():
+        cells[times.is_null().to_numpy()] = BLANK
+    return as_text(cells)
+
+
 def _time_and_day(cells: Bytes) -> Bytes:
     """DE12 and DE13 side by side; a date without a time says nothing, nor the reverse."""
     absent = (cells[:, 0] == BLANK) | (cells[:, 6] == BLANK)
@@ -111,26 +121,33 @@ def _time_and_day(cells: Bytes) -> Bytes:
     return cells
 
 
-def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> pl.DataFrame:
+def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> list[pl.Series]:
     """kind, and whether it is an `answer` and has no answer code (`bare`): once per distinct combination of codes."""
     cells = decoded.cells[tuple(_CODES.values())]
     height, width = cells.shape
     labels, rows = np.zeros(height, np.uint32), np.zeros(MOST_KINDS, np.int64)
     count = w.run(w.label, height, eight_at(cells), width, labels, rows)
     if count < 0:
-        labels, rows, count = np.arange(height, dtype=np.uint32), np.arange(height), height
-    cells, parts = cells[rows[:count]], decoded.plan.groups[tuple(_CODES.values())][1]
-    texts = {
-        name: [bytes(cell).decode("latin-1").rstrip("\0 ").strip() or None for cell in cells[:, parts[element]]]
-        for name, element in _CODES.items()
-    }
-    table = pl.DataFrame(texts, schema=dict.fromkeys(_CODES, pl.String)).select(_kind(settings))
-    found = table[pl.Series(labels)]
-    if original_mti.null_count() == height:
-        return found
-    return found.with_columns(
-        kind=pl.when(pl.col("reversal") & original_mti.str.starts_with("01")).then(pl.lit(SKIP)).otherwise("kind")
-    )
+        table = _kind_table.__wrapped__(tuple(cell.tobytes() for cell in cells), settings)
+    else:
+        table = _kind_table(tuple(cells[row].tobytes() for row in rows[:count]), settings)
+        table = [column.gather(pl.Series(labels)) for column in table]
+    kind, answer, bare, reversal = table
+    if original_mti.null_count() < height:
+        unwanted = reversal & original_mti.str.starts_with("01")
+        kind = kind.zip_with(~unwanted.fill_null(value=False), pl.Series([SKIP]))
+    return [kind, answer, bare]
+
+
+@lru_cache(maxsize=256)
+def _kind_table(codes: tuple[bytes, ...], settings: PosSettings) -> list[pl.Series]:
+    """kind, answer, bare and reversal of each combination of codes."""
+    texts, start = {}, 0
+    for name, width in _CODE_WIDTHS.items():
+        bare = [code[start : start + width].decode("latin-1").rstrip("\0").strip() or None for code in codes]
+        texts[name] = bare
+        start += width
+    return pl.DataFrame(texts, schema=dict.fromkeys(_CODES, pl.String)).select(_kind(settings)).get_columns()
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
@@ -157,7 +174,7 @@ def _card(decoded: Decoded, keep: Callable[[str, Column], None]) -> dict[str, pl
         number = np.where(ended, np.uint8(BLANK), track)[:, :19]
         number[~ended.any(axis=1)] = BLANK
         cells = np.where(missing[:, None], number, cells)
-    elif 0 < sizes.min(initial=0) == sizes.max(initial=0):
+    elif 0 < sizes.min() == sizes.max():
         cells = copied(cells[:, : sizes[0]])
     column = _read(_CARD, cells)
     keep("card_number", column)
@@ -196,7 +213,9 @@ def _from_de54(cells: Bytes, settings: PosSettings) -> Bytes:
     wanted = np.frombuffer(settings.discount_amount_type.encode(), np.uint8)
     for start in range(0, cells.shape[1] - 19, 20):
         hit = equal_rows(cells[:, start + 2 : start + 4], wanted) & (out[:, 0] == BLANK)
-        np.copyto(out, cells[:, start + 8 : start + 20], where=hit[:, None])
+        if hit.all():
+            return cells[:, start + 8 : start + 20]
+        out[hit] = cells[hit, start + 8 : start + 20]
     return out
 
 
