@@ -68,7 +68,7 @@ def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -
     whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
     whole["h"] = {**spec["h"], "max_len": 0}
     slots = {name: slot for slot, name in enumerate(places)}
-    table = np.zeros((LAST + 1, 10), np.int64)
+    table = np.zeros((LAST + 1, w.COLUMNS), np.int64)
     for name in fields:
         table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0]
     if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
@@ -190,8 +190,8 @@ def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Dec
     assert len(buffer) >= int(ends.max(initial=0)) + SLACK
     table, groups, size = chosen.laid_out(height)
     store, places = np.empty(size + 8, np.uint8), np.full((len(chosen.slots), height), -1, np.int64)
-    odd, fields = np.zeros(height, np.bool_), np.zeros(LAST, np.int64)
-    given = (buffer, eight_at(buffer), starts, ends, table, groups, fields, places, eight_at(store), odd)
+    odd, program = np.zeros(height, np.bool_), np.zeros_like(table)
+    given = (buffer, eight_at(buffer), starts, ends, table, groups, program, places, eight_at(store), odd)
     w.run(w.walk, height, *given)
     cells = {
         group: store[begin : begin + height * width].reshape(height, width)

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+NEVER = -(1 << 63)  # a moment that is none
 SMALL = 2_000  # messages; about where loading Numba has paid for itself
 LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
 # half bytes, what the data is, pad on the left and on the right; row of `places` (-1: not wanted); where its cells
 # begin (-1: not wanted), and how far it is from one to the next.
 LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE = range(10)
+COLUMNS = 10
 BINARY, BCD, DIGITS = range(3)  # CODING; and BINARY as DATA
 ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
 SIZE = 24  # bits of a place that count characters
@@ -59,28 +61,29 @@ def chain(data: Array, limit: int, framing: int, starts: Array) -> tuple[int, in
     return count, at
 
 
-def _listed(buffer: Array, at: int, wide: int, fields: Array) -> int:
-    """The numbers of the fields in `wide` bytes of bitmap, ascending, into `fields`; how many."""
-    count = 0
+def _listed(buffer: Array, at: int, wide: int, table: Array, program: Array) -> int:
+    """Rows of the table for the fields in `wide` bytes of bitmap, in order, behind that of the message type."""
+    count = 1
     for index in range(wide):
         byte = buffer[at + index]
         for bit in range(8):
             number = index * 8 + bit + 1
             if byte & (128 >> bit) and number not in (1, 65):
-                fields[count] = number
+                for column in range(COLUMNS):
+                    program[count, column] = table[number, column]
                 count += 1
     return count
 
 
 def _field(
-    buffer: Array, words: Array, here: int, end: int, table: Array, number: int, places: Array, cells: Array, row: int
+    buffer: Array, words: Array, here: int, end: int, program: Array, step: int, places: Array, cells: Array, row: int
 ) -> int:
     """Reads the field that stands `here`, notes it, and gives where the next stands; -1 where it is not regular."""
-    width, length = table[number, LENGTH], table[number, MOST]
+    width, length = program[step, LENGTH], program[step, MOST]
     if width:
         if here + width > end:
             return -1
-        coding, length = table[number, CODING], 0
+        coding, length = program[step, CODING], 0
         for place in range(here, here + width):
             byte = buffer[place]
             if coding == BINARY:
@@ -91,18 +94,18 @@ def _field(
                 length = length * 10 + byte - 48
             else:
                 return -1
-        if length > table[number, MOST]:
+        if length > program[step, MOST]:
             return -1
         here += width
-    halves, data = table[number, HALVES], table[number, DATA]
+    halves, data = program[step, HALVES], program[step, DATA]
     count = (length + 1) // 2 if halves else length
     if here + count > end or data == OTHER:
         return -1
     lead = 0
     if data == BINARY and halves and length & 1:
-        if buffer[here] >> 4 == table[number, LEFT]:
+        if buffer[here] >> 4 == program[step, LEFT]:
             lead = 1
-        elif buffer[here + count - 1] & 15 != table[number, RIGHT]:
+        elif buffer[here + count - 1] & 15 != program[step, RIGHT]:
             return -1
     if data == ASCII:
         high, place, stop = 0, here, here + count
@@ -114,10 +117,10 @@ def _field(
             return -1
     first = here * 2 + lead if data == BINARY else here
     size = count if data != BINARY else length if halves else count * 2
-    if table[number, SLOT] >= 0:
-        places[table[number, SLOT], row] = first << SIZE | size
-    if table[number, CELLS] >= 0:
-        _copy(buffer, words, first, size, data == BINARY, cells, table[number, CELLS] + row * table[number, STRIDE])
+    if program[step, SLOT] >= 0:
+        places[program[step, SLOT], row] = first << SIZE | size
+    if program[step, CELLS] >= 0:
+        _copy(buffer, words, first, size, data == BINARY, cells, program[step, CELLS] + row * program[step, STRIDE])
     return int(here + count)
 
 
@@ -145,8 +148,8 @@ def _blank(cells: Array, to: int, width: int) -> None:
 
 
 def walk(
-    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, groups: Array, fields: Array, places: Array,
-    cells: Array, odd: Array,
+    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, groups: Array, program: Array,
+    places: Array, cells: Array, odd: Array,
 ) -> None:  # fmt: skip
     """Where each wanted field of each message stands, and its characters in cells of fixed width.
 
@@ -154,15 +157,17 @@ def walk(
     the message type; `odd` marks messages that are not regular from end to end. A place is `where << SIZE` with the
     number of characters, -1 where the field is absent; of binary fields both count half bytes, a pad on the left left
     out. Cells stand one behind the other, so that a word written behind the end of one is overwritten by the next;
-    `groups` has where each of them begins, and its width. The fields of a bitmap are listed once as long as it stays
-    the same: `seen` is where it stood last.
+    `groups` has where each of them begins, and its width. The `program` (room for the table) is written anew when the
+    bitmap is another than that of the message before, which stood at `seen`.
     """
     seen, wide, count = -1, 0, 0
+    for column in range(COLUMNS):
+        program[0, column] = table[0, column]
     for row in range(len(starts)):
         end = ends[row]
         for group in range(len(groups)):
             _blank(cells, groups[group, 0] + row * groups[group, 1], groups[group, 1])
-        here = _field(buffer, words, starts[row], end, table, 0, places, cells, row)
+        here = _field(buffer, words, starts[row], end, program, 0, places, cells, row)
         if here < 0 or here + 8 > end:
             odd[row] = True
             continue
@@ -180,11 +185,11 @@ def walk(
                     break
         if not same:
             wide = need
-            count = _listed(buffer, here, wide, fields)
+            count = _listed(buffer, here, wide, table, program)
         seen = here
         here += wide
-        for index in range(count):
-            here = _field(buffer, words, here, end, table, fields[index], places, cells, row)
+        for step in range(1, count):
+            here = _field(buffer, words, here, end, program, step, places, cells, row)
             if here < 0:
                 break
         odd[row] = here != end
@@ -223,6 +228,39 @@ def label(cells: Array, width: int, labels: Array, rows: Array) -> int:
     return count
 
 
+def whole(cells: Array, width: int, values: Array) -> None:
+    """The number in each cell of digits; -1 where there is anything else."""
+    for row in range(len(values)):
+        value, good = 0, True
+        for place in range(row * width, row * width + width):
+            digit = cells[place] - 48
+            good = good and 0 <= digit <= 9
+            value = value * 10 + digit
+        values[row] = value if good else -1
+
+
+def moments(cells: Array, day: int, time: int, days: Array, values: Array) -> None:
+    """Microseconds of cells of ten digits, MMDD from `day` and hhmmss from `time` on; NEVER where it is no such cell.
+
+    `days` has, at 32 times the month plus the day, days since 1970, or NEVER.
+    """
+    for row in range(len(values)):
+        good, at = True, row * 10
+        for place in range(at, at + 10):
+            good = good and 48 <= cells[place] <= 57
+        month, of_month = _two(cells, at + day), _two(cells, at + day + 2)
+        hour, minute, second = _two(cells, at + time), _two(cells, at + time + 2), _two(cells, at + time + 4)
+        values[row] = NEVER
+        if good and month <= 12 and of_month <= 31 and hour <= 23 and minute <= 59 and second <= 59:
+            since = days[month * 32 + of_month]
+            if since != NEVER:
+                values[row] = (((since * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000
+
+
+def _two(cells: Array, at: int) -> int:
+    return int((cells[at] - 48) * 10 + cells[at + 1] - 48)
+
+
 @cache
 def _machine() -> dict[Run, Run]:
     """The loops as machine code; what they call is compiled into them."""
@@ -230,9 +268,9 @@ def _machine() -> dict[Run, Run]:
 
     from settlement.model.compiled import LOOP, STEP, compiled
 
-    for step in (_listed, _field, _copy, _blank):
+    for step in (_listed, _field, _copy, _blank, _two):
         register_jitable(**STEP)(step)
-    return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather, label)}
+    return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather, label, whole, moments)}
 
 
 def run(loop: Run, messages: int, *given: Any) -> Any:

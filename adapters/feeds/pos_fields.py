@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.canonical import SKIP, unionpay_kind
+from adapters.feeds.canonical import SKIP, days_in_year, resolve_year, unionpay_kind
 from adapters.feeds.columns import (
     BLANK,
     Bytes,
     Column,
+    Ints,
     as_text,
     bounds_of,
     copied,
@@ -67,10 +69,10 @@ def closing_plan(settings: PosSettings) -> Plan:
     return plan(SPECS[settings.body], [("t",), *((element,) for element in TOTALS)], ())
 
 
-def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, dict[int, CellError]]:
+def pos_columns(decoded: Decoded, settings: PosSettings, clearing: date) -> tuple[pl.DataFrame, dict[int, CellError]]:
     """(columns, first fault per message): the fields that a canonical transaction is made of, and its `kind`.
 
-    Times are naive, in the year 2000; paid and claimed are fen. A field that is absent is null.
+    Times are naive, that of the original in the year 2000; paid and claimed are fen. A field that is absent is null.
     """
     columns: dict[str, pl.Series] = {}
     errors: dict[int, CellError] = {}
@@ -83,10 +85,10 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
     for name, element in _PLAIN.items():
         keep(name, _read(_SPECS[name], _without_zeros(decoded.cells[(element,)])))
     columns |= _card(decoded, keep)
-    keep("paid", _read(_AMOUNT, decoded.cells[("4",)]))
-    keep("transmitted_at", _read(_DAY_AND_TIME, decoded.cells[("7",)]))
+    keep("paid", _amount(decoded.cells[("4",)]))
+    keep("transmitted_at", _moment(_DAY_AND_TIME, decoded.cells[("7",)], clearing))
     columns["sent"] = _sent(decoded.cells[("7",)], columns["transmitted_at"])
-    keep("local_at", _read(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL])))
+    keep("local_at", _moment(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL]), clearing))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
@@ -97,6 +99,40 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
 
 def _read(spec: LayoutField, cells: Bytes) -> Column:
     return parse_column(spec, cells, "fen", "latin-1")
+
+
+def _amount(cells: Bytes) -> Column:
+    """Fen: digits by a loop, what is not all digits as a layout reads it."""
+    height, width = cells.shape
+    values = np.empty(height, np.int64)
+    w.run(w.whole, height, np.ascontiguousarray(cells).ravel(), width, values)
+    return _with_odd(_AMOUNT, cells, pl.Series(values), np.flatnonzero(values < 0))
+
+
+def _moment(spec: LayoutField, cells: Bytes, clearing: date) -> Column:
+    """Naive times in the year that brings them nearest to the clearing date, most days by a table."""
+    days = np.full(13 * 32, w.NEVER, np.int64)
+    for day, since in days_in_year(clearing).items():
+        days[day // 100 * 32 + day % 100] = since
+    values = np.empty(len(cells), np.int64)
+    day, time = spec.format.index("MM"), spec.format.index("hh")
+    w.run(w.moments, len(cells), np.ascontiguousarray(cells).ravel(), day, time, days, values)
+    odd = np.flatnonzero(values == w.NEVER)
+    values[odd] = 0
+    return _with_odd(spec, cells, pl.Series(values).cast(pl.Datetime("us")), odd, clearing)
+
+
+def _with_odd(spec: LayoutField, cells: Bytes, values: pl.Series, odd: Ints, clearing: date | None = None) -> Column:
+    """The column with the `odd` rows read as a layout reads them: blanks, faults, days that need a closer look."""
+    bad = np.zeros(len(cells), np.bool_)
+    if not len(odd):
+        return Column(values, bad)
+    column = _read(spec, cells[odd])
+    found = column.values
+    if clearing is not None:
+        found = resolve_year(pl.DataFrame({"at": found}), "at", clearing)
+    bad[odd] = column.bad
+    return Column(values.scatter(odd, found), bad, {int(odd[row]): error for row, error in column.errors.items()})
 
 
 def _without_zeros(cells: Bytes) -> Bytes:
@@ -187,15 +223,15 @@ def _discount(decoded: Decoded, settings: PosSettings) -> Column:
     element = str(settings.discount_field)
     width = int(decoded.sizes(element).max(initial=0))
     if width <= 0:
-        return _read(_AMOUNT, np.full((decoded.height, 12), BLANK, np.uint8))
+        return _amount(np.full((decoded.height, 12), BLANK, np.uint8))
     cells = decoded.gathered(element, width)
     if settings.discount_field == 54:
-        return _read(_AMOUNT, _from_de54(cells, settings))
+        return _amount(_from_de54(cells, settings))
     if settings.discount_prefix:
-        return _read(_AMOUNT, _behind_prefix(cells, settings))
+        return _amount(_behind_prefix(cells, settings))
     start = settings.discount_start - 1
     found = cells[:, start : start + settings.discount_length]
-    return _read(_AMOUNT, _wide(found, settings.discount_length))
+    return _amount(_wide(found, settings.discount_length))
 
 
 def _wide(cells: Bytes, width: int) -> Bytes:

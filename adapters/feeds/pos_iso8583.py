@@ -31,7 +31,6 @@ from adapters.feeds.canonical import (
     part,
     rail_setting,
     resolve_earlier,
-    resolve_year,
 )
 from adapters.feeds.columns import Ints
 from adapters.feeds.framing import Messages, read_messages
@@ -127,7 +126,8 @@ def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
     decoded, errors = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
-    frame, faults = pos_columns(decoded, known.settings)
+    assert tally.clearing is not None
+    frame, faults = pos_columns(decoded, known.settings, tally.clearing)
     frame = _with(
         frame,
         pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
@@ -232,8 +232,8 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
     if settings.discount_means == "gross" and "claimed" in frame.columns:
         frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
-    sent, local = (resolve_year(frame, name, clearing) for name in ("transmitted_at", "local_at"))
-    frame = _with(frame, sent, local, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
+    sent, local = frame["transmitted_at"], frame["local_at"]
+    frame = _with(frame, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
     frame = _with(frame, resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
     frame = amounts(frame).with_columns(
         *_keys(frame, context.source),
