@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal
 
 import polars as pl
 
+from adapters.shown import Show, show_line
 from settlement.model.cards import Tokeniser
 from settlement.model.rejects import Reject
 
@@ -63,11 +64,14 @@ Write = Callable[[pl.DataFrame, Context], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One format by name. `gives` says which canonical frame `read` yields; `describe` prints its layout as a table."""
+    """One format by name. `gives` says which canonical frame `read` yields; `describe` prints its layout as a table;
+    `show` gives the bytes that a reject is about, cards masked.
+    """
 
     name: str
     title: str
-    gives: Literal["transaction", "statement", "result", "none"]
+    gives: Literal["transaction", "statement", "result", "payment", "none"]
     read: Read | None
     write: Write | None
     describe: Callable[[Mapping[str, Any]], str]
+    show: Show = show_line

@@ -14,24 +14,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
-from importlib import resources
-from typing import Literal, Self, TypeVar
+from functools import cache, cached_property
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from adapters.yaml_document import MisfitError, load_document, shipped_text
 from settlement.model.errors import BadInput
 from settlement.model.money import INT64_MAX, format_yuan, parse_amount
 
 FieldType = Literal["text", "digits", "count", "amount", "date", "datetime", "hex", "card"]
 Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
-D = TypeVar("D", bound=BaseModel)
 Value = str | int | date | datetime | None
 
-MAX_YAML_BYTES = 262_144
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 TOKEN = re.compile("|".join(_TOKENS))
@@ -159,16 +154,29 @@ class Layout(_Document):
         if self.shape == "fixed":
             if len(self.separator) != 1 or not self.separator.isascii():
                 raise ValueError("separator: a fixed layout has one ASCII character between fields")
-            for line in self.lines:
-                _check_positions(line)
-        for field in (f for line in (*self.header, *self.trailer) for f in line.fields if f.declares == "total"):
-            target = self.record.field(field.of)
-            if target is None or target.type != "amount":
-                raise ValueError(f"{field.name}: `of` must name an amount of the record, not {field.of!r}")
-        for name in (*self.key, *self.original_key):
-            if self.record.field(name) is None:
-                raise ValueError(f"key: the record has no field {name!r}")
+            _check_positions(self.record, "record")
+            for what, lines in (("header", self.header), ("trailer", self.trailer)):
+                for number, line in enumerate(lines):
+                    _check_positions(line, what, number)
+        for what, lines in (("header", self.header), ("trailer", self.trailer)):
+            for number, line in enumerate(lines):
+                self._check_totals(line, what, number)
+        for what, names in (("key", self.key), ("original_key", self.original_key)):
+            for number, name in enumerate(names):
+                if self.record.field(name) is None:
+                    raise MisfitError(f"the record has no field {name!r}", what, number)
+        try:
+            re.compile(self.filename)
+        except re.error as error:
+            raise MisfitError(f"is no regular expression: {error}", "filename") from None
         return self
+
+    def _check_totals(self, line: Line, what: str, number: int) -> None:
+        for at, field in enumerate(line.fields):
+            target = self.record.field(field.of)
+            if field.declares == "total" and (target is None or target.type != "amount"):
+                message = f"{field.name}: `of` must name an amount of the record, not {field.of!r}"
+                raise MisfitError(message, what, number, "fields", at, "of")
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -190,22 +198,30 @@ class Layout(_Document):
         """The strict codec for writing; a BOM is written once, by the writer of the first line (utf-8-sig)."""
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
 
+    @cached_property
+    def digit_fields(self) -> frozenset[str]:
+        """Record fields whose values are digits, hex digits or a card number, as they stand."""
+        kinds = {"digits", "hex", "card"}
+        return frozenset(field.name for field in self.record.fields if field.type in kinds and not field.values)
+
     def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
         """The unit an amount is written in."""
         return field.unit or self.unit
 
 
-def _check_positions(line: Line) -> None:
+def _check_positions(line: Line, *path: str | int) -> None:
     """Fixed fields have a place, in order, and do not overlap."""
     last = 0
-    for field in line.fields:
+    for number, field in enumerate(line.fields):
+        place = (*path, "fields", number)
         if field.start is None or field.length is None:
-            raise ValueError(f"{field.name}: a fixed field has start and length")
+            raise MisfitError(f"{field.name}: a fixed field has start and length", *place)
         if field.start <= last:
-            raise ValueError(f"{field.name}: byte {field.start} belongs to the field before it")
+            raise MisfitError(f"{field.name}: byte {field.start} belongs to the field before it", *place, "start")
         last = field.end
     if line.length is not None and line.length < last:
-        raise ValueError(f"length {line.length} is shorter than the last field, which ends at byte {last}")
+        message = f"length {line.length} is shorter than the last field, which ends at byte {last}"
+        raise MisfitError(message, *path, "length")
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------
@@ -214,44 +230,6 @@ def _check_positions(line: Line) -> None:
 def load_layout(text: str, name: str) -> Layout:
     """A Layout from YAML text; `name` is what messages call it. BadInput: not YAML, or not a layout."""
     return load_document(text, name, Layout)
-
-
-def load_document(text: str, name: str, model: type[D]) -> D:
-    """A YAML document as `model`. BadInput names place and remedy."""
-    return document_of(load_yaml(text, name), name, model)
-
-
-def load_yaml(text: str, name: str) -> object:
-    """What a YAML text says: at most 256 KiB, no aliases, no duplicate keys. BadInput names place and remedy."""
-    if len(text.encode()) > MAX_YAML_BYTES:
-        raise BadInput(f"{name}: larger than {MAX_YAML_BYTES} bytes; a layout is a short document")
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise BadInput(f"{name}: YAML aliases are not taken; write the value out")
-        return yaml.load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
-        raise BadInput(f"{where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}; correct it") from None
-
-
-def document_of(data: object, name: str, model: type[D]) -> D:
-    """`data` (a mapping as YAML gives it) as `model`. BadInput names the key and what is wrong there."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise BadInput(f"{name}: {where}: {first['msg']}; `puhui feed describe` shows a correct layout") from None
-
-
-def shipped_text(package: str, name: str) -> str | None:
-    """The YAML text of a layout that ships in `package`/layouts, or None."""
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None:
-        return None
-    path = resources.files(package) / "layouts" / f"{name}.yaml"
-    return path.read_text("utf-8") if path.is_file() else None
 
 
 @cache
@@ -436,47 +414,3 @@ def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
     cells = split_line(layout, line, raw)
     pairs = zip(line.fields, cells, strict=True)
     return {field.name: parse_cell(field, cell, layout.unit_of(field)) for field, cell in pairs}
-
-
-# --- describe --------------------------------------------------------------------------------------------------------
-
-
-def describe(layout: Layout) -> str:
-    """The layout as a table for people: one line per field."""
-    how = "fixed width, by bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
-    head = [
-        f"{layout.format}: {layout.title}",
-        f"{how}; {layout.encoding}; newline {layout.newline}; unit {layout.unit}",
-    ]
-    head += [f"file name: {layout.filename}"] if layout.filename else []
-    head += [f"end mark: {layout.end_mark}"] if layout.end_mark else []
-    head += [f"natural key: {' '.join(layout.key)}"] if layout.key else []
-    head += [f"source: {layout.source}"] if layout.source else []
-    parts = [(f"header {n}", line) for n, line in enumerate(layout.header, 1)]
-    parts += [("record", layout.record), *((f"trailer {n}", line) for n, line in enumerate(layout.trailer, 1))]
-    for title, line in parts:
-        size = f" ({line.width} bytes)" if layout.shape == "fixed" else ""
-        head += ["", f"{title}{size}", *_field_table(layout, line)]
-    return "\n".join([*head, *(f"note: {note}" for note in layout.notes)]) + "\n"
-
-
-def _field_table(layout: Layout, line: Line) -> list[str]:
-    rows = [("start", "length", "type", "name", "what")]
-    for number, field in enumerate(line.fields, 1):
-        place = str(field.start) if layout.shape == "fixed" else f"#{number}"
-        rows.append((place, str(field.length or ""), field.type, field.name, _field_words(layout, field)))
-    sizes = [max(len(row[n]) for row in rows) for n in range(4)]
-    return ["  ".join([*(cell.ljust(sizes[n]) for n, cell in enumerate(row[:4])), row[4]]).rstrip() for row in rows]
-
-
-def _field_words(layout: Layout, field: LayoutField) -> str:
-    words = [field.title, field.format]
-    words += [layout.unit_of(field)] if field.type == "amount" else []
-    words += [f"constant {field.constant!r}"] if field.constant is not None else []
-    words += ["signs " + " ".join(f"{mark!r}={'+' if way > 0 else '-'}" for mark, way in field.signs.items())] * bool(
-        field.signs
-    )
-    words += ["values " + " ".join(f"{code}={meaning}" for code, meaning in field.values.items())] * bool(field.values)
-    words += ["required"] * field.required
-    words += [f"declares {field.declares} {field.of}".rstrip()] if field.declares else []
-    return "; ".join(word for word in [*words, field.note] if word)

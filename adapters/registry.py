@@ -2,20 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from importlib import resources
+
 from adapters.accounts import ADAPTERS as ACCOUNTS
 from adapters.base import Adapter
 from adapters.feeds import ADAPTERS as FEEDS
+from adapters.feeds.pos_settings import PosSettings
 from adapters.payments import ADAPTERS as PAYMENTS
+from adapters.yaml_document import load_yaml
 from settlement.model.errors import BadInput
 
 ALL: tuple[Adapter, ...] = (*FEEDS, *ACCOUNTS, *PAYMENTS)
 _BY_NAME = {entry.name: entry for entry in ALL}
 assert len(_BY_NAME) == len(ALL), "two adapters have one name"
+# What each format's readers and writers look at in a source's settings (a test holds it to their sources).
+_TRANSACTION = ("bad_row", "rail", "instrument")
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "citizen_card": (*_TRANSACTION, "layout", "issuer"),
+    "pos_iso8583": (*_TRANSACTION, "issuer", *PosSettings.model_fields),
+    "unionpay_zm": (*_TRANSACTION, "layout", "approved"),
+    "unionpay_acom": (*_TRANSACTION, "layout", "approved", "record"),
+    "mapped_csv": (*_TRANSACTION, "mapping", "encoding"),
+    "camt053": ("details", "message_id", "created_at"),
+    "camt054": ("details",),
+    "mt940": ("encoding",),
+    "bank_csv": ("layout", "encoding", "account", "sheet", "separator"),
+    "pain001": (
+        "version", "message_id", "created_at", "execution_date", "debtor_name", "debtor_account", "debtor_bank_code",
+    ),
+    "pain002": (),
+    "bank_result": ("layout", "message_id"),
+}  # fmt: skip
+_ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name
+# the setting that names a layout of a package
+_TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}
 
 
 def adapter(name: str) -> Adapter:
     """The adapter of a format. BadInput: there is none of that name."""
     found = _BY_NAME.get(name)
     if found is None:
-        raise BadInput(f"format {name!r} is not known; `puhui feed list` names them: {', '.join(sorted(_BY_NAME))}")
+        layout = next((row for row in shipped() if row[0] == name), None)
+        if layout is not None:
+            raise BadInput(f"{name} is a layout, no format: write --format {layout[1]} --set {layout[2]}={layout[3]}")
+        raise BadInput(f"format {name!r} is not known; `puhui feed list` names them: {_near(name, sorted(_BY_NAME))}")
     return found
+
+
+def check_settings(format_name: str, given: Iterable[str], where: str) -> None:
+    """BadInput where a setting is none that the format looks at; `where` names the place it is set in."""
+    if format_name in _ANY_FIELD:
+        return
+    known = (*SETTINGS[format_name], "clearing_date")
+    for name in given:
+        if name not in known:
+            raise BadInput(f"{where}{name}: {format_name} has no such setting; it takes {_near(name, known)}")
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    """The known names, with the one that was perhaps meant."""
+    near = get_close_matches(name, known, 1)
+    return ", ".join(known) + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def shipped() -> list[tuple[str, str, str, str, str]]:
+    """(layout, format, setting, value, title) of every layout and mapping that ships, by format."""
+    found = []
+    for package, setting in _TAKES.items():
+        for path in sorted((resources.files(package) / "layouts").iterdir(), key=lambda path: path.name):
+            if path.name.endswith(".yaml"):
+                name, document = path.name.removesuffix(".yaml"), load_yaml(path.read_text("utf-8"), path.name)
+                assert isinstance(document, dict), "a layout is a mapping"
+                found.append((name, *_use(package, name, document, setting), str(document["title"])))
+    return found
+
+
+def _use(package: str, name: str, document: dict[str, object], setting: str) -> tuple[str, str, str]:
+    """(format, setting, value) that choose a layout."""
+    if package == "adapters.accounts":
+        return "bank_csv", setting, name
+    if package == "adapters.payments":
+        return ("bank_result" if document.get("gives") == "result" else "bank_template"), setting, name
+    if "columns" in document:
+        return "mapped_csv", setting, name
+    if name.startswith("unionpay_aco"):
+        return "unionpay_acom", "record", name.removeprefix("unionpay_")
+    return name, "layout", name

@@ -30,7 +30,12 @@ _ENCODINGS = {
     "GBK": "GB18030",
     "GB2312": "GB18030",
     "ISO-8859-1": "ISO-8859-1",
+    "ISO-8859-2": "ISO-8859-2",
+    "ISO-8859-15": "ISO-8859-15",
+    "WINDOWS-1250": "WINDOWS-1250",
+    "WINDOWS-1252": "WINDOWS-1252",
 }
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
 
 
 class XmlRefusedError(Exception):
@@ -71,6 +76,8 @@ class GuardedStream:
         head = self._first[:4]
         if not head:
             raise XmlRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
+        if head.startswith(_PACKED):
+            raise XmlRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
             raise XmlRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
         match = _DECLARATION.match(self._first)

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Table
 
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
+from batch.differences import CONTENT, copies_numbered, judge
 from batch.run import Run
 from settlement.model import frames
 from settlement.model.cards import mask
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
-from settlement.store import intake
+from settlement.store import corrections, intake
 from settlement.store import tables as t
 from settlement.store.copy import copy_in
 
@@ -47,10 +48,6 @@ _REJECT_ROWS: frames.Schema = {
     "code": pl.String,
     "message": pl.String,
 }
-# The same key with another of these is a conflict (feeds.md: another amount, card or merchant).
-_CONTENT = ("kind", "original_key", "merchant_no", "card_id", "gross_fen", "paid_fen", "claimed_fen")
-DUPLICATE_ROW = "DUPLICATE_ROW"
-CONFLICT = "CONFLICT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,46 +125,64 @@ def transactions(
 ) -> Outcome:
     """Stores the new rows of a feed or clearing file; the same key again is a duplicate, or a conflict (quarantined).
 
-    A clearing file that holds one key twice with the same content keeps the second copy as item `key#2`: the bank
-    counts it twice, so reconciliation must see it.
+    `again`: a delivery of this name was taken before. A clearing file that holds one key twice with the same content
+    keeps the second copy as item `key#2`: the bank counts it twice, so reconciliation must see it.
     """
-    key = "item_id" if table is t.clearing_item else "transaction_id"
-    rows = _numbered(connection, run, frame, file_id)
-    schema = {name: rows.schema[name] for name in ("transaction_id", *_CONTENT)}
-    stored = intake.known_rows(
-        connection, table, key, rows["transaction_id"], {key: pl.String, **{c: schema[c] for c in _CONTENT}}
-    )
-    stored = stored.rename({key: "transaction_id"})
-    first = rows.filter(pl.col("transaction_id").is_first_distinct())
-    known = pl.concat([stored, first.join(stored, on="transaction_id", how="anti").select(stored.columns)])
-    marked = rows.join(known, on="transaction_id", how="left", suffix="_known", maintain_order="left")
-    same = pl.all_horizontal([pl.col(c).eq_missing(pl.col(f"{c}_known")) for c in _CONTENT])
-    new = pl.col("transaction_id").is_first_distinct() & ~pl.col("transaction_id").is_in(
-        stored["transaction_id"].implode()
-    )
-    marked = marked.with_columns(new=new, same=same)
-    accepted = marked.filter(pl.col("new"))
-    twice = marked.filter(~pl.col("new") & pl.col("same"))
-    conflict = marked.filter(~pl.col("new") & ~pl.col("same"))
-    if table is t.clearing_item:
-        copies = _second_copies(twice, stored)
-        accepted = pl.concat([accepted, copies]).sort("record")
-        twice = twice.join(copies, on="record", how="anti")
-    names = [c.name for c in table.columns if c.name != key]
-    copy_in(connection, table, accepted.rename({"transaction_id": key}).select(key, *names))
-    noted = [*rejects, *_row_rejects(twice, DUPLICATE_ROW), *_row_rejects(conflict, CONFLICT)]
-    status = FileStatus.PARTIAL if rejects or conflict.height else FileStatus.ACCEPTED
-    if again:
-        status = FileStatus.CONFLICT if conflict.height else FileStatus.SUPERSET
+    key = key_of(table)
+    rows = numbered(connection, run, frame, file_id)
+    schema = {key: pl.String, **{name: rows.schema[name] for name in CONTENT}}
+    found = corrections.standing(connection, table, key, rows["transaction_id"], schema)
+    stands = found.rows.drop(key).rename({"base_id": "transaction_id"})
+    vanished = _vanished(connection, table, file_id, rows, schema) if again else stands.clear()
+    judged = judge(rows, stands, found.undone, vanished, again=again, copies=table is t.clearing_item)
+    store(connection, table, judged.accepted)
+    status, code, message = judged.status(len(rejects))
     return Outcome(
         status,
         closing=closing,
-        accepted=accepted.height,
-        duplicate=twice.height,
-        quarantined=conflict.height,
+        accepted=judged.accepted.height,
+        duplicate=judged.duplicate.height,
+        quarantined=judged.conflict.height + judged.held.height,
         clearing_date=closing.clearing_date or _day(frame, "clearing_date"),
-        rejects=noted,
+        code=code,
+        message=message,
+        rejects=[*rejects, *judged.rejects()],
     )
+
+
+def _vanished(
+    connection: Connection, table: Table, file_id: int, rows: pl.DataFrame, schema: frames.Schema
+) -> pl.DataFrame:
+    """The standing rows of earlier deliveries of the name that this one lacks."""
+    key, ids = key_of(table), keyed(rows, table)["transaction_id"]
+    before = corrections.came_before(connection, table, key, file_id)
+    missing = before.filter(~before.is_in(ids.implode()))
+    found = corrections.standing(connection, table, key, missing, schema).rows.sort("base_id")
+    return found.drop(key).rename({"base_id": "transaction_id"})
+
+
+def key_of(table: Table) -> str:
+    """The name of the column of `transaction` or `clearing_item` that is called transaction_id in a frame."""
+    return "item_id" if table is t.clearing_item else "transaction_id"
+
+
+def keyed(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Rows as they are called in their table, where second copies of a clearing file have names of their own."""
+    return copies_numbered(rows) if table is t.clearing_item else rows
+
+
+def store(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+    """Stores rows of a file; their originals are the rows that stand for those keys now."""
+    now = corrections.current(connection, rows["original_key"])
+    if now.height:
+        rows = rows.with_columns(pl.col("original_key").replace(now["base_id"], now["row_id"]))
+    put_rows(connection, table, rows)
+
+
+def put_rows(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+    """Stores rows as they are."""
+    key = key_of(table)
+    copy_in(connection, table, rows.rename({"transaction_id": key}).select([column.name for column in table.columns]))
 
 
 def _day(frame: pl.DataFrame, column: str) -> date | None:
@@ -175,7 +190,7 @@ def _day(frame: pl.DataFrame, column: str) -> date | None:
     return newest if isinstance(newest, date) else None
 
 
-def _numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: int) -> pl.DataFrame:
+def numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: int) -> pl.DataFrame:
     """Canonical rows with card tokens turned into card_id, ready for their table."""
     frame = frames.conform(frame, frames.TRANSACTION)
     ids = intake.card_ids(connection, frame["card_token"], run.keys.tokeniser.key_id)
@@ -183,31 +198,6 @@ def _numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: in
     return rows.with_columns(file_id=pl.lit(file_id, pl.Int64), business_date=pl.lit(run.business_date, pl.Date)).drop(
         "card_token", "file"
     )
-
-
-def _second_copies(twice: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Copies within this very file (their key is not stored yet), renamed key#2, key#3 …"""
-    copies = twice.filter(~pl.col("transaction_id").is_in(stored["transaction_id"].implode()))
-    number = pl.int_range(2, pl.len() + 2, dtype=pl.Int64).over("transaction_id")
-    return copies.with_columns(transaction_id=pl.format("{}#{}", "transaction_id", number))
-
-
-def _row_rejects(rows: pl.DataFrame, code: str) -> list[Reject]:
-    """Duplicate and conflicting rows as rejects with what they would have moved."""
-    out = []
-    for row in rows.iter_rows(named=True):
-        amount = row["paid_fen"] if row["paid_fen"] is not None else row["gross_fen"]
-        shown = format_yuan(amount) if amount is not None else "?"
-        if code == DUPLICATE_ROW:
-            message = f"{row['transaction_id']} was taken before with the same content; no effect"
-        else:
-            known = row["paid_fen_known"] if row["paid_fen_known"] is not None else row["gross_fen_known"]
-            was = format_yuan(known) if known is not None else "?"
-            message = (
-                f"{row['transaction_id']} is known with other content (amount {was}, now {shown}); held until decided"
-            )
-        out.append(Reject("", row["record"], row["byte_start"], "transaction_id", code, message))
-    return out
 
 
 def statements(

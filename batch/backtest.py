@@ -31,11 +31,10 @@ from rules.trial import (
 )
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
-from settlement.model.report import Column, Report, Table
+from settlement.model.report import Chart, Column, Report, Table
 from settlement.store import rating, reference
 from settlement.store import replay as store
 
-BAR_WIDTH = 30
 SHOWN = 10
 _WINDOWS = {"day": "每日", "week": "每周", "month": "每月", "quarter": "每季", "year": "每年", "total": "总额"}
 
@@ -206,8 +205,10 @@ _DAYS = (
     *_MONEY,
     Column("now_sum_fen", "现行累计", "money"),
     Column("draft_sum_fen", "草案累计", "money"),
-    Column("now_bar", "现行图示", "text"),
-    Column("draft_bar", "草案图示", "text"),
+)
+_DAY_CHARTS = (
+    Chart("每日成本（元）", "column", "date", ("now_fen", "draft_fen")),
+    Chart("累计成本（元）", "line", "date", ("now_sum_fen", "draft_sum_fen")),
 )
 _BUDGETS = (
     Column("date", "日期", "date"),
@@ -249,8 +250,8 @@ def report(found: Backtest) -> Report:
             _table(
                 "汇总", (Column("scheme", "活动", "text"), *_MONEY, *_SALES, *_PEOPLE), pl.concat([c.schemes, total])
             ),
-            _table("每日预算曲线", _DAYS, _with_bars(c.days)),
-            _table("预算占用", _BUDGETS, _worded(c.budgets)),
+            _table("每日预算曲线", _DAYS, c.days, _DAY_CHARTS),
+            _table("预算占用", _BUDGETS, _worded(c.budgets), budget_charts(c.budgets)),
             _table("预算用尽", _CUTS, _worded(_cut_rows(found))),
             _people("增加最多的商户", "merchant_no", winners(c.merchants, SHOWN)),
             _people("减少最多的商户", "merchant_no", losers(c.merchants, SHOWN)),
@@ -268,8 +269,8 @@ def report(found: Backtest) -> Report:
     )
 
 
-def _table(title: str, columns: tuple[Column, ...], frame: pl.DataFrame) -> Table:
-    return Table(title, columns, frame.select([column.name for column in columns]))
+def _table(title: str, columns: tuple[Column, ...], frame: pl.DataFrame, charts: tuple[Chart, ...] = ()) -> Table:
+    return Table(title, columns, frame.select([column.name for column in columns]), charts=charts)
 
 
 def _people(title: str, key: str, frame: pl.DataFrame) -> Table:
@@ -281,14 +282,20 @@ def _worded(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("window").replace(_WINDOWS))
 
 
-def _with_bars(days: pl.DataFrame) -> pl.DataFrame:
-    """The curve as bars of text, so that it shows in a terminal, a CSV and a workbook alike."""
-    most = max([1, *days["now_fen"].to_list(), *days["draft_fen"].to_list()])
-
-    def bars(name: str) -> pl.Series:
-        return pl.Series(["█" * (max(fen, 0) * BAR_WIDTH // most) for fen in days[name].to_list()], dtype=pl.String)
-
-    return days.with_columns(bars("now_fen").alias("now_bar"), bars("draft_fen").alias("draft_bar"))
+def budget_charts(budgets: pl.DataFrame) -> tuple[Chart, ...]:
+    """A curve for each of the budgets (rows of Comparison.budgets, which stand together); its value is drawn where the
+    curve comes near it, and would flatten it elsewhere.
+    """
+    charts: list[Chart] = []
+    rows = budgets.with_row_index("row")
+    for key, mine in rows.group_by("scheme", "budget", "window", maintain_order=True):
+        scheme, budget, window = (str(part) for part in key)
+        most = max(0, *mine["now_used_fen"].drop_nulls(), *mine["draft_used_fen"].drop_nulls())
+        near = most * 4 >= int(mine["value_fen"][-1])
+        series = ("now_used_fen", "draft_used_fen", *(("value_fen",) if near else ()))
+        title = f"{f'{scheme} ' if scheme else '资金池 '}{budget}（{_WINDOWS[window]}）占用（元）"
+        charts.append(Chart(title, "line", "date", series, int(mine["row"][0]), mine.height))
+    return tuple(charts)
 
 
 def _cut_rows(found: Backtest) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from adapters.yaml_document import read_yaml
 from settlement.model.errors import BadConfiguration
 
 CONFIG_NAME = "puhui.toml"
@@ -173,7 +174,18 @@ def load_config(home: Path) -> Config:
         raise BadConfiguration(f"{path}: not found; run `puhui init {home}` or give --home") from None
     except OSError as error:
         raise BadConfiguration(f"{path}: cannot be read ({error.strerror}); correct its path or permissions") from None
-    return parse_config(data, path)
+    return _with_documents(parse_config(data, path), home)
+
+
+def _with_documents(config: Config, home: Path) -> Config:
+    """The configuration with the YAML files that settings of sources name (below the home) read into their place."""
+
+    def read(source: SourceConfig) -> SourceConfig:
+        named = {k: v for k, v in source.settings.items() if isinstance(v, str) and v.endswith((".yaml", ".yml"))}
+        documents = {key: read_yaml(home / value) for key, value in named.items()}
+        return source.model_copy(update={"settings": source.settings | documents}) if documents else source
+
+    return config.model_copy(update={"sources": tuple(read(source) for source in config.sources)})
 
 
 def parse_config(data: bytes, path: Path) -> Config:

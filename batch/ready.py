@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from adapters.registry import adapter
+from adapters.registry import adapter, check_settings
 from batch.config import SourceConfig
 from batch.documents import plan_in_force
 from batch.run import Run
@@ -38,3 +38,4 @@ def _readable(source: SourceConfig) -> None:
         raise BadConfiguration(
             f"puhui.toml: sources.{source.name}: {source.format} gives no {wanted}; `puhui feed list` shows what does"
         )
+    check_settings(source.format, source.settings, f"puhui.toml: sources.{source.name}.settings.")

@@ -178,8 +178,9 @@ def _point_to_lines(connection: Connection, night: Run, entry: dict[str, Any]) -
     for award in entry["awards"]:
         known = texts.get((award["scheme"], award["version"]))
         taken = award["outcome"] in {Outcome.CLAWED_BACK.name, Outcome.REINSTATED.name}
-        if known and taken and "refund" in known[0].place.inside:
-            award["yaml"] = [_lines(known[0].place, ("refund",), known[0].file, known[1])]
+        if known and taken:  # where `refund` is left out, the scheme's own line stands for it
+            path = "refund" if "refund" in known[0].place.inside else "scheme"
+            award["yaml"] = [_lines(known[0].place, (path,), known[0].file, known[1])]
 
 
 def _scheme_lines(

@@ -1,7 +1,7 @@
-"""Feeds against what they are measured by, in one run (issue 4): `python benchmarks/feeds_speed.py [records]`.
+"""Feeds against what they are measured by, in one run (issue 4): `python -m benchmarks.feeds_speed [records]`.
 
 Processor time of one core is compared, since other work on the machine must not show. Targets: pos_iso8583 at 30 times
-iso8583.decode or more, tokens and masks apart; fixed-width in at most 3 times polars.read_csv of the same data as CSV.
+iso8583.decode or more, tokens and masks apart. Fixed-width formats follow, by fixed_width.py.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import polars as pl
 
 from adapters.base import Context, Parsed
 from adapters.feeds.iso_spec import SPECS
-from adapters.layout import shipped_layout
 from adapters.registry import adapter
+from benchmarks import fixed_width
 from settlement.model.cards import CardTokens, Tokeniser, masked
 from settlement.model.frames import TRANSACTION
 
@@ -117,38 +117,12 @@ def _noted(spent: list[float], work: Callable[[], Any]) -> Any:
     return result
 
 
-def fixed(frame: pl.DataFrame, name: str, file: str, layout_name: str, **settings: str) -> None:
-    """A fixed-width format against polars.read_csv of the same fields as CSV."""
-    chosen = adapter(name)
-    assert chosen.write is not None
-    given = Context(file, "acq", settings)
-    data = chosen.write(frame, given)
-    layout = shipped_layout("adapters.feeds", layout_name)
-    line = layout.record
-    width = line.width + 2
-    body = data[sum(part.width + 2 for part in layout.header) :][: frame.height * width]
-    rows = np.frombuffer(body, np.uint8).reshape(-1, width)
-    columns = []
-    for spec in line.fields:
-        assert spec.start is not None
-        cells = np.ascontiguousarray(rows[:, spec.start - 1 : spec.end]).view(f"S{spec.length}").ravel()
-        table = pl.Series(cells).cast(pl.String, strict=False).fill_null("").str.strip_chars(" ")
-        columns.append(table.alias(spec.name))
-    csv = pl.DataFrame(columns).write_csv().encode()
-    theirs, _ = timed(lambda: pl.read_csv(csv, infer_schema_length=1000))
-    ours, count = timed(lambda: read(name, data, given))
-    assert count == frame.height
-    print(
-        f"{layout_name}: {count} records in {ours:.2f} s, read_csv {theirs:.2f} s; ratio {ours / theirs:.2f} (target 3)"
-    )
-
-
 def main() -> None:
     """Prints the ratios."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     frame = traffic(count)
     pos(frame)
-    fixed(frame, "unionpay_acom", "IND26050701ACOMN", "unionpay_acomn", record="acomn")
+    fixed_width.main(count)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,7 @@ def files_alone(folder: Path, awards: Path) -> None:
 def command_against_files(folder: Path) -> float:
     awards = folder / "awards.csv"
     words = ["rate", str(folder), "--transactions", str(folder / "transactions.csv"), "--out", str(awards)]
-    start = "import sys, typer; from portal.cli import rate; app = typer.Typer(); rate.register(app); app()"
-    command = [sys.executable, "-c", start, *words[1:]]
+    command = [sys.executable, "-c", "from portal.cli.main import main; main()", *words]
     whole, _ = timed("puhui rate, file to file", lambda: subprocess.run(command, cwd=ROOT, check=True), 2)
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     alone, _ = timed("Polars alone, the same files", lambda: files_alone(folder, awards))

@@ -5,15 +5,15 @@ a batch and carries State on.
 """
 
 from rules.documents import Programme, Scheme
-from rules.engine import Engine, rate
+from rules.engine import SMALL, Engine, rate, warm
 from rules.explain import explain, explain_lines
-from rules.output import awards_csv
 from rules.parse import Document, parse_programme, parse_scheme
 from rules.plan import Plan, compile_plan
 from rules.rated import Rated
 from rules.state import STATE_KEYS, STATE_SCHEMAS, State
 
 __all__ = [
+    "SMALL",
     "STATE_KEYS",
     "STATE_SCHEMAS",
     "Document",
@@ -23,11 +23,11 @@ __all__ = [
     "Rated",
     "Scheme",
     "State",
-    "awards_csv",
     "compile_plan",
     "explain",
     "explain_lines",
     "parse_programme",
     "parse_scheme",
     "rate",
+    "warm",
 ]

@@ -12,6 +12,8 @@ from datetime import date
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
+import polars as pl
+from polars.exceptions import ComputeError
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -136,18 +138,36 @@ def _tupled(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-_MONEY_SCHEMA = {"type": "number", "minimum": 0, "multipleOf": 0.01}
+# Editors see these: an amount may stand in quotes, and a code or text may look like a number.
+_MONEY_SCHEMA = {
+    "type": ["number", "string"],
+    "minimum": 0,
+    "maximum": MAX_FEN / 100,
+    "pattern": r"^ *[0-9]+(\.[0-9]{1,2})? *$",
+}
+_ABOVE_ZERO = {**_MONEY_SCHEMA, "exclusiveMinimum": 0}
+_PPM_SCHEMA = {"type": ["number", "string"], "minimum": 0, "maximum": 100, "pattern": r"^ *[0-9]+(\.[0-9]{1,4})? *$"}
+_CODE_SCHEMA = {"type": ["string", "number"], "pattern": "^[^\\s,|=\"'`]{1,64}$"}
+_TEXT_SCHEMA = {"type": ["string", "number"], "maxLength": 500}
+_ONE_TEXT_SCHEMA = {**_TEXT_SCHEMA, "minLength": 1}
+_DAY_SCHEMA = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+
+
+def _one_or_list(item: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
+
+
 Fen = Annotated[int, BeforeValidator(_fen), WithJsonSchema(_MONEY_SCHEMA)]
-PositiveFen = Annotated[int, BeforeValidator(_positive_fen), WithJsonSchema({**_MONEY_SCHEMA, "exclusiveMinimum": 0})]
-Unit = Annotated[int, BeforeValidator(_unit), WithJsonSchema({**_MONEY_SCHEMA, "exclusiveMinimum": 0})]
-Ppm = Annotated[int, BeforeValidator(_ppm), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
+PositiveFen = Annotated[int, BeforeValidator(_positive_fen), WithJsonSchema(_ABOVE_ZERO)]
+Unit = Annotated[int, BeforeValidator(_unit), WithJsonSchema({**_ABOVE_ZERO, "maximum": MAX_UNIT / 100})]
+Ppm = Annotated[int, BeforeValidator(_ppm), WithJsonSchema(_PPM_SCHEMA)]
 Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
 Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1), WithJsonSchema({"type": "integer", "minimum": 1})]
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-Code = Annotated[str, BeforeValidator(_code), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
-Text = Annotated[str, BeforeValidator(_text), Field(max_length=500)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema(_DAY_SCHEMA)]
+Code = Annotated[str, BeforeValidator(_code), WithJsonSchema(_CODE_SCHEMA)]
+Text = Annotated[str, BeforeValidator(_text), Field(max_length=500), WithJsonSchema(_TEXT_SCHEMA)]
 OneText = Annotated[str, Field(min_length=1, max_length=500)]
-AnyOf = Annotated[tuple[OneText, ...], BeforeValidator(_listed)]
+AnyOf = Annotated[tuple[OneText, ...], BeforeValidator(_listed), _one_or_list(_ONE_TEXT_SCHEMA)]
 
 Measure = Literal["amount", "count"]
 Key = Literal["member", "merchant", "district", "org"]
@@ -157,13 +177,12 @@ Rounding = Literal["half_up", "down", "up"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 INSTRUMENTS: tuple[Instrument, ...] = ("citizen_card", "bank_card", "e_card")
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS_SCHEMA = {"type": "string", "pattern": f"^(?:{_HOURS.pattern})$"}
 KEYS: tuple[Key, ...] = ("member", "merchant", "district", "org")
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Sponsor(_Document):
@@ -221,7 +240,8 @@ class Programme(_Document):
     def _known(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
+            pl.Series(dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(name)  # knows no `localtime`, `right/UTC`
+        except (KeyError, ValueError, OSError, ComputeError):
             raise ValueError("not a time zone; write a name like Asia/Shanghai") from None
         return name
 
@@ -299,8 +319,8 @@ class Hours(_Document):
     @classmethod
     def _read(cls, value: Any) -> Any:
         if not isinstance(value, str):
-            if isinstance(value, dict):
-                return value
+            if isinstance(value, dict) and all(isinstance(minute, int) for minute in value.values()):
+                return value  # JSON of our own
             raise ValueError('not hours; write them in quotes, like "10:00-22:00"')
         match = _HOURS.fullmatch(value)
         if match is None:
@@ -323,16 +343,14 @@ class Eligibility(_Document):
 
     merchants: MerchantCondition = MerchantCondition()
     members: MemberCondition = MemberCondition()
-    instruments: Annotated[tuple[Instrument, ...], BeforeValidator(_listed)] | None = None
-    gross: GrossRange = GrossRange()
-    weekdays: Annotated[tuple[Weekday, ...], BeforeValidator(_listed)] | None = None
-    hours: (
-        Annotated[
-            tuple[Annotated[Hours, WithJsonSchema({"type": "string", "pattern": "^..:..-..:..$"})], ...],
-            BeforeValidator(_listed),
-        ]
-        | None
+    instruments: (
+        Annotated[tuple[Instrument, ...], BeforeValidator(_listed), _one_or_list({"enum": [*INSTRUMENTS]})] | None
     ) = None
+    gross: GrossRange = GrossRange()
+    weekdays: Annotated[tuple[Weekday, ...], BeforeValidator(_listed), _one_or_list({"enum": [*WEEKDAYS]})] | None = (
+        None
+    )
+    hours: Annotated[tuple[Hours, ...], BeforeValidator(_listed), _one_or_list(_HOURS_SCHEMA)] | None = None
     days: Literal["any", "workday", "restday"] = "any"
     requires_entitlement: bool = False
 

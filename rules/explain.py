@@ -9,12 +9,23 @@ from typing import Any
 import polars as pl
 
 from rules import reference
+from rules.memory import Charge
 from rules.plan import Plan
 from rules.rated import Rated
-from rules.reference import Figure, Looked
+from rules.reasons import (
+    SIMPLE,
+    charge_words,
+    figure_words,
+    lowered_words,
+    moved_words,
+    name_of,
+    simple_words,
+    stopped_words,
+)
+from rules.reference import Cut, Figure, Looked
 from rules.state import State
 from rules.terms import Terms
-from rules.words import PASSED_OVER, SIMPLE, Words, benefit_words, spent_words, yuan
+from rules.words import Words
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import Outcome
 
@@ -30,15 +41,17 @@ def explain(
     rated = reference.rate(plan, transactions, state, looked)
     shares = _shares(rated)
     terms = {(t.scheme.scheme, t.scheme.version): t for t in plan.terms}
+    kinds = dict(pl.concat([state.waiting, transactions]).select("transaction_id", "kind").iter_rows())
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in rated.awards.iter_rows(named=True):
-        rows.setdefault(row["transaction_id"], []).append(_award(row, shares, terms))
+        charges = looked[row["transaction_id"]].charges if row["transaction_id"] in looked else []
+        rows.setdefault(row["transaction_id"], []).append(_award(row, shares, terms, charges))
     sales = dict(rated.transactions.select("transaction_id", "sale_id").iter_rows())
     for transaction_id, awards in rows.items():
         if only is not None and transaction_id not in only:
             continue
         seen = looked.get(transaction_id, Looked())
-        words = _sentences(awards, seen)
+        words = _sentences(awards, seen, kinds[transaction_id])
         yield {
             "transaction_id": transaction_id,
             "sale_id": sales[transaction_id],
@@ -63,7 +76,10 @@ def _shares(rated: Rated) -> dict[tuple[str, int], list[dict[str, str]]]:
 
 
 def _award(
-    row: dict[str, Any], shares: dict[tuple[str, int], list[dict[str, str]]], terms: dict[tuple[str, int], Terms]
+    row: dict[str, Any],
+    shares: dict[tuple[str, int], list[dict[str, str]]],
+    terms: dict[tuple[str, int], Terms],
+    charges: list[Charge],
 ) -> dict[str, Any]:
     rule = terms.get((row["scheme"], row["version"]))
     return {
@@ -77,6 +93,25 @@ def _award(
         "limit": row["limit"],
         "payee": row["payee"],
         "shares": shares.get((row["transaction_id"], row["line"]), []),
+        "limits": [_charged(charge) for charge in charges if charge.line == row["line"]],
+    }
+
+
+def _charged(charge: Charge) -> dict[str, Any]:
+    """What one limit took (or got back): what its key, or the entitlement, had used before and after."""
+    words, cap = charge_words(charge), charge.cap
+    shown = format_yuan if charge.measure == "amount" else str
+    return {
+        "limit": charge.name,
+        "kind": "entitlement" if cap is None else "limit" if cap.scope else "pool",
+        "measure": charge.measure,
+        "per": list(cap.per) if cap else ["member"],
+        "window": cap.window if cap else "total",
+        "value": shown(cap.value) if cap else None,
+        "used_before": shown(charge.before),
+        "used_after": shown(charge.after),
+        "zh": words.zh,
+        "en": words.en,
     }
 
 
@@ -94,79 +129,42 @@ def _candidate(figure: Figure) -> dict[str, Any]:
         "figure": format_yuan(figure.fen),
         "outcome": figure.outcome.name,
         "entitlement": figure.entitlement.number if figure.entitlement else None,
-        "lowered": [
-            {"by": cut.name, "from": format_yuan(cut.before), "to": format_yuan(cut.after)} for cut in figure.cuts
-        ],
+        "lowered": [_cut(figure, cut) for cut in figure.cuts],
         "without": {name: f"{format_yuan(fen)} without {name}" for name, fen in figure.without.items()},
     }
 
 
+def _cut(figure: Figure, cut: Cut) -> dict[str, str]:
+    words = lowered_words(figure, cut)
+    fens = {"from": format_yuan(cut.before), "to": format_yuan(cut.after)}
+    return {"by": cut.name, **fens, "zh": words.zh, "en": words.en}
+
+
 def _passed_over(terms: Terms, why: str) -> dict[str, Any]:
-    return {
-        **_named(terms),
-        "candidate": False,
-        "stopped_by": why,
-        "zh": PASSED_OVER[why].zh,
-        "en": PASSED_OVER[why].en,
-    }
+    reason = stopped_words(terms.scheme, why)
+    return {**_named(terms), "candidate": False, "stopped_by": why, "zh": reason.zh, "en": reason.en}
 
 
-def _sentences(awards: list[dict[str, Any]], seen: Looked) -> list[Words]:
+def _sentences(awards: list[dict[str, Any]], seen: Looked, kind: str) -> list[Words]:
     """The answer first, then what else was looked at."""
     first = Outcome[awards[0]["outcome"]]
     if first in SIMPLE:
-        words = [SIMPLE[first]]
+        words = [simple_words(first, seen)]
     elif first in {Outcome.CLAWED_BACK, Outcome.REINSTATED}:
-        words = [_moved(award, first) for award in awards]
+        words = [moved_words(row, seen, kind) for row in seen.rows]
     else:
         shown = {(f.terms.scheme.scheme, f.terms.scheme.version): f for f in seen.figures}
-        words = [_figure_words(shown[award["scheme"], award["version"]]) for award in awards]
+        words = [figure_words(shown[award["scheme"], award["version"]], seen) for award in awards]
         chosen = {(award["scheme"], award["version"]) for award in awards}
-        words += [_other(f) for key, f in shown.items() if key not in chosen]
+        words += [_other(f, seen) for key, f in shown.items() if key not in chosen]
     return words + [_not_candidate(terms, why) for terms, why in seen.passed_over]
 
 
-def _name(terms: Terms) -> str:
-    return terms.scheme.title or terms.scheme.scheme
-
-
-def _moved(award: dict[str, Any], outcome: Outcome) -> Words:
-    size = award["granted"].removeprefix("-")
-    if outcome == Outcome.CLAWED_BACK:
-        return Words(f"{award['scheme']}：追回补贴{size}元", f"{award['scheme']}: {size} of the subsidy is taken back")
-    return Words(f"{award['scheme']}：恢复补贴{size}元", f"{award['scheme']}: {size} of the subsidy is given again")
-
-
-def _figure_words(figure: Figure) -> Words:
-    """Like 满158减20 适用；本周限1次已用完，故补贴0元."""
-    rule, amount = benefit_words(figure.terms.scheme.benefit), yuan(figure.fen)
-    head = Words(f"{_name(figure.terms)}：{rule.zh} 适用", f"{_name(figure.terms)}: {rule.en} applies")
-    match figure.outcome:
-        case Outcome.NO_BENEFIT:
-            why = Words("未达到门槛或无可补金额", "nothing is earned at this amount")
-        case Outcome.CLAIM_OUT_OF_RANGE:
-            why = Words("优惠金额超出范围", "the discount claimed is out of range")
-        case Outcome.NO_ENTITLEMENT:
-            why = Words("没有可用的券", "no entitlement is left")
-        case Outcome.LIMIT_EXHAUSTED:
-            why = spent_words(figure.limit, figure.terms)
-        case Outcome.GRANTED_PARTIAL:
-            why = _short(figure)
-        case _:
-            return Words(f"{head.zh}，补贴{amount}元", f"{head.en}, subsidy {amount}")
-    return Words(f"{head.zh}；{why.zh}，故补贴{amount}元", f"{head.en}; {why.en}, so the subsidy is {amount}")
-
-
-def _short(figure: Figure) -> Words:
-    left = yuan(figure.fen)
-    return Words(f"应补{yuan(figure.entitled)}元，{figure.limit}只剩{left}元", f"{figure.limit} has only {left} left")
-
-
-def _other(figure: Figure) -> Words:
-    words = _figure_words(figure)
+def _other(figure: Figure, seen: Looked) -> Words:
+    words = figure_words(figure, seen)
     return Words(f"未选：{words.zh}", f"not chosen: {words.en}")
 
 
 def _not_candidate(terms: Terms, why: str) -> Words:
-    reason = PASSED_OVER[why]
-    return Words(f"{_name(terms)}不适用：{reason.zh}", f"{_name(terms)} does not apply: {reason.en}")
+    reason = stopped_words(terms.scheme, why)
+    return Words(f"{name_of(terms)}不适用：{reason.zh}", f"{name_of(terms)} does not apply: {reason.en}")

@@ -21,13 +21,15 @@ Int = Any  # an int64 inside the kernel
 
 
 class Env(NamedTuple):
-    """What every step sees. `rows` is the table of usage, open addressing: key (-1: free), used, used before the batch,
-    slot of a sale that has this key; `keys` how many; `out` rows of awards; `state` rows and lines written.
+    """What every step sees. `rows` is the table of usage, open addressing: key (-1: free), used; `cold` beside it: used
+    before the batch, slot of a sale that has this key (apart, so that a look-up touches one line of the processor's
+    cache). `keys` how many, and how many State brought; `out` rows of awards; `state` rows and lines written.
     """
 
     arrays: Arrays
     work: Work
     rows: Ints
+    cold: Ints
     keys: Ints
     out: Ints
     state: Ints
@@ -125,13 +127,16 @@ def place(rows: Ints, key: Int) -> Int:
 
 
 @compiled(WHOLE)
-def grown(rows: Ints) -> Ints:
+def grown(rows: Ints, cold: Ints) -> tuple[Ints, Ints]:
     """The table with twice the room."""
-    out = np.full((rows.shape[0] * 2, 4), -1, np.int64)
+    size = rows.shape[0] * 2
+    out, beside = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
     for n in range(rows.shape[0]):
         if rows[n, 0] != -1:
-            out[place(out, rows[n, 0])] = rows[n]
-    return out
+            at = place(out, rows[n, 0])
+            out[at] = rows[n]
+            beside[at] = cold[n]
+    return out, beside
 
 
 @compiled(STEP)
@@ -157,10 +162,12 @@ def charge(env: Env, slot: Int, n: Int, fen: Int, uses: Int) -> None:
             key = key_of(env, cap, slot)
             at = place(rows, key)
             if rows[at, 0] == -1:  # a key seen first takes a row
-                rows[at, 0], rows[at, 1], rows[at, 2] = key, 0, 0
+                rows[at, 0], rows[at, 1] = key, 0
+                env.cold[at, 0], env.cold[at, 1] = 0, slot
                 env.keys[0] += 1
+            elif env.keys[1] and env.cold[at, 1] == -1:  # State knew it, without a sale of this batch
+                env.cold[at, 1] = slot
             rows[at, 1] += amount
-            rows[at, 3] = slot
     if lines[n, c.L_ENT] >= 0:
         work.entitlements[lines[n, c.L_ENT], c.ENT_USED] += uses
         work.entitlements[lines[n, c.L_ENT], c.ENT_USED_FEN] += fen
@@ -171,6 +178,8 @@ def entitlement(env: Env, t: Int, slot: Int) -> Int:
     """The member's entitlement for a scheme that is valid, has a use and min_grant left, and ends first; -1: none."""
     arrays, work = env.arrays, env.work
     member = work.member[slot]
+    if member < 0:
+        return -1
     rights, terms = work.entitlements, arrays.terms
     for n in range(arrays.first_right[member], arrays.first_right[member + 1]):
         if rights[n, c.ENT_SCHEME] != terms[t, c.T_SCHEME]:
@@ -388,13 +397,8 @@ def rate_on_sale(env: Env, tx: Int, op: Int, slot: Int) -> Int:
     """REFUND, VOID or REVERSAL of a sale; returns the refund's part of R (-1: none known)."""
     work = env.work
     kind, part, wrong = work.op_kind[op], -1, 0
-    by_gross: Int = 0
-    by_paid: Int = 0
+    by_gross, by_paid = work.op_says[op, 0], work.op_says[op, 1]
     if kind == 1:
-        if work.tx_gross[tx] >= 0:
-            by_gross = work.tx_gross[tx]
-        else:
-            by_paid = work.tx_paid[tx]
         if by_paid > 0 and work.paid[slot] >= 0 and work.refunded_paid[slot] + by_paid > work.paid[slot]:
             wrong = 23
         else:
@@ -433,7 +437,7 @@ def rate_operation(env: Env, tx: Int, op: Int) -> Int:
     undoes = work.op_kind[op] == 3 and work.op_kind[target] < 3 and work.op_took[target] and not work.op_undone[target]
     if not undoes:
         put_row(env, tx, 1, slot, -1, -1, 0, 0, 21, c.NO_LIMIT)
-        return work.tx_gross[tx] if work.op_kind[op] == 1 else -1
+        return work.op_says[op, 0] if work.op_says[op, 0] > 0 else -1
     work.op_took[op] = 1
     work.op_undone[target] = 1
     work.op_touched[target] = 1
@@ -457,43 +461,39 @@ def stretch(env: Env, order: Ints, start: Int, combine: Int) -> Int:
             return at
         tx, first = order[at], env.state[0]
         index = work.tx_index[tx]
-        part = work.tx_gross[tx]
-        if work.tx_sale[tx]:
+        if index >= 0:
             rate_sale(env, tx, index, combine)
             work.touched[index] = 1
+            part = work.gross[index]
         else:
-            part = rate_operation(env, tx, index)
-        slot = env.out[first, c.R_SALE]
-        work.moved[tx, 0], work.moved[tx, 1] = slot, part
-        work.moved[tx, 2], work.moved[tx, 3] = refunded(work, slot), env.out[first, c.R_OUTCOME]
+            part = rate_operation(env, tx, -1 - index)
+        work.moved[tx, 0], work.moved[tx, 1] = part, refunded(work, env.out[first, c.R_SALE])
     return len(order)
 
 
 @compiled(WHOLE)
-def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints]:
+def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints, Ints]:
     """Rates the transactions of `order`; `opening` is (key, used) of what limits have used before.
 
-    Returns (rows of awards, the table of usage).
+    Returns (rows of awards, Env's `rows` and `cold` in the end).
     """
     size = 1024
-    while size < 4 * len(opening):
+    while size < 4 * len(opening) or size < 2 * len(order):
         size *= 2
-    rows = np.full((size, 4), -1, np.int64)
-    count = np.zeros(1, np.int64)
+    rows, cold = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
+    count = np.array([len(opening), len(opening)])
     for n in range(len(opening)):
         at = place(rows, opening[n, 0])
-        rows[at, 0], rows[at, 1], rows[at, 2], rows[at, 3] = opening[n, 0], opening[n, 1], opening[n, 1], -1
-    count[0] = len(opening)
-    state = np.zeros(2, np.int64)  # rows of awards written, lines written
-    state[1] = work.lines_before[0]
+        rows[at, 0], rows[at, 1], cold[at, 0], cold[at, 1] = opening[n, 0], opening[n, 1], opening[n, 1], -1
+    state = np.array([0, work.lines_before[0]])  # rows of awards written, lines written
     out = np.empty((len(order) + len(order) // 8 + 64, c.ROW_WIDTH), np.int64)
-    env = Env(arrays, work, rows, count, out, state)
-    done = stretch(env, order, 0, combine)
+    done = stretch(Env(arrays, work, rows, cold, count, out, state), order, 0, combine)
     while done < len(order):
-        longer = env.out
-        if state[0] + arrays.most[1] > len(env.out):
-            longer = np.empty((2 * len(env.out) + arrays.most[1], c.ROW_WIDTH), np.int64)
-            longer[: state[0]] = env.out[: state[0]]
-        env = Env(arrays, work, grown(env.rows), count, longer, state)
-        done = stretch(env, order, done, combine)
-    return env.out[: state[0]], env.rows
+        if state[0] + arrays.most[1] > len(out):
+            longer = np.empty((2 * len(out) + arrays.most[1], c.ROW_WIDTH), np.int64)
+            longer[: state[0]] = out[: state[0]]
+            out = longer
+        if 2 * (count[0] + arrays.most[0] * arrays.most[1]) > len(rows):
+            rows, cold = grown(rows, cold)
+        done = stretch(Env(arrays, work, rows, cold, count, out, state), order, done, combine)
+    return out[: state[0]], rows, cold

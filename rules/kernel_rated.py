@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from rules import kernel
-from rules.columnar import Batch, ints, prepare
+from rules.columnar import Batch, prepare
+from rules.kernel_batch import used_rows
+from rules.kernel_csv import csv_rows, ids_of, pieces_of
 from rules.layout import (
     KEY_BITS,
     L_CHARGED,
@@ -32,8 +36,8 @@ from rules.layout import (
 )
 from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
+from rules.slots import gather, index, ints
 from rules.state import ENTITLEMENT_USE, LINES, OPERATIONS, SALES, TERMS, USAGE, State
-from rules.yuan import yuan_texts
 from settlement.model.frames import AWARD, AWARD_SHARE, RATE_INPUT, conform
 from settlement.model.outcomes import Outcome
 
@@ -41,19 +45,20 @@ from settlement.model.outcomes import Outcome
 def rate(plan: Plan, transactions: pl.DataFrame, state: State) -> Rated:
     """One batch by the kernel; the same as `rules.reference.rate`."""
     batch = prepare(plan, transactions, state)
-    out, table = kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
-    return Rated(Written(batch, out, table), state)
+    out, *usage = kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
+    return Rated(Written(batch, out, usage), state)
 
 
 class Written:
     """The maker of Rated over the kernel's arrays."""
 
-    def __init__(self, batch: Batch, out: Ints, table: Ints) -> None:
+    def __init__(self, batch: Batch, out: Ints, usage: list[Ints]) -> None:
+        """`out` and `usage` as the kernel leaves them."""
         self.batch = batch
-        self._table = table
+        self._used = usage
         orphans = batch.order[batch.rated :]
         self._orphans = orphans[orphans >= batch.waited]
-        self._out = np.concatenate([out, self._orphan_rows()])
+        self._out = np.concatenate([out, self._orphan_rows()]) if len(self._orphans) else out
 
     def _orphan_rows(self) -> Ints:
         rows = np.full((len(self._orphans), ROW_WIDTH), -1, np.int64)
@@ -65,44 +70,45 @@ class Written:
         """AWARD, in rating order."""
         out, numbers = self._out, self.batch.numbers
         schemes = [terms.scheme for terms in numbers.terms]
-        term = _index(out[:, R_TERMS])
+        term = index(out[:, R_TERMS])
         names = pl.Series(list(numbers.names), dtype=pl.String)
-        sale = _index(out[:, R_SALE])
+        sale = index(out[:, R_SALE])
         frame = pl.DataFrame(
             {
                 "transaction_id": self.batch.rows["transaction_id"].gather(out[:, R_TX]),
                 "line": out[:, R_LINE],
-                "sale_id": _gather(self.batch.slots["transaction_id"], sale),
-                "scheme": _gather(pl.Series([s.scheme for s in schemes], dtype=pl.String), term),
-                "version": _gather(pl.Series([s.version for s in schemes], dtype=pl.Int64), term),
-                "entitled_fen": _index(out[:, R_ENTITLED]),
+                "sale_id": gather(self.batch.slots.transaction_id, sale),
+                "scheme": gather(pl.Series([s.scheme for s in schemes], dtype=pl.String), term),
+                "version": gather(pl.Series([s.version for s in schemes], dtype=pl.Int64), term),
+                "entitled_fen": index(out[:, R_ENTITLED]),
                 "granted_fen": out[:, R_AFTER] - out[:, R_BEFORE],
                 "outcome": out[:, R_OUTCOME],
-                "limit": _gather(names, _index(out[:, R_LIMIT])),
-                "payee": _gather(pl.Series([s.payee for s in schemes], dtype=pl.String), term),
+                "limit": gather(names, index(out[:, R_LIMIT])),
+                "payee": gather(pl.Series([s.payee for s in schemes], dtype=pl.String), term),
             }
         )
         return conform(frame, AWARD)
 
     def transactions(self) -> pl.DataFrame:
         """RATED_TRANSACTION, in rating order."""
-        at = np.concatenate([self.batch.order[: self.batch.rated], self._orphans])
+        first = self._out[self._out[:, R_LINE] == 1]  # one of each transaction
+        rated, at = self.batch.rated, first[:, R_TX]
         moved = self.batch.work.moved[at]
-        gross = np.where(moved[:, 3] < 0, self._orphan_gross(at), moved[:, 1])
+        moved[rated:, 0] = np.where(self._refunds(at[rated:]), ints(self.batch.rows["gross_fen"][at[rated:]], -1), -1)
+        moved[rated:, 1] = -1
         frame = pl.DataFrame(
             {
                 "transaction_id": self.batch.rows["transaction_id"].gather(at),
-                "sale_id": _gather(self.batch.slots["transaction_id"], _index(moved[:, 0])),
-                "gross_fen": _index(gross),
-                "refunded_fen": _index(moved[:, 2]),
-                "outcome": np.where(moved[:, 3] < 0, int(Outcome.ORPHAN), moved[:, 3]),
+                "sale_id": gather(self.batch.slots.transaction_id, index(first[:, R_SALE])),
+                "gross_fen": index(moved[:, 0]),
+                "refunded_fen": index(moved[:, 1]),
+                "outcome": first[:, R_OUTCOME],
             }
         )
         return conform(frame, RATED_TRANSACTION)
 
-    def _orphan_gross(self, at: Ints) -> Ints:
-        refund = (self.batch.rows["kind"] == "REFUND").to_numpy()[at]
-        return np.where(refund, self.batch.work.tx_gross[at], -1)
+    def _refunds(self, at: Ints) -> NDArray[np.bool_]:
+        return (self.batch.rows["kind"].gather(at) == "REFUND").to_numpy()
 
     @cached_property
     def _parts(self) -> tuple[Ints, list[tuple[Ints, list[pl.Series], list[Ints]]]]:
@@ -122,7 +128,7 @@ class Written:
 
     def _sponsor(self, name: str, rows: Ints) -> pl.Series:
         if name == "district":
-            return self.batch.slots["hq_district"].gather(self._out[rows, R_SALE])
+            return self.batch.slots.texts["hq_district"].gather(self._out[rows, R_SALE])
         return pl.Series([name], dtype=pl.String).new_from_index(0, len(rows))
 
     def shares(self) -> pl.DataFrame:
@@ -142,24 +148,10 @@ class Written:
         )
         return conform(named, AWARD_SHARE)
 
-    def sponsors(self) -> pl.Series:
-        """As `Rated.sponsors`, by whole columns for each scheme version."""
-        texts = []
-        for rows, names, changes in self._parts[1]:
-            frame = pl.DataFrame([n.alias(f"n{at}") for at, n in enumerate(names)])
-            frame = frame.with_columns(yuan_texts(pl.Series(f"c{at}", change)) for at, change in enumerate(changes))
-            pieces = [pl.concat_str(f"n{at}", pl.lit("="), f"c{at}") for at in range(len(names))]
-            text = frame.select(t=pl.concat_str(pieces, separator="|"))["t"]
-            texts.append(pl.DataFrame({"row": rows, "t": text}))
-        every = pl.DataFrame({"row": np.arange(len(self._out))})
-        if not texts:
-            return pl.Series("t", [None] * len(self._out), dtype=pl.String)
-        found = pl.concat(texts)
-        place = np.full(len(self._out), found.height, np.int64)
-        place[ints(found["row"])] = np.arange(found.height)
-        assert every.height == len(place)
-        padded = pl.concat([found["t"], pl.Series("t", [None], dtype=pl.String)])
-        return padded.gather(place)
+    def csv(self) -> Iterator[bytes]:
+        """awards.csv without its header."""
+        ids = ids_of(self.batch.rows["transaction_id"])
+        yield from csv_rows(self._out, ids, pieces_of(self.batch.numbers, self.batch.slots))
 
     def released(self) -> pl.Series:
         """Ids that waited before and wait no longer."""
@@ -186,9 +178,8 @@ class Written:
         )
 
     def _usage(self) -> pl.DataFrame:
-        table, numbers = self._table, self.batch.numbers
-        moved = table[(table[:, 0] >= 0) & (table[:, 1] != table[:, 2])]
-        slots = self.batch.slots
+        moved, numbers = used_rows(*self._used), self.batch.numbers
+        slots = self.batch.slots.texts
         parts = []
         for number, limit in enumerate(numbers.limits):
             mine = moved[moved[:, 0] >> KEY_BITS == number]
@@ -219,15 +210,14 @@ class Written:
     def _sales_and_lines(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         work, numbers = self.batch.work, self.batch.numbers
         slot = np.flatnonzero(work.touched)
-        sales = self.batch.slots.select("transaction_id", "local_date", "member_no", "merchant_no", "district", "org",
-                                        "hq_district")[slot].with_columns(
+        sales = self.batch.slots.texts[slot].with_columns(
             gross_fen=pl.Series(work.gross[slot]),
-            paid_fen=_index(work.paid[slot]),
+            paid_fen=index(work.paid[slot]),
             refunded_gross_fen=pl.Series(work.refunded_gross[slot]),
             refunded_paid_fen=pl.Series(work.refunded_paid[slot]),
             voided=pl.Series(work.flags[slot] == 1),
             reversed=pl.Series(work.flags[slot] == 2),
-        )  # fmt: skip
+        )
         owner = np.repeat(slot, work.line_count[slot])
         start = np.repeat(np.cumsum(work.line_count[slot]) - work.line_count[slot], work.line_count[slot])
         number = np.arange(len(owner)) - start
@@ -237,12 +227,12 @@ class Written:
         versions = pl.Series([t.scheme.version for t in numbers.terms], dtype=pl.Int64)
         frame = pl.DataFrame(
             {
-                "transaction_id": self.batch.slots["transaction_id"].gather(owner),
+                "transaction_id": self.batch.slots.transaction_id.gather(owner),
                 "line": number + 1,
                 "terms": digests.gather(lines[:, L_TERMS]),
                 "scheme": codes.gather(lines[:, L_TERMS]),
                 "version": versions.gather(lines[:, L_TERMS]),
-                "entitlement_no": _gather(self.batch.rights["entitlement_no"], _index(lines[:, L_ENT])),
+                "entitlement_no": gather(self.batch.rights["entitlement_no"], index(lines[:, L_ENT])),
                 "entitled_fen": lines[:, L_ENTITLED],
                 "granted_fen": lines[:, L_GRANTED],
                 "kept_fen": lines[:, L_KEPT],
@@ -258,7 +248,7 @@ class Written:
         every = pl.concat([opening.select(ops.columns), ops])
         op = np.flatnonzero(work.op_touched)
         frame = every[op].with_columns(
-            sale_id=_gather(self.batch.slots["transaction_id"], _index(work.op_sale[op])),
+            sale_id=gather(self.batch.slots.transaction_id, index(work.op_sale[op])),
             took_effect=pl.Series(work.op_took[op] == 1),
             undone=pl.Series(work.op_undone[op] == 1),
             gross_fen=pl.Series(work.op_gross[op]),
@@ -274,19 +264,6 @@ class Written:
         was = rights.select(pl.col("used_uses").fill_null(0), pl.col("used_fen").fill_null(0))
         moved = (frame["used_uses"] != was["used_uses"]) | (frame["used_fen"] != was["used_fen"])
         return conform(frame.filter(moved), ENTITLEMENT_USE)
-
-
-def _index(numbers: Ints) -> pl.Series:
-    """-1 as null."""
-    series = pl.Series(numbers)
-    return series.set(series < 0, None)
-
-
-def _gather(values: pl.Series, at: pl.Series) -> pl.Series:
-    """Values at positions, null where the position is null."""
-    if not len(values):
-        return pl.Series([None] * len(at), dtype=values.dtype)
-    return values.gather(at)
 
 
 def split(kept: Ints, shares: list[int]) -> list[Ints]:

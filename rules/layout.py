@@ -73,13 +73,11 @@ class Work(NamedTuple):
     op_gross: Ints
     op_paid: Ints
     op_touched: Ints
+    op_says: Ints  # what a refund states: its gross, else 0 and its paid part; 0 of the others
     target: Ints
     target_is_op: Ints
     # per transaction
-    tx_sale: Ints
-    tx_index: Ints
-    tx_gross: Ints
-    tx_paid: Ints
-    moved: Ints  # slot, part of R, R after, outcome
+    tx_index: Ints  # its slot; -1 less its op
+    moved: Ints  # part of R, R after
     # per entitlement
     entitlements: Ints

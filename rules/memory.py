@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from rules.amounts import given_back, kept_fen
+from rules.documents import Measure
 from rules.state import STATE_SCHEMAS, State, touching
 from rules.terms import Cap, Terms, read_terms, window_start
 from settlement.model.money import half_up
@@ -96,6 +97,17 @@ class Operation:
     paid: int = 0
 
 
+class Charge(NamedTuple):
+    """One move by one award line, for explain: what a limit's key (or an entitlement) had used before and after."""
+
+    line: int
+    name: str
+    cap: Cap | None  # None: the entitlement of this name
+    measure: Measure
+    before: int
+    after: int
+
+
 @dataclass(slots=True)
 class Memory:
     """The State of a batch while it is rated. `touched_*` name what `changed` must hold."""
@@ -111,6 +123,7 @@ class Memory:
     touched_usage: set[UsageKey] = field(default_factory=set)
     touched_uses: set[str] = field(default_factory=set)
     usage_before: dict[UsageKey, int] = field(default_factory=dict)
+    charges: list[Charge] | None = None  # every move is noted here where explain wants it
 
     def used(self, key: UsageKey) -> int:
         """Fen or count that a key has used."""
@@ -124,13 +137,21 @@ class Memory:
         line.uses += uses
         for cap in line.terms.caps:
             key = sale.usage_key(cap)
-            self.usage[key] = self.used(key) + (fen if cap.measure == "amount" else uses)
+            before = self.used(key)
+            self.usage[key] = before + (fen if cap.measure == "amount" else uses)
             self.touched_usage.add(key)
+            self._note(Charge(line.number, cap.name, cap, cap.measure, before, self.usage[key]))
         if line.entitlement_no is not None:
             use = self.uses.setdefault(line.entitlement_no, [0, 0])
             use[0] += uses
             use[1] += fen
             self.touched_uses.add(line.entitlement_no)
+            self._note(Charge(line.number, line.entitlement_no, None, "count", use[0] - uses, use[0]))
+            self._note(Charge(line.number, line.entitlement_no, None, "amount", use[1] - fen, use[1]))
+
+    def _note(self, charge: Charge) -> None:
+        if self.charges is not None and charge.before != charge.after:
+            self.charges.append(charge)
 
     def settle(self, sale: Sale) -> list[tuple[Line, int, int]]:
         """Brings every line of a sale to what its R and flags say: (line, kept before, kept after)."""

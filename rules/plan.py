@@ -12,7 +12,7 @@ import polars as pl
 from rules.documents import Limit, MerchantCondition, Programme, Scheme
 from rules.parse import Document
 from rules.terms import Terms, make_terms
-from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, conform, empty
+from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, conform, empty, unique
 from settlement.model.rejects import Reject
 
 FAR = date(9999, 12, 31)
@@ -51,8 +51,7 @@ def compile_plan(
     entitlements = empty(ENTITLEMENTS) if entitlements is None else conform(entitlements, ENTITLEMENTS)
     calendar = empty(CALENDAR) if calendar is None else conform(calendar, CALENDAR)
     for frame, number in ((merchants, "merchant_no"), (members, "member_no"), (entitlements, "entitlement_no")):
-        assert frame[number].null_count() == 0, f"{number} is null"
-        assert frame[number].is_unique().all(), f"{number} is not unique"
+        assert unique(frame[number]), f"{number} is null or stands twice"
     ordered = sorted(schemes, key=lambda d: (d.value.priority, d.value.scheme, d.value.version, d.file))
     rejects = reference_rejects(programme.value, ordered) + _version_rejects(ordered)
     rejects += _district_rejects(ordered, merchants)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
 import polars as pl
 
+from rules.output import HEADER
 from rules.state import State
 from settlement.model.frames import Schema
 
@@ -30,8 +32,8 @@ class Maker(Protocol):
         """AWARD_SHARE."""
         ...
 
-    def sponsors(self) -> pl.Series:
-        """The text of shares beside each award row."""
+    def csv(self) -> Iterator[bytes]:
+        """awards.csv without its header, in pieces."""
         ...
 
     def transactions(self) -> pl.DataFrame:
@@ -85,10 +87,10 @@ class Rated:
         """Ids that waited before and wait no longer, sorted."""
         return self._maker.released()
 
-    @cached_property
-    def sponsors(self) -> pl.Series:
-        """Beside each row of `awards`: `city=3.34|gusu=6.66` in the order written, null where there is no scheme."""
-        return self._maker.sponsors()
+    def csv(self) -> Iterator[bytes]:
+        """awards.csv (rules.md section 7) in pieces of bytes."""
+        yield HEADER
+        yield from self._maker.csv()
 
     @cached_property
     def state(self) -> State:

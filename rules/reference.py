@@ -8,6 +8,7 @@ Rejected: deciding limits per key in bulk, because pools and entitlements tie ke
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,13 +16,14 @@ import polars as pl
 
 from rules.amounts import benefit_fen, claim_outside
 from rules.directory import Directory, Entitlement, looks_at, read_directory
-from rules.memory import Line, Memory, Operation, Sale, UsageKey, changes, recall
+from rules.memory import Charge, Line, Memory, Operation, Sale, UsageKey, changes, recall
 from rules.order import Transaction, in_rating_order, with_local_time
+from rules.output import awards_rows
 from rules.plan import Plan
 from rules.rated import RATED_TRANSACTION, Rated
 from rules.shares import award_shares
 from rules.state import State
-from rules.terms import Terms
+from rules.terms import Cap, Terms
 from settlement.model.frames import AWARD, RATE_INPUT, conform
 from settlement.model.money import format_yuan
 from settlement.model.outcomes import Outcome
@@ -30,11 +32,13 @@ _FURTHEST = (Outcome.LIMIT_EXHAUSTED, Outcome.NO_ENTITLEMENT, Outcome.CLAIM_OUT_
 
 
 class Cut(NamedTuple):
-    """One thing that lowered a figure."""
+    """One thing that lowered a figure. `cap` is the limit, None for an entitlement, the ceiling and `min_grant`."""
 
     name: str
     before: int
     after: int
+    left: int  # fen or uses that it had left
+    cap: Cap | None = None
 
 
 @dataclass(slots=True)
@@ -50,11 +54,15 @@ class Figure:
     without: dict[str, int] = field(default_factory=dict)  # for explain: the figure had this limit not been there
 
     @property
+    def cut(self) -> Cut:
+        """What last lowered the figure; `min_grant` only where nothing else did."""
+        others = [cut for cut in self.cuts if cut.cap or cut.name != "min_grant"]
+        return (others or self.cuts)[-1]
+
+    @property
     def limit(self) -> str:
-        """The name of the limit that last lowered the figure, where it says so on the award."""
-        if self.outcome in {Outcome.LIMIT_EXHAUSTED, Outcome.GRANTED_PARTIAL}:
-            return self.cuts[-1].name
-        return ""
+        """The name of what last lowered the figure, where it says so on the award."""
+        return self.cut.name if self.outcome in {Outcome.LIMIT_EXHAUSTED, Outcome.GRANTED_PARTIAL} else ""
 
 
 @dataclass(slots=True)
@@ -74,10 +82,19 @@ class Row:
 
 @dataclass(slots=True)
 class Looked:
-    """What rating a sale looked at, for explain: schemes that were not candidates with the reason, then candidates."""
+    """What rating a transaction looked at and moved, for explain.
+
+    Of a sale: schemes that were not candidates with the reason, then candidates. Of every transaction: its rows, what
+    it charged to limits (or gave back), and of its sale the gross and R after it.
+    """
 
     passed_over: list[tuple[Terms, str]] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
+    gross: int = 0
+    refunded: int = 0
+    claimed: int | None = None
 
 
 class Rater:
@@ -98,6 +115,17 @@ class Rater:
         row = self.rows[first]
         refunded = row.sale.refunded if row.sale else None
         self.moves.append((tx.id, row.sale.id if row.sale else None, gross, refunded, int(row.outcome)))
+        if self.looked is not None:
+            self._note_moves(tx, self.rows[first:])
+
+    def _note_moves(self, tx: Transaction, rows: list[Row]) -> None:
+        assert self.looked is not None, "explain asked"
+        looked = self.looked.setdefault(tx.id, Looked())
+        looked.rows, looked.claimed = rows, tx.claimed
+        looked.charges, self.memory.charges = self.memory.charges or [], []
+        sale = rows[0].sale
+        if sale is not None:
+            looked.gross, looked.refunded = sale.gross, sale.refunded
 
     # -- sales (section 4)
 
@@ -192,9 +220,7 @@ class Rater:
                 self._lower(figure, "entitlement", right.amount - self._uses(right)[1])
         self._limit(figure, sale, skip)
         if figure.fen < scheme.min_grant and skip != "min_grant":
-            if not figure.cuts:
-                figure.cuts.append(Cut("min_grant", figure.fen, 0))
-            figure.fen = 0
+            self._lower(figure, "min_grant", 0)
         if figure.fen == 0:
             figure.outcome = Outcome.LIMIT_EXHAUSTED
         elif figure.fen < entitled:
@@ -202,10 +228,11 @@ class Rater:
         return figure
 
     @staticmethod
-    def _lower(figure: Figure, name: str, to: int) -> None:
-        to = max(0, to)  # an overdrawn limit has nothing left; it does not lower a figure that is 0 already
-        if to < figure.fen:
-            figure.cuts.append(Cut(name, figure.fen, to))
+    def _lower(figure: Figure, name: str, left: int, cap: Cap | None = None) -> None:
+        """To what is left, or to 0 where a limit gives all or nothing."""
+        to = 0 if cap and cap.deny else max(0, left)  # an overdrawn limit has nothing left
+        if left < figure.fen and figure.fen > 0:  # a figure that is 0 already is not lowered
+            figure.cuts.append(Cut(name, figure.fen, to, left, cap))
             figure.fen = to
 
     def _limit(self, figure: Figure, sale: Sale, skip: str) -> None:
@@ -214,11 +241,8 @@ class Rater:
             if cap.name == skip:
                 continue
             left = cap.value - self.memory.used(sale.usage_key(cap))
-            if cap.measure == "count":
-                if left < 1:
-                    self._lower(figure, cap.name, 0)
-            elif left < figure.fen:
-                self._lower(figure, cap.name, 0 if cap.deny else left)
+            if cap.measure == "amount" or left < 1:
+                self._lower(figure, cap.name, left, cap)
 
     def _uses(self, right: Entitlement) -> tuple[int, int]:
         uses, fen = self.memory.uses.get(right.number, (0, 0))
@@ -378,6 +402,7 @@ def rate(plan: Plan, transactions: pl.DataFrame, state: State, looked: dict[str,
     memory = recall(state, every, plan.terms)
     rater = Rater(plan, read_directory(plan, every["member_no"]), memory)
     rater.looked = looked
+    memory.charges = None if looked is None else []
     waited = set(state.waiting["transaction_id"])
     records = [Transaction(*row) for row in with_local_time(every, plan.programme.timezone).iter_rows()]
     order = in_rating_order(records, waited, memory)
@@ -415,8 +440,12 @@ class Written:
             if row.terms is not None
         )
 
-    def sponsors(self) -> pl.Series:
-        """The shares of each row as one text."""
+    def csv(self) -> Iterator[bytes]:
+        """awards.csv without its header."""
+        yield awards_rows(self.awards(), self._sponsors())
+
+    def _sponsors(self) -> pl.Series:
+        """The shares of each row as one text, like `city=3.34|gusu=6.66`; null where there is no scheme."""
         texts: dict[tuple[str, int], list[str]] = {}
         for transaction_id, line, _, sponsor, fen in self.shares().iter_rows():
             texts.setdefault((transaction_id, line), []).append(f"{sponsor}={format_yuan(fen)}")

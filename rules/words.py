@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rules.documents import Benefit, Claimed, Eligibility, Fixed, Hours, Percent, Price, Scheme, Steps, Tier, Tiers
+from rules.documents import Benefit, Claimed, Fixed, Hours, Percent, Price, Programme, Scheme, Steps, Tier, Tiers
 from rules.terms import Cap, Terms
 from settlement.model.money import PPM, format_yuan
-from settlement.model.outcomes import Outcome
 
 
 class Words(NamedTuple):
@@ -31,60 +30,57 @@ _KEY = {
     "district": Words("每区", "each district"),
     "org": Words("每工会", "each union organisation"),
 }
+_THIS = {"member": "该会员", "merchant": "该商户", "district": "该区", "org": "该工会"}
 _SPENT = {"day": "本日", "week": "本周", "month": "本月", "quarter": "本季", "year": "本年", "total": "活动期内"}
-_WEEKDAY = {"mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日"}
+_WEEKDAY = {
+    "mon": Words("周一", "Monday"),
+    "tue": Words("周二", "Tuesday"),
+    "wed": Words("周三", "Wednesday"),
+    "thu": Words("周四", "Thursday"),
+    "fri": Words("周五", "Friday"),
+    "sat": Words("周六", "Saturday"),
+    "sun": Words("周日", "Sunday"),
+}
 _INSTRUMENT = {
     "citizen_card": Words("市民卡", "citizen card"),
     "bank_card": Words("银行卡", "bank card"),
     "e_card": Words("电子会员卡", "e-membership card"),
 }
 _PAYEE = {
-    "merchant": Words("补贴付给商户", "owed to the merchant"),
-    "channel": Words("补贴付给收单机构", "owed to the acquirer"),
-    "member": Words("补贴返给会员", "owed to the member"),
+    "merchant": Words("补贴付给商户", "the subsidy is owed to the merchant, which gave the discount"),
+    "channel": Words("补贴付给收单机构", "the subsidy is owed to the acquirer, which fronted the discount"),
+    "member": Words("补贴返给会员", "the subsidy is paid back to the member"),
 }
-_REFUND = {
-    "proportional": Words("退货按比例追回", "a refund takes back in proportion"),
-    "subsidy_first": Words("退货先退补贴", "a refund takes the subsidy first"),
-    "recompute": Words("退货按余额重算", "a refund is worked out again on what is left"),
-    "full_only": Words("全额退货才追回", "only a whole refund takes it back"),
+POLICY = {
+    "proportional": Words("退货按比例追回", "a refund takes the subsidy back in proportion"),
+    "subsidy_first": Words("退货先退补贴", "a refund takes the subsidy back first"),
+    "recompute": Words("退货按余额重算", "a refund has the subsidy worked out again on what is left"),
+    "full_only": Words("全额退货才追回", "only a whole refund takes the subsidy back"),
     "none": Words("退货不追回", "a refund takes nothing back"),
 }
-PASSED_OVER = {
-    "effective": Words("不在活动期内", "not in force on that day"),
-    "merchants.category": Words("商户类别不符", "the merchant's category is not in it"),
-    "merchants.district": Words("商户所在区不符", "the merchant's district is not in it"),
-    "merchants.id": Words("不是指定商户", "the merchant is not in it"),
-    "members.district": Words("会员所在区不符", "the member's district is not in it"),
-    "members.org": Words("会员所属工会不符", "the member's organisation is not in it"),
-    "members.tag": Words("会员标签不符", "the member has none of its tags"),
-    "instruments": Words("支付方式不符", "the instrument is not in it"),
-    "gross": Words("金额不在范围内", "the amount is outside its range"),
-    "weekdays": Words("不在指定星期", "not on that weekday"),
-    "hours": Words("不在指定时段", "not at that hour"),
-    "days": Words("工作日/休息日不符", "not on that kind of day"),
+_ROUNDING = {
+    "half_up": Words("四舍五入", "rounded half up"),
+    "down": Words("舍去零头", "rounded down"),
+    "up": Words("进一", "rounded up"),
 }
-SIMPLE = {
-    Outcome.MEMBER_UNKNOWN: Words("不是会员，故无补贴", "not a known member, so no subsidy"),
-    Outcome.MEMBER_INACTIVE: Words("会员当日无效，故无补贴", "the member is not active that day, so no subsidy"),
-    Outcome.MERCHANT_UNKNOWN: Words("不是特约商户，故无补贴", "not a contracted merchant, so no subsidy"),
-    Outcome.MERCHANT_INACTIVE: Words(
-        "商户合约当日无效，故无补贴", "the merchant is not active that day, so no subsidy"
-    ),
-    Outcome.NO_SCHEME: Words("没有适用的活动，故无补贴", "no scheme applies, so no subsidy"),
-    Outcome.NOT_REVERSIBLE: Words(
-        "原交易不能这样撤销，不作处理", "its original cannot be undone this way; nothing changes"
-    ),
-    Outcome.ALREADY_CANCELLED: Words("原交易已撤销，不作处理", "the sale is cancelled already; nothing changes"),
-    Outcome.OVER_REFUND: Words("退货超过原金额，不作处理", "more than is left of the sale; nothing changes"),
-    Outcome.NOTHING_GRANTED: Words("原交易没有补贴，无需追回", "the sale earned nothing; nothing to take back"),
-    Outcome.ORPHAN: Words("找不到原交易，等待中", "its original is not known yet; it waits"),
+_USE = {
+    "void": Words("撤销后次数退还，退货后不退还", "a void gives the use back, a refund does not"),
+    "full": Words("撤销或全额退货后次数退还", "a void or a whole refund gives the use back"),
+    "never": Words("撤销或退货后次数不退还（冲正除外）", "only a reversal gives the use back"),
 }
 
 
 def yuan(fen: int) -> str:
-    """Fen as people write it: 20.00 -> 20, 9.50 -> 9.50."""
-    return format_yuan(fen).removesuffix(".00")
+    """Fen as people write it: 20.00 -> 20, 9.50 -> 9.50, 2000000.00 -> 2,000,000 (from 10,000 on)."""
+    whole, _, part = format_yuan(fen).partition(".")
+    if len(whole) > 4:
+        whole = f"{int(whole):,}"
+    return whole if part == "00" else f"{whole}.{part}"
+
+
+def listed(words: list[Words]) -> Words:
+    """Several things in a row."""
+    return Words("、".join(w.zh for w in words), ", ".join(w.en for w in words))
 
 
 def _percent(ppm: int) -> str:
@@ -99,11 +95,13 @@ def _cap(words: Words, cap: int | None) -> Words:
 
 
 def _tier(tier: Tier) -> Words:
-    head = Words(f"满{yuan(tier.start)}", f"from {yuan(tier.start)}")
+    start = yuan(tier.start)
     if tier.percent is None:
-        return Words(f"{head.zh}减{yuan(tier.off or 0)}", f"{head.en} {yuan(tier.off or 0)} off")
+        off = yuan(tier.off or 0)
+        return Words(f"满{start}减{off}", f"{off} off from {start}")
     part = _percent(tier.percent)
-    return _cap(Words(f"{head.zh}补{part}%", f"{head.en} {part} %"), tier.cap)
+    cap = Words("", "") if tier.cap is None else Words(f"（封顶{yuan(tier.cap)}元）", f" (at most {yuan(tier.cap)})")
+    return Words(f"满{start}补{part}%{cap.zh}", f"{part} % from {start}{cap.en}")
 
 
 def benefit_words(benefit: Benefit) -> Words:
@@ -122,7 +120,10 @@ def benefit_words(benefit: Benefit) -> Words:
             return Words("，".join(t.zh for t in tiers), ", ".join(t.en for t in tiers))
         case Price():
             pay = yuan(benefit.pay)
-            return _cap(Words(f"会员价{pay}元", f"the member pays {pay}"), benefit.cap)
+            if benefit.cap is None:
+                return Words(f"会员只付{pay}元", f"the member pays {pay}")
+            most = yuan(benefit.cap)
+            return Words(f"会员只付{pay}元，补贴封顶{most}元", f"the member pays {pay}, the subsidy is at most {most}")
         case Claimed():
             low, high = yuan(benefit.min or 0), "" if benefit.max is None else yuan(benefit.max)
             return Words(
@@ -131,88 +132,147 @@ def benefit_words(benefit: Benefit) -> Words:
             )
 
 
+def _rounding_words(benefit: Benefit) -> Words | None:
+    """How a percentage is rounded, where it is not to the fen and half up."""
+    parts = isinstance(benefit, Percent) or (
+        isinstance(benefit, Tiers) and any(tier.percent is not None for tier in benefit.tiers)
+    )
+    if not parts or not isinstance(benefit, Percent | Tiers) or (benefit.rounding, benefit.unit) == ("half_up", 1):
+        return None
+    how = _ROUNDING[benefit.rounding]
+    return Words(f"按{yuan(benefit.unit)}元{how.zh}", f"{how.en} to {yuan(benefit.unit)}")
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def cap_words(cap: Cap) -> Words:
-    """A limit, like 每会员每周限1次."""
+    """A limit, like 每会员每周限1次 (once a week for each member)."""
     window = _WINDOW[cap.window]
-    who = Words("".join(_KEY[k].zh for k in cap.per), " and ".join(_KEY[k].en for k in cap.per))
-    much = Words(f"限{yuan(cap.value)}元", yuan(cap.value))
-    if cap.measure == "count":
-        much = Words(f"限{cap.value}次" if cap.per else f"名额{cap.value}个", f"{cap.value} times")
-    english = f"{much.en} {window.en}" + (f" for {who.en}" if cap.per else "")
-    return Words(f"{who.zh}{window.zh}{much.zh}", english)
+    if cap.measure == "amount":
+        en = f"at most {yuan(cap.value)} yuan {window.en}"
+    else:
+        en = f"{_times(cap.value) if cap.per else f'{cap.value} places'} {window.en}"
+    return Words("".join(_KEY[k].zh for k in cap.per) + window.zh + _much(cap).zh, en + _for_each(cap))
 
 
-def spent_words(name: str, terms: Terms) -> Words:
-    """That the limit `name` has nothing or too little left."""
-    for cap in terms.caps:
-        if cap.name == name:
-            amount = f"{yuan(cap.value)}元" if cap.measure == "amount" else f"{cap.value}次"
-            return Words(f"{_SPENT[cap.window]}限{amount}已用完", f"{cap_words(cap).en}, used up ({name})")
-    special = {
-        "entitlement": Words("券的余额用完", "nothing left of the entitlement"),
-        "ceiling": Words("已达到成交价或实际优惠", "the price or the discount given is reached"),
-        "min_grant": Words("低于最低补贴额", "below the least grant"),
-    }
-    return special[name]
+def limit_words(cap: Cap) -> Words:
+    """A limit as it met one sale, like 本周限1次; of a member alone it goes without saying."""
+    who = "" if cap.per == ("member",) else "".join(_THIS[key] for key in cap.per)
+    pool = Words("", "limit") if cap.scope else Words(f"资金池〔{cap.name}〕", "pool")
+    much = _much(cap)
+    en = f"the {pool.en} of {much.en} {_WINDOW[cap.window].en}{_for_each(cap)} ({cap.name})"
+    return Words(f"{pool.zh}{who}{_SPENT[cap.window]}{much.zh}", en)
+
+
+def _much(cap: Cap) -> Words:
+    if cap.measure == "amount":
+        return Words(f"限{yuan(cap.value)}元", yuan(cap.value))
+    uses = "1 use" if cap.value == 1 else f"{cap.value} uses"
+    return Words(f"限{cap.value}次" if cap.per else f"名额{cap.value}个", uses)
+
+
+def _for_each(cap: Cap) -> str:
+    return f" for {' and '.join(_KEY[k].en for k in cap.per)}" if cap.per else ""
 
 
 def _hours(hours: Hours) -> str:
     return f"{hours.start // 60:02d}:{hours.start % 60:02d}-{hours.end // 60:02d}:{hours.end % 60:02d}"
 
 
-def condition_words(wanted: Eligibility) -> list[Words]:
-    """Each condition of a scheme in words."""
-    out: list[Words] = []
+def effective_words(scheme: Scheme) -> Words:
+    """When a version is in force, both days inclusive."""
+    first, last = scheme.effective.first, scheme.effective.last
+    if last is None:
+        return Words(f"{first}起长期有效", f"in force from {first}, no end")
+    return Words(f"{first}至{last}有效", f"in force from {first} to {last}")
 
-    def note(zh: str, en: str, values: tuple[str, ...] | None) -> None:
+
+def condition_words(scheme: Scheme) -> dict[str, Words]:
+    """Each condition of a scheme in words, by its name in `stopped_by`; only those that are written."""
+    wanted = scheme.eligibility
+    out: dict[str, Words] = {}
+
+    def note(name: str, zh: str, en: str, values: tuple[str, ...] | None) -> None:
         if values is not None:
-            out.append(Words(f"{zh}：{'、'.join(values)}", f"{en}: {', '.join(values)}"))
+            out[name] = Words(f"{zh}：{'、'.join(values)}", f"{en}: {', '.join(values)}")
 
-    note("商户类别", "merchant category", wanted.merchants.category)
-    note("商户所在区", "merchant district", wanted.merchants.district)
-    note("商户", "merchant", wanted.merchants.id)
-    note("会员所在区", "member district", wanted.members.district)
-    note("所属工会", "union organisation", wanted.members.org)
-    note("会员标签", "member tag", wanted.members.tag)
+    note("merchants.category", "商户类别", "merchant category", wanted.merchants.category)
+    note("merchants.district", "商户所在区", "merchant district", wanted.merchants.district)
+    note("merchants.id", "商户", "merchant", wanted.merchants.id)
+    note("members.district", "会员所在区", "member district", wanted.members.district)
+    note("members.org", "所属工会", "union organisation", wanted.members.org)
+    note("members.tag", "会员标签", "member tag", wanted.members.tag)
     if wanted.instruments is not None:
-        names = [_INSTRUMENT[i] for i in wanted.instruments]
-        out.append(
-            Words(f"支付方式：{'、'.join(n.zh for n in names)}", f"instrument: {', '.join(n.en for n in names)}")
-        )
-    if wanted.gross.min is not None:
-        out.append(Words(f"成交价{yuan(wanted.gross.min)}元起", f"price from {yuan(wanted.gross.min)}"))
-    if wanted.gross.max is not None:
-        out.append(Words(f"成交价至{yuan(wanted.gross.max)}元", f"price up to {yuan(wanted.gross.max)}"))
+        names = listed([_INSTRUMENT[i] for i in wanted.instruments])
+        out["instruments"] = Words(f"支付方式：{names.zh}", f"instrument: {names.en}")
+    low, high = wanted.gross.min, wanted.gross.max
+    if low is not None and high is not None:
+        out["gross"] = Words(f"成交价{yuan(low)}至{yuan(high)}元", f"price from {yuan(low)} to {yuan(high)}")
+    elif low is not None:
+        out["gross"] = Words(f"成交价{yuan(low)}元起", f"price from {yuan(low)}")
+    elif high is not None:
+        out["gross"] = Words(f"成交价至{yuan(high)}元", f"price up to {yuan(high)}")
     if wanted.weekdays is not None:
-        out.append(
-            Words(f"星期：{'、'.join(_WEEKDAY[d] for d in wanted.weekdays)}", f"on {', '.join(wanted.weekdays)}")
-        )
+        days = listed([_WEEKDAY[d] for d in wanted.weekdays])
+        out["weekdays"] = Words(f"星期：{days.zh}", f"on {days.en}")
     if wanted.hours is not None:
         hours = [_hours(h) for h in wanted.hours]
-        out.append(Words(f"时段：{'、'.join(hours)}", f"at {', '.join(hours)}"))
+        out["hours"] = Words(f"时段：{'、'.join(hours)}", f"at {', '.join(hours)}")
     if wanted.days != "any":
         zh = "工作日" if wanted.days == "workday" else "休息日"
-        out.append(Words(f"仅{zh}", f"on {wanted.days}s only"))
+        out["days"] = Words(f"仅{zh}", "on working days only" if wanted.days == "workday" else "on rest days only")
     if wanted.requires_entitlement:
-        out.append(Words("须持券", "needs an entitlement"))
+        out["requires_entitlement"] = Words("须持券", "needs an entitlement (a voucher or a credit)")
     return out
 
 
-def scheme_words(terms: Terms) -> list[Words]:
-    """A scheme version in plain words, a line for each thing it says."""
-    scheme: Scheme = terms.scheme
-    last = scheme.effective.last
-    until = Words(f"至{last}", f"to {last}") if last else Words("起长期", "on, open end")
-    lines = [Words(scheme.title or scheme.scheme, scheme.title or scheme.scheme), benefit_words(scheme.benefit)]
-    lines.append(Words(f"{scheme.effective.first}{until.zh}", f"from {scheme.effective.first} {until.en}"))
-    lines += condition_words(scheme.eligibility)
-    for cap in terms.caps:
-        words = cap_words(cap)
-        pool = Words("（资金池）", " (pool)") if not cap.scope else Words("", "")
-        lines.append(Words(f"{words.zh}{pool.zh}〔{cap.name}〕", f"{words.en}{pool.en} [{cap.name}]"))
+def _rule_words(cap: Cap) -> Words:
+    words = cap_words(cap)
+    deny = cap.deny and cap.measure == "amount"
+    zh, en = ("，余额不足时不补", ", nothing where it does not suffice") if deny else ("", "")
+    kind = Words("限额", "limit") if cap.scope else Words("资金池", "pool")
+    return Words(f"{kind.zh} {cap.name}：{words.zh}{zh}", f"{kind.en} {cap.name}: {words.en}{en}")
+
+
+def _funding_words(scheme: Scheme, programme: Programme) -> Words:
+    """Who pays which part, as a percentage where that is exact."""
     total = sum(share.share for share in scheme.funding)
-    parts = [f"{share.sponsor} {share.share}/{total}" for share in scheme.funding]
-    lines.append(Words(f"出资：{'，'.join(parts)}", f"paid by {', '.join(parts)}"))
-    lines.append(_PAYEE[scheme.payee])
-    lines.append(_REFUND[scheme.refund.policy])
+    parts: list[Words] = []
+    for share in scheme.funding:
+        exact = share.share * PPM % total == 0
+        part = f"{_percent(share.share * PPM // total)}%" if exact else f"{share.share}/{total}"
+        if share.sponsor == "district":
+            name = Words("商户总部所在区", "the district of the merchant's head office")
+        else:
+            known = programme.sponsors[share.sponsor].name
+            name = Words(known or share.sponsor, f"{share.sponsor} ({known})" if known else share.sponsor)
+        parts.append(Words(f"{name.zh} {part}", f"{name.en} {part}"))
+    return Words(f"出资：{'，'.join(p.zh for p in parts)}", f"paid by {', '.join(p.en for p in parts)}")
+
+
+def _refund_words(scheme: Scheme) -> Words:
+    policy, restore = POLICY[scheme.refund.policy], scheme.refund.restore
+    amount = Words("追回的金额退还限额", "what it takes back the limits have again")
+    if not restore.amount:
+        amount = Words("追回的金额不退还限额", "what it takes back the limits do not have again")
+    use = _USE[restore.use]
+    return Words(f"{policy.zh}；{amount.zh}；{use.zh}", f"{policy.en}; {amount.en}; {use.en}")
+
+
+def scheme_words(terms: Terms, programme: Programme) -> list[Words]:
+    """A scheme version in plain words, a line for each thing it says, its title first."""
+    scheme: Scheme = terms.scheme
+    lines = [Words(scheme.title or scheme.scheme, scheme.title or scheme.scheme), benefit_words(scheme.benefit)]
+    rounding = _rounding_words(scheme.benefit)
+    if rounding is not None:
+        lines.append(rounding)
+    if scheme.min_grant > 1:
+        least = yuan(scheme.min_grant)
+        lines.append(Words(f"不足{least}元不补", f"nothing below {least}"))
+    lines.append(effective_words(scheme))
+    lines += condition_words(scheme).values()
+    lines += [_rule_words(cap) for cap in terms.caps]
+    lines += [_funding_words(scheme, programme), _PAYEE[scheme.payee], _refund_words(scheme)]
     return lines

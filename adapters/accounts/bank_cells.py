@@ -21,8 +21,13 @@ _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 _TIME = re.compile(r"[ T]+[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?$", re.ASCII)
 _SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})", re.ASCII)
 _LOCAL = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})", re.ASCII)
+_YEARLESS = re.compile(r"([0-9]{2})/([0-9]{2})", re.ASCII)
 _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _ROUNDED = re.compile(r"[1-9][0-9]{14}0{2,}", re.ASCII)
+_WRITTEN = {
+    "ISO": "YYYY-MM-DD, YYYYMMDD or YYYY/MM/DD",
+    "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
+}
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
 
 
@@ -83,10 +88,12 @@ def amount_of(cell: Cell, minor_digits: int) -> int | None:
         raise CellError("BAD_AMOUNT", str(error)) from None
 
 
-def date_of(cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY"]) -> date | None:
+def date_of(
+    cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"], latest: date | None = None
+) -> date | None:
     """A day: 2025-01-31, 20250131 or 2025/1/31, each perhaps with a time; or the one given form. None where blank.
 
-    CellError: BAD_DATE.
+    MM/DD is the last such day that is not after `latest`. CellError: BAD_DATE.
     """
     if isinstance(cell, datetime):
         return cell.date()
@@ -97,6 +104,8 @@ def date_of(cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY"]) -> dat
         return None
     bare = _TIME.sub("", text).rstrip()
     try:
+        if form == "MM/DD":
+            return _yearless_date(bare, latest)
         if form != "ISO":
             return _local_date(bare, form)
         slashed = _SLASHED.fullmatch(bare)
@@ -104,9 +113,7 @@ def date_of(cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY"]) -> dat
             return date(*(int(part) for part in slashed.groups()))
         return parse_compact_date(bare) if len(bare) == 8 else parse_date(bare)
     except ValueError:
-        raise CellError(
-            "BAD_DATE", f"not a day written {'YYYY-MM-DD, YYYYMMDD or YYYY/MM/DD' if form == 'ISO' else form}"
-        ) from None
+        raise CellError("BAD_DATE", f"not a day written {_WRITTEN.get(form, form)}") from None
 
 
 def _local_date(text: str, form: str) -> date:
@@ -115,6 +122,14 @@ def _local_date(text: str, form: str) -> date:
         raise ValueError(form)
     first, second, year = (int(part) for part in match.groups())
     return date(year, second, first) if form == "DD/MM/YYYY" else date(year, first, second)
+
+
+def _yearless_date(text: str, latest: date | None) -> date:
+    match = _YEARLESS.fullmatch(text)
+    if match is None or latest is None:
+        raise ValueError(text)
+    month, day = (int(part) for part in match.groups())
+    return date(latest.year - ((month, day) > (latest.month, latest.day)), month, day)
 
 
 def account_of(cell: Cell) -> str | None:

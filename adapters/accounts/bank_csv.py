@@ -11,21 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, text_of, value_of
-from adapters.accounts.bank_map import BankMap, bank_map, heading_key
-from adapters.accounts.bank_rows import Row, rows
-from adapters.accounts.currency import is_currency, minor_digits
+from adapters.accounts.bank_map import BankMap, Form, bank_map, heading_key
+from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
+from adapters.accounts.currency import minor_digits
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
-MAX_PREAMBLE = 60
 MAX_LINES = 300_000  # kept until the last balance is known
 MAX_ACCOUNTS = 1000
 _LABELLED = re.compile(r"[:：]")
+_NUMBER = re.compile(r"[0-9][0-9*-]{3,}[0-9]", re.ASCII)  # an account among other words
+_MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -43,15 +45,19 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     Settings: `layout` (a shipped bank or a mapping), `encoding` (the mapping's, else auto), `account` (where the file
     does not say it), `sheet` (the first).
     """
-    return _Reader(context, bank_map(context.settings, context.source)).read(stream)
+    bank = bank_map(context.settings, context.source)
+    return _Reader(context, bank, bank, latest=context.clearing_date).read(stream)
 
 
 @dataclass(slots=True)
 class _Reader:
     context: Context
     bank: BankMap
+    form: Form
     columns: dict[str, list[int]] = field(default_factory=dict)
     account: str = ""
+    currency: str = ""  # as the lines above the headings write it
+    latest: date | None = None
     accounts: dict[tuple[str, str], _Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -91,51 +97,63 @@ class _Reader:
         encoding = "auto" if given == "auto" else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
         separator = str(settings.get("separator", self.bank.separator))
-        for number, row in enumerate(rows(stream, encoding, separator, str(settings.get("sheet", "")))):
+        words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
+        all_rows = rows(
+            stream,
+            encoding,
+            separator,
+            str(settings.get("sheet", "")),
+            lambda line: any(word in heading_key(line) for word in words),
+        )
+        for number, row in enumerate(all_rows):
             self.position = row.end
             if self.columns:
                 self._take(row)
             elif number >= MAX_PREAMBLE:
                 break
-            elif not self._find_headings(row):
-                self._find_account(row)
+            elif not any(self._find_headings(row, form) for form in self.bank.forms):
+                self._read_preamble(row)
         if not self.columns:
-            wanted = " | ".join(self.bank.columns.booking_date)
+            wanted = " | ".join(dict.fromkeys(h for form in self.bank.forms for h in form.columns.booking_date))
             message = (
                 f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
                 f"this bank's mapping, or encoding to one of {', '.join(sorted(set(ENCODINGS.values())))}"
             )
             raise FileRefusedError("NO_HEADINGS", message)
 
-    def _find_headings(self, row: Row) -> bool:
-        """True for the line of headings: a date and a way to know the amount."""
+    def _find_headings(self, row: Row, form: Form) -> bool:
+        """True for the line of headings of this form: a date and a way to know the amount."""
         keys = [heading_key(text_of(cell)) for cell in row.cells]
         found: dict[str, list[int]] = {}
-        for name, headings in self.bank.columns.model_dump().items():
+        for name, headings in form.columns.model_dump().items():
             places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
             found[name] = places if name == "remittance" else places[:1]
         money = (found["income"] and found["expense"]) or (
-            found["amount"] and (found["direction"] or not self.bank.columns.direction)
+            found["amount"] and (found["direction"] or not form.columns.direction)
         )
         if not found["booking_date"] or not money:
             return False
         if found["income"] and found["expense"]:
             found["amount"] = []
-        self.columns, self.width = found, len(keys)
+        self.form, self.columns, self.width = form, found, len(keys)
         return True
 
-    def _find_account(self, row: Row) -> None:
-        """The account in the preamble: "账号：123" in one cell, or the label in one and the number in the next."""
-        if self.account:
-            return
+    def _read_preamble(self, row: Row) -> None:
+        """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
         texts = [text_of(cell) for cell in row.cells]
-        labels = [heading_key(label) for label in self.bank.account_labels]
         for place, text in enumerate(texts):
             label, *rest = _LABELLED.split(text, maxsplit=1)
-            if heading_key(label) in labels:
-                value = rest[0].strip() if rest and rest[0].strip() else next((t for t in texts[place + 1 :] if t), "")
-                self.account = value
-                return
+            key = heading_key(label).lstrip("#")
+            after = rest[0].strip() if rest and rest[0].strip() else next((t for t in texts[place + 1 :] if t), "")
+            if not self.account and key in map(heading_key, self.bank.account_labels):
+                number = _NUMBER.search(after)
+                self.account = number.group() if number and not after.isalnum() else after
+            elif key in map(heading_key, self.bank.currency_labels):
+                self.currency = after.strip("[] ")
+            month = _MONTH.search(text)
+            if month and 1 <= int(month.group(2)) <= 12:
+                year, after_it = int(month.group(1)), int(month.group(2)) % 12 + 1
+                self.latest = date(year + (after_it == 1), after_it, 1) - timedelta(days=1)
 
     # --- a row -------------------------------------------------------------------------------------------------------
 
@@ -165,10 +183,10 @@ class _Reader:
         currency = self._currency(row)
         amount, reversal = self._amount(row, minor_digits(currency))
         balance = self._balance(row, minor_digits(currency))
-        booking = date_of(self._cell(row, "booking_date"), self.bank.date_format)
+        booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:
             raise CellError("BAD_DATE", "the row has no date")
-        value = date_of(self._cell(row, "value_date"), self.bank.date_format)
+        value = date_of(self._cell(row, "value_date"), self.form.date_format, self.latest)
         name, number = self._counterparty(row, amount)
         said = dict.fromkeys(value_of(row.cells[p]) for p in self.columns["remittance"] if p < len(row.cells))
         owner = self._account(row, currency, amount)
@@ -200,11 +218,11 @@ class _Reader:
         )
 
     def _currency(self, row: Row) -> str:
-        text = value_of(self._cell(row, "currency"))
-        if text is None:
+        text = value_of(self._cell(row, "currency")) or self.currency
+        if not text:
             return self.bank.currency
-        code = self.bank.currencies.get(text, text)
-        if not is_currency(code):
+        code = self.bank.currency_of(text)
+        if not code:
             raise CellError("BAD_CURRENCY", "a currency that the mapping does not know; add it to currencies")
         return code
 
@@ -229,10 +247,10 @@ class _Reader:
         if amount is None:
             raise CellError("NO_AMOUNT", "the row has no amount")
         if not self.columns["direction"]:
-            return (amount if self.bank.amount_positive == "credit" else -amount), False
-        sign = self.bank.directions.get(value_of(self._cell(row, "direction")) or "")
+            return (amount if self.form.amount_positive == "credit" else -amount), False
+        sign = self.form.directions.get(value_of(self._cell(row, "direction")) or "")
         if sign is None:
-            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.bank.directions)}")
+            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.form.directions)}")
         if amount < 0 and sign > 0:
             raise CellError("BAD_SIGN", "money in with a minus; ask the bank which it is")
         return sign * abs(amount), False

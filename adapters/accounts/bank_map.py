@@ -13,13 +13,26 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.layout import document_of, load_document, shipped_text
+from adapters.accounts.currency import is_currency
+from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 _BRACKET = re.compile(r"\[.*?\]")
 Headings = tuple[str, ...]
+# what banks write for a currency; a mapping's own `currencies` go first
+_CURRENCIES = {
+    "人民币": "CNY",
+    "人民币元": "CNY",
+    "RMB": "CNY",
+    "美元": "USD",
+    "港币": "HKD",
+    "港元": "HKD",
+    "欧元": "EUR",
+    "日元": "JPY",
+    "英镑": "GBP",
+}
 
 
 def heading_key(text: str) -> str:
@@ -64,27 +77,20 @@ class Columns(BaseModel):
     bank_code: Headings = _headings()
 
 
-class BankMap(BaseModel):
-    """One bank's export. `directions` gives each mark of the direction column its sign, the bank's view of our account:
-    借 is money out (-1), 贷 is money in (1). `account_labels` are words before the account in the lines above the
-    headings. A row whose first cell begins with one of `trailers` ends nothing and is skipped.
+class Form(BaseModel):
+    """One table that a bank exports. `directions` gives each mark of the direction column its sign, the bank's view of
+    our account: 借 is money out (-1), 贷 is money in (1).
+
+    A day written MM/DD is in the year in which it is not after the month that stands above the headings (2024年01月),
+    else not after the clearing date.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    source: str = ""
-    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
-    separator: Literal[",", "\t", ";", "|"] = ","
     columns: Columns
     directions: dict[str, Literal[1, -1]] = Field(default_factory=dict)
     amount_positive: Literal["credit", "debit"] = "credit"
-    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY"] = "ISO"
-    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
-    currencies: dict[str, str] = Field(default_factory=dict)
-    account_labels: Headings = Field(default=("账号", "账户", "卡号"), strict=False)
-    trailers: Headings = Field(default=("合计", "总计", "以上数据", "人民币合计", "备注:", "说明"), strict=False)
+    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = "ISO"
 
     @model_validator(mode="after")
     def _money(self) -> Self:
@@ -98,6 +104,38 @@ class BankMap(BaseModel):
         return self
 
 
+class BankMap(Form):
+    """One bank's export, in its first form; `others` are further tables that the same bank exports (cards, retail). The
+    first form whose headings a file has is the file's.
+
+    `account_labels` and `currency_labels` are words before account and currency in the lines above the headings. A row
+    whose first cell begins with one of `trailers` ends nothing and is skipped. The separator `auto` is the one that the
+    line of headings has most.
+    """
+
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    source: str = ""
+    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
+    separator: Literal["auto", ",", "\t", ";", "|"] = "auto"
+    others: tuple[Form, ...] = Field(default=(), strict=False)
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
+    currencies: dict[str, str] = Field(default_factory=dict)
+    account_labels: Headings = Field(default=("账号", "账户", "卡号", "查询账号", "卡号/账号"), strict=False)
+    currency_labels: Headings = Field(default=("币种", "币别", "货币"), strict=False)
+    trailers: Headings = Field(default=("合计", "总计", "以上数据", "人民币合计", "备注:", "说明", "#"), strict=False)
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """Every table this mapping reads, in the order in which they are tried."""
+        return (self, *self.others)
+
+    def currency_of(self, text: str) -> str:
+        """The code of a currency as the bank writes it; "" where the mapping does not know it."""
+        code = self.currencies.get(text) or _CURRENCIES.get(text, text)
+        return code if is_currency(code) else ""
+
+
 def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
     """The mapping of the setting `layout`. Raises BadInput where it is missing or wrong."""
     chosen = settings.get("layout")
@@ -109,7 +147,7 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
             raise BadInput(f"{source}: layout {chosen!r} does not ship; one of {', '.join(PRESETS)}, or a mapping file")
         return load_document(text, f"{chosen}.yaml", BankMap)
     if isinstance(chosen, Mapping):
-        return document_of(dict(chosen), "setting layout", BankMap)
+        return document_of(chosen, "setting layout", BankMap)
     raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
 
 
@@ -118,9 +156,11 @@ def describe_bank(settings: Mapping[str, Any]) -> str:
     chosen = bank_map({"layout": "icbc"} | dict(settings), "bank_csv")
     lines = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
     lines += [f"source: {chosen.source}"] if chosen.source else []
-    for name, headings in chosen.columns.model_dump().items():
-        if headings:
-            lines.append(f"{name.ljust(20)}  {' | '.join(headings)}")
-    marks = ", ".join(f"{mark} {'+' if sign > 0 else '-'}" for mark, sign in chosen.directions.items())
-    lines += [f"directions: {marks}"] if marks else []
+    for number, form in enumerate(chosen.forms, 1):
+        lines += [f"form {number}; days {form.date_format}; an amount above zero is a {form.amount_positive}"]
+        lines += [
+            f"{n.ljust(20)}  {' | '.join(headings)}" for n, headings in form.columns.model_dump().items() if headings
+        ]
+        marks = ", ".join(f"{mark} {'+' if sign > 0 else '-'}" for mark, sign in form.directions.items())
+        lines += [f"directions: {marks}"] if marks else []
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,6 +21,8 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Work
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
 
+MAX_PREAMBLE = 60
+_SEPARATORS = (",", "\t", "|", ";")
 MAX_WORKBOOK = 32 * 1024 * 1024
 MAX_UNPACKED = 96 * 1024 * 1024  # of XML
 MAX_RATIO = 200
@@ -29,6 +31,7 @@ MAX_CELLS = 3_000_000
 MAX_COLUMNS = 256
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
+_BOM = b"\xef\xbb\xbf"
 _CELL = re.compile(rb"<c[ />]")
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
@@ -56,8 +59,11 @@ class _Peeked(io.RawIOBase):
         return head
 
 
-def rows(stream: BinaryIO, encoding: str, separator: str, sheet: str) -> Iterator[Row]:
-    """The rows of the file. `encoding` "auto" is UTF-8 where the file's first 64 KiB are, else GB18030.
+def rows(
+    stream: BinaryIO, encoding: str, separator: str, sheet: str, is_heading: Callable[[str], bool]
+) -> Iterator[Row]:
+    """The rows of the file. `encoding` "auto" is UTF-8 where the file's first 64 KiB are, else GB18030; `separator`
+    "auto" is the one that stands most often in the line of which `is_heading` is true.
 
     Raises FileRefusedError for a file that is too large, packed beyond bounds, damaged, or not in its encoding.
     """
@@ -72,8 +78,13 @@ def rows(stream: BinaryIO, encoding: str, separator: str, sheet: str) -> Iterato
             _check_zip(data)
         yield from _sheet_rows(data, sheet)
         return
+    if head.removeprefix(_BOM).lstrip().startswith(b"<"):
+        message = "a web page or XML that is called a workbook; open it, save it as .xlsx or CSV, and send that"
+        raise FileRefusedError("NOT_CSV", message, 0)
     if encoding == "auto":
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
+    if separator == "auto":
+        separator = _separator_of(head.decode(encoding, "ignore"), is_heading)
     yield from _text_rows(_Peeked(head, stream), encoding, separator)
 
 
@@ -83,6 +94,15 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _separator_of(text: str, is_heading: Callable[[str], bool]) -> str:
+    """A comma where no line is one of headings: the reader says so then."""
+    for line in text.splitlines()[:MAX_PREAMBLE]:
+        best = max(_SEPARATORS, key=line.count)
+        if best in line and is_heading(line):
+            return best
+    return _SEPARATORS[0]
 
 
 def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[Row]:

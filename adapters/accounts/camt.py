@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, parse_day, remittance_text
 from adapters.accounts.camt_head import Head, read_head
 from adapters.accounts.currency import is_currency, minor_digits
-from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, Block, Line, Statement, empty_line, fits
+from adapters.accounts.statement import BLOCK_LINES, NOT_BOOKED, UNDIVIDED, Block, Line, empty_line, fits
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
 from settlement.model.errors import BadInput
@@ -35,7 +35,8 @@ _ADVICE = {
     "camt054": "a debit/credit notification; read it as camt054",
     "camt052": "an account report of the running day, which is not final; ask the bank for camt.053",
 }
-_MESSAGE_ID = re.compile(r"(?:^|[:/])camt\.05([0-9])\.001\.([0-9]{2})$", re.ASCII)
+# banks keep the ISO name inside their own ("ISO:camt.053.001.02:APC:...", ".../camt.053.001.04.ch.02.xsd")
+_MESSAGE_ID = re.compile(r"(?:^|[:/$])camt\.05([0-9])\.001\.([0-9]{2})(?![0-9])", re.ASCII)
 _NOT_BOOKED = frozenset({"PDNG", "INFO", "FUTR"})
 
 
@@ -160,6 +161,9 @@ class _Reader:
         head = self._begin_statement(element)
         head.check_end(element, self.parts)
         statement = head.statement
+        if head.undivided:
+            said = f"entries whose details have no amount in {statement.currency}, one line each: {head.undivided}"
+            statement.notes.append(f"{UNDIVIDED}: statement {statement.statement}: {said}")
         self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
         days = [day for day in (self.closing_date, statement.closing_date) if day is not None]
         self.closing_date = max(days, default=None)
@@ -191,7 +195,7 @@ class _Reader:
             booked = self._is_booked(entry)
             self._count(head, amount, booked)
             if booked:
-                self._add_lines(head.statement, entry, details, amount, (self.records, start, end))
+                self._add_lines(head, entry, details, amount, (self.records, start, end))
                 self.accepted += 1
             else:
                 self.skipped += 1
@@ -236,13 +240,18 @@ class _Reader:
         return True
 
     def _add_lines(
-        self, statement: Statement, entry: Entry, details: list[Detail], amount: int, place: tuple[int, int, int]
+        self, head: Head, entry: Entry, details: list[Detail], amount: int, place: tuple[int, int, int]
     ) -> None:
         """The lines of a booked entry; everything is checked before the first of them counts."""
+        statement = head.statement
         sign = _sign(entry.indicator, "CdtDbtInd")
         reversal = _reversal(entry.reversal)
         booking, value = self._day(entry.booking, "BookgDt"), self._day(entry.value, "ValDt")
         whole = self.context.settings.get("details") == "entry"
+        if len(details) > 1 and not whole and not any(_said_amount(detail, statement.currency) for detail in details):
+            # nothing to divide the booking by, and nothing that contradicts it: it is one line
+            whole = True
+            head.undivided += 1
         if whole or len(details) <= 1:
             if details and not whole:
                 _check_single(details[0], entry, amount)
@@ -330,13 +339,21 @@ def _detail_amounts(details: list[Detail], entry: Entry, sign: int, amount: int)
     raise _differ()
 
 
-def _own_amount(detail: Detail, currency: str) -> int:
-    """Minor units of a detail in the entry's currency: its amount, transaction amount or counter value."""
+def _said_amount(detail: Detail, currency: str) -> AmountText | None:
+    """What a detail says in the entry's currency: its amount, transaction amount or counter value."""
     for said in (detail.amount, detail.transaction_amount, detail.counter_value):
         if said is not None and said.currency == currency:
-            return _minor(said, "TxDtls/Amt")
+            return said
+    return None
+
+
+def _own_amount(detail: Detail, currency: str) -> int:
+    """Minor units of a detail in the entry's currency."""
+    said = _said_amount(detail, currency)
+    if said is not None:
+        return _minor(said, "TxDtls/Amt")
     message = (
-        f"a detail of the entry has no amount in {currency}, so that the details cannot sum to the entry; "
+        f"one detail of the entry has an amount in {currency} and another has none, so they cannot sum to the entry; "
         "ask the bank for it, or set details=entry to take the entry as one line"
     )
     raise _BadEntryError("TxDtls", "DETAILS_WITHOUT_AMOUNT", message)

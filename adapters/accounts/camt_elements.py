@@ -98,6 +98,12 @@ def amount_of(element: Any) -> AmountText:
     return AmountText(text_of(element) or "", element.get("Ccy") or "")
 
 
+def _stated(element: Any) -> AmountText | None:
+    """An Amt of a detail; None where the bank left it empty, since the entry has the amount."""
+    amount = amount_of(element)
+    return amount if amount.text else None
+
+
 def first_of(element: Any) -> str | None:
     """Text of the first child (the choice in Sts, BookgDt, Rsn), else the element's own (Sts up to .03)."""
     return text_of(element[0]) if len(element) else text_of(element)
@@ -148,7 +154,7 @@ class Elements:
                 case "RmtInf":
                     self._remittance(child, detail)
                 case "Amt":
-                    detail.amount = amount_of(child)
+                    detail.amount = _stated(child)
                 case "CdtDbtInd":
                     detail.indicator = text_of(child)
                 case "AmtDtls":
@@ -174,9 +180,9 @@ class Elements:
             name = self.local[child.tag]
             if name in {"TxAmt", "CntrValAmt"} and len(child) and self.local[child[0].tag] == "Amt":
                 if name == "TxAmt":
-                    detail.transaction_amount = amount_of(child[0])
+                    detail.transaction_amount = _stated(child[0])
                 else:
-                    detail.counter_value = amount_of(child[0])
+                    detail.counter_value = _stated(child[0])
 
     def _parties(self, element: Any, detail: Detail) -> None:
         for child in element:

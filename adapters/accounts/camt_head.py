@@ -7,13 +7,14 @@ from datetime import date
 from typing import Any
 
 from adapters.accounts.camt_elements import Elements, amount_of, first_of, parse_day, text_of
-from adapters.accounts.currency import is_currency, minor_digits
+from adapters.accounts.currency import format_minor, is_currency, minor_digits
 from adapters.accounts.statement import BALANCE_CURRENCY, Statement
 from adapters.safe_xml import XmlRefusedError
 from settlement.model.money import parse_amount
 
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = ("CLBD",)
+_INTERIM = "ITBD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Head:
     booked: int = 0
     booked_fen: int = 0
     unread: int = 0  # entries whose amount could not be read
+    undivided: int = 0  # entries of several details none of which has an amount in their currency
 
     def check_end(self, element: Any, parts: Elements) -> None:
         """Refuses a declared total that is not the entries', and balances that stand after the first entry."""
@@ -55,7 +57,8 @@ class Head:
             message = f"statement {self.statement.statement} declares a total, and an amount in it cannot be read"
             raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again")
         if total not in {self.entries_fen, self.booked_fen}:
-            message = f"statement {self.statement.statement} declares another total than its entries have"
+            says, has = (format_minor(v, self.statement.currency) for v in (total, self.entries_fen))
+            message = f"statement {self.statement.statement} declares a total of {says} and its entries sum to {has}"
             raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
 
 
@@ -85,8 +88,7 @@ def read_head(element: Any, parts: Elements) -> Head:
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
         raise XmlRefusedError("NO_ACCOUNT", "a statement without an id or an account; ask the bank to send it again")
-    opening = _chosen(balances, _OPENING)
-    closing = _chosen(balances, _CLOSING)
+    opening, closing = _ends(balances, currency)
     currency = currency or next((b.currency for b in (opening, closing) if b is not None), "")
     statement = Statement(identity, account, currency)
     if opening is not None:
@@ -102,12 +104,28 @@ def read_head(element: Any, parts: Elements) -> Head:
     return Head(statement, seen, declared)
 
 
-def _chosen(balances: list[_Balance], codes: tuple[str, ...]) -> _Balance | None:
-    """The first balance of the first code that there is."""
+def _ends(balances: list[_Balance], currency: str | None) -> tuple[_Balance | None, _Balance | None]:
+    """(opening, closing). A page of a statement that others continue has ITBD where the whole has OPBD and CLBD."""
+    opening = _chosen(balances, _OPENING, currency, latest=False)
+    closing = _chosen(balances, _CLOSING, currency, latest=True)
+    interim = [balance for balance in balances if balance.code == _INTERIM]
+    if opening is None and len(interim) > (closing is None):
+        opening = interim.pop(0)
+    if closing is None and interim:
+        closing = interim[-1]
+    return opening, closing
+
+
+def _chosen(balances: list[_Balance], codes: tuple[str, ...], currency: str | None, *, latest: bool) -> _Balance | None:
+    """Of the first code that there is, the balance of the first day (or the last); the account's currency goes first.
+
+    A statement over several days may give a balance for each of them.
+    """
     for code in codes:
-        for balance in balances:
-            if balance.code == code:
-                return balance
+        found = [balance for balance in balances if balance.code == code]
+        found = [balance for balance in found if balance.currency == currency] or found
+        if found:
+            return (max if latest else min)(found, key=lambda balance: balance.day or date.min)
     return None
 
 

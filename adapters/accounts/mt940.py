@@ -13,22 +13,20 @@ line is there, it cannot be dated, and the balance will show the difference.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
-from adapters.accounts.mt940_fields import Field, fields
-from adapters.accounts.mt940_lines import Lines, day_of, one_amount, resolve
-from adapters.accounts.statement import BLOCK_LINES, Statement, fits
-from adapters.accounts.text_lines import FileRefusedError, decode, encoding_of
+from adapters.accounts.mt940_fields import MAX_FIELD, Fields, chunks
+from adapters.accounts.mt940_heads import Heads, statements_of
+from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve, unwrapped
+from adapters.accounts.statement import BLOCK_LINES, fits
+from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
-_BALANCE = re.compile(rb"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18},[0-9]{0,3})")
-_INTERIM = frozenset({b"34F", b"90C", b"90D", b"13D"})
 
 
 def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -38,18 +36,24 @@ def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]
 
 @dataclass(slots=True)
 class _Reader:
+    """Holds the order of the fields; what they say is taken apart when a block of whole statements is together."""
+
     context: Context
     encoding: str
-    reference: str = ""
-    account: str = ""
-    number: str = ""
-    opened: bool = False
-    statement: Statement | None = None
-    has_line: bool = False
+    opened: bool = False  # from :20: to the closing balance
+    inside: bool = False  # from the opening balance to the closing one
+    started: int = 0
+    reference: bytes = b""
+    account: bytes = b""
+    number: bytes = b""
+    head: tuple[bytes, bytes, bytes] = (b"", b"", b"")  # these three as they stood before the opening balance
+    opening: bytes = b""
+    opening_start: int = 0
+    first: int = 0  # row in `lines` of the statement's first line
+    heads: Heads = field(default_factory=Heads)
     lines: Lines = field(default_factory=Lines)
     notes: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
-    started: int = 0
     statements: int = 0
     records: int = 0
     rejected: int = 0
@@ -60,19 +64,14 @@ class _Reader:
         """Statement by statement: its closing balance stands behind its lines."""
         refused = None
         try:
-            for item in fields(stream):
-                if item.tag == b"61":
-                    self._add_entry(item)
-                elif item.tag == b"86":
-                    self._add_information(item)
-                else:
-                    self._take(item)
-                if self.statement is None and len(self.lines.heads) >= BLOCK_LINES:
-                    yield self._flush()
+            for fields in chunks(stream):
+                yield from self._add(fields)
             self._end_message(-1)
-            yield self._flush()
             self._check_found()
-        except FileRefusedError as error:
+            if self.lines.heads:
+                yield self._flush()
+        except FileRefusedError as fault:
+            error = self._first(fault)
             refused = Reject(self.context.file, error.record, error.byte, error.field, error.code, error.message)
         yield Closing(
             records=self.records,
@@ -88,112 +87,143 @@ class _Reader:
         if not self.statements:
             raise FileRefusedError("NOT_MT940", "no statement (:20: to :62F:) in this file; send the bank's file")
 
-    def _take(self, item: Field) -> None:
-        """A field that is no line; a closing balance completes its statement."""
-        match item.tag:
-            case b"20":
-                self._end_message(item.start)
-                self.opened, self.reference, self.account, self.number = True, self._text(item), "", ""
-                self.started = item.start
-            case b"25" | b"25P":
-                self.account = self._text(item)
-            case b"28" | b"28C":
-                self.number = self._text(item)
-            case b"60F" | b"60M":
-                self._open(item)
-            case b"62F" | b"62M":
-                self._close(item)
-            case b"":
-                self._end_message(item.start)
-            case tag if tag in _INTERIM and self.statement is None and self.opened:
-                message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
-                raise FileRefusedError("WRONG_MESSAGE", message, item.start)
+    def _first(self, fault: FileRefusedError) -> FileRefusedError:
+        """A balance that stands before the fault may be one itself; the file's first is the one to name."""
+        try:
+            if self.heads.counts:
+                statements_of(self.heads, self.encoding, {})
+        except FileRefusedError as earlier:
+            return earlier
+        return fault
 
-    def _text(self, item: Field) -> str:
-        return decode(b"".join(item.lines).strip(), self.encoding, item.start)
-
-    def _open(self, item: Field) -> None:
-        if not self.opened or self.statement is not None or not self.account:
-            message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
-            raise FileRefusedError("BAD_ORDER", message, item.start)
-        amount, currency, _ = self._balance(item)
-        name = self.number or self.reference
-        count = self.names[name] = self.names.get(name, 0) + 1
-        # banks number all their statements 0: the second of a file is "0#2", so that no two are one
-        self.statement = Statement(name if count == 1 else f"{name}#{count}", self.account, currency, amount)
-
-    def _balance(self, item: Field) -> tuple[int, str, date | None]:
-        match = _BALANCE.fullmatch(item.lines[0].rstrip())
-        if match is None:
-            message = "a balance is C or D, YYMMDD, currency, digits, a comma, decimals: a '.' is never a decimal"
-            raise FileRefusedError("BAD_BALANCE", message, item.start, name=f":{item.tag.decode()}:")
-        currency = match.group(3).decode("ascii")
-        size = one_amount(match.group(4).decode("ascii"), currency, item.start, 0)
-        return size if match.group(1) == b"C" else -size, currency, day_of(match.group(2).decode("ascii"))
-
-    def _add_entry(self, item: Field) -> None:
-        self.records += 1
-        if self.statement is None:
-            message = "a :61: outside a statement, or before its opening balance; send the whole file again"
-            raise FileRefusedError("BAD_ORDER", message, item.start, self.records)
-        first, _, rest = item.body.partition(b"\n")
+    def _add(self, fields: Fields) -> Iterator[Parsed]:
+        """The fields of a chunk, in order."""
         lines = self.lines
-        lines.heads.append(first.removesuffix(b"\r"))
-        lines.supplements.append(b" ".join(rest.split()) if rest else b"")
-        lines.texts.append(b"")
-        lines.records.append(self.records)
-        lines.starts.append(item.start)
-        lines.stops.append(item.end)
-        self.has_line = True
+        for raw, start, end in zip(fields.raw, fields.starts, fields.starts[1:], strict=False):
+            tag = raw[:4]
+            if tag == b":61:":
+                self.records += 1
+                if not self.inside:
+                    message = "a :61: outside a statement, or before its opening balance; send the whole file again"
+                    raise FileRefusedError("BAD_ORDER", message, start, self.records)
+                lines.heads.append(raw)
+                lines.texts.append(b"")
+                lines.records.append(self.records)
+                lines.starts.append(start)
+                lines.stops.append(end)
+            elif tag == b":86:":
+                # of the :61: before it; one behind the balance, or before any line, is about the statement
+                if self.inside and len(lines.heads) > self.first:
+                    self._inform(raw[4:].rstrip(b"\r\n"), start)
+                    lines.stops[-1] = end
+            elif step := _STEPS.get(tag):
+                if step(self, raw, start, end):
+                    yield self._flush()
+                    lines = self.lines
+            elif not raw.startswith(b":"):
+                self._end_message(start)
         if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
 
-    def _add_information(self, item: Field) -> None:
-        """A :86: belongs to the :61: before it; one behind the balance, or before any line, is about the statement."""
-        if not self.has_line:
-            return
-        text = item.body.rstrip(b"\r\n")
-        if b"\n" in text:
-            text = join_wrapped(text.replace(b"\r\n", b"\n").split(b"\n"))
+    def _inform(self, text: bytes, start: int) -> None:
+        texts = self.lines.texts
+        if texts[-1]:
+            text = unwrapped(texts[-1]) + b" " + unwrapped(text)
+            self._bound(text, start)
+        texts[-1] = text
+
+    @staticmethod
+    def _bound(text: bytes, start: int) -> None:
+        if len(text) > MAX_FIELD:
+            raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
+
+    def _supplement(self, raw: bytes, start: int, end: int) -> None:
+        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does: where no :86: says more."""
         lines = self.lines
-        lines.texts[-1] = lines.texts[-1] + b" " + text if lines.texts[-1] else text
-        lines.stops[-1] = item.end
+        if self.inside and len(lines.heads) > self.first:
+            lines.heads[-1] += b"\n" + raw[4:]
+            lines.stops[-1] = end
+            self._bound(lines.heads[-1], start)
+
+    def _begin(self, raw: bytes, start: int, _end: int) -> None:
+        self._end_message(start)
+        self.opened, self.started = True, start
+        self.reference, self.account, self.number = raw[4:].strip(), b"", b""
+
+    def _set_account(self, raw: bytes, _start: int, _end: int) -> None:
+        self.account = raw.split(b":", 2)[2].strip()
+
+    def _set_number(self, raw: bytes, _start: int, _end: int) -> None:
+        self.number = raw.split(b":", 2)[2].strip()
+
+    def _open(self, raw: bytes, start: int, _end: int) -> None:
+        if not self.opened or self.inside or not self.account:
+            message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
+            raise FileRefusedError("BAD_ORDER", message, start)
+        self.head = (self.reference, self.account, self.number)
+        self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
+
+    def _close(self, raw: bytes, start: int, end: int) -> bool:
+        """A closing balance completes its statement; True where it completes a block."""
+        if not self.inside:
+            message = "a closing balance without an opening balance; send the whole file again"
+            raise FileRefusedError("BAD_ORDER", message, start)
+        lines, heads = self.lines, self.heads
+        count = len(lines.heads) - self.first
+        if not count:
+            lines.heads.append(NO_LINE)
+            lines.texts.append(b"")
+            lines.records.append(0)
+            lines.starts.append(self.started)
+            lines.stops.append(end)
+        heads.texts += self.head
+        heads.balances += (self.opening, raw)
+        heads.balance_starts += (self.opening_start, start)
+        heads.places.append((self.started, end))
+        heads.counts.append(count)
+        self.opened = self.inside = False
+        self.statements += 1
+        return len(lines.heads) >= BLOCK_LINES
 
     def _flush(self) -> Parsed:
-        lines, self.lines = self.lines, Lines()
-        resolved = resolve(lines, self.encoding, self.context.file)
+        heads, lines, self.heads, self.lines = self.heads, self.lines, Heads(), Lines()
+        statements = statements_of(heads, self.encoding, self.names)
+        resolved = resolve(statements, heads.places, lines, self.encoding, self.context.file)
         self.notes.extend(resolved.notes)
         self.rejected += len(resolved.rejects)
         self.total_fen += resolved.total_fen
+        days = [self.closing_date, *(statement.closing_date for statement in statements)]
+        self.closing_date = max(filter(None, days), default=None)
         if not fits(self.total_fen):
             raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
         return Parsed(resolved.frame, resolved.rejects)
 
-    def _close(self, item: Field) -> None:
-        statement = self.statement
-        if statement is None:
-            message = "a closing balance without an opening balance; send the whole file again"
-            raise FileRefusedError("BAD_ORDER", message, item.start)
-        amount, currency, day = self._balance(item)
-        if currency != statement.currency:
-            message = f"the opening balance is in {statement.currency}, the closing balance in {currency}"
-            raise FileRefusedError("OTHER_CURRENCY", f"{message}; ask the bank", item.start)
-        statement.closing_fen, statement.closing_date = amount, day
-        self.closing_date = max((d for d in (self.closing_date, day) if d is not None), default=None)
-        self.lines.statements.append(statement)
-        self.lines.places.append((self.started, item.end))
-        self.lines.ends.append(len(self.lines.heads))
-        self.statement, self.opened, self.has_line = None, False, False
-        self.statements += 1
+    def _refuse_interim(self, _raw: bytes, start: int, _end: int) -> None:
+        if self.opened and not self.inside:
+            message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
+            raise FileRefusedError("WRONG_MESSAGE", message, start)
 
     def _end_message(self, start: int) -> None:
         """A message ends where its closing balance stood; one that does not was cut."""
-        if self.opened or self.statement is not None:
+        if self.opened or self.inside:
             message = "a statement ends before its closing balance (:62F:); the file was cut: send it again"
             raise FileRefusedError("TRUNCATED", message, start)
 
 
-def join_wrapped(lines: list[bytes]) -> bytes:
-    """Lines of a field as one text: a line that fills its 65 bytes goes on without a blank, for it was only wrapped."""
-    parts = [line if len(line) >= 65 else line + b" " for line in lines[:-1]]
-    return b"".join(parts) + lines[-1]
+# the fields that are no lines; all others say nothing that is read here
+_STEPS: dict[bytes, Callable[[_Reader, bytes, int, int], bool | None]] = {
+    b":20:": _Reader._begin,
+    b":25:": _Reader._set_account,
+    b":25P": _Reader._set_account,
+    b":28:": _Reader._set_number,
+    b":28C": _Reader._set_number,
+    b":60F": _Reader._open,
+    b":60M": _Reader._open,
+    b":62F": _Reader._close,
+    b":62M": _Reader._close,
+    b":NS:": _Reader._supplement,
+    b":34F": _Reader._refuse_interim,
+    b":90C": _Reader._refuse_interim,
+    b":90D": _Reader._refuse_interim,
+    b":13D": _Reader._refuse_interim,
+}

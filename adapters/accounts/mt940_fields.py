@@ -1,9 +1,11 @@
-"""Tagged fields of MT940 with their byte offsets, cut out of the stream in one pass, in flat memory."""
+"""Tagged fields of MT940 with their byte offsets, cut out of the stream a chunk at a time, in flat memory."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate, count
+from operator import add
 from typing import BinaryIO, NamedTuple
 
 from adapters.accounts.text_lines import FileRefusedError
@@ -11,85 +13,61 @@ from adapters.accounts.text_lines import FileRefusedError
 MAX_FIELD = 64 * 1024
 _CHUNK = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
-_TAG = re.compile(rb"[0-9]{2}[A-Z]?|NS")
-_KNOWN = frozenset({b"20", b"21", b"25", b"28", b"28C", b"60F", b"60M", b"61", b"86", b"62F", b"62M", b"64", b"65"})
-# what ends a message: `-` alone, `-}`, the blocks of the next one
-_END = re.compile(rb"^(?:-\}|\{1:|-[ \t]*\r?$)", re.MULTILINE)
+# A field begins with a tag of MT940 to MT942 at the beginning of a line; other text that begins with a colon is part of
+# the field before: `:26:37` is the end of a time that was wrapped.
+# A message ends with `-` alone, `-}`, or where the blocks of the next one begin.
+_TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
+_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 
 
-class Field(NamedTuple):
-    """One field: its tag ("" where a message ends), its bytes up to the next field, the body after the tag."""
+class Fields(NamedTuple):
+    """Whole fields in order, and the byte offset of each; the last offset is where they end.
 
-    tag: bytes
-    start: int
-    end: int
-    body: bytes
+    A field is its tag between colons and all up to the next field. One that begins otherwise is the end of a message
+    and what stands between that and the next field.
+    """
 
-    @property
-    def lines(self) -> list[bytes]:
-        """The body's lines without line ends; at least one."""
-        lines = [line.removesuffix(b"\r") for line in self.body.split(b"\n")]
-        return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
+    raw: list[bytes]
+    starts: list[int]
 
 
-def fields(stream: BinaryIO) -> Iterator[Field]:
-    """The file's fields in order; text before the first and after a message's end is its envelope.
+def chunks(stream: BinaryIO) -> Iterator[Fields]:
+    """The file's fields; text before the first is its envelope.
 
     FileRefusedError: an empty file, NUL bytes, a field over 64 KiB.
     """
-    carry, base, size = b"", 0, 0
-    more = True
-    while more:
-        chunk = stream.read(_CHUNK)
-        more = bool(chunk)
+    first = stream.read(_CHUNK)
+    chunk = first.removeprefix(_BOM)
+    if not chunk:
+        raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
+    carry, base, size = b"", len(first) - len(chunk), 0
+    while chunk:
+        following = stream.read(_CHUNK)
         if b"\0" in chunk:
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", size)
-        if not size and chunk.startswith(_BOM):
-            chunk, base = chunk[3:], 3
         size += len(chunk)
         data = carry + chunk
-        cut = max(data.rfind(mark) for mark in _CUTS) + 1 if more else len(data)
+        cut = max(data.rfind(mark) for mark in _CUTS) + 1 if following else len(data)
         if len(data) - cut > 2 * _CHUNK:
-            raise FileRefusedError(
-                "FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", base
-            )
-        yield from _cut_out(data[:cut], base)
+            raise _too_long(base)
+        if cut:
+            yield _cut_out(data[:cut], base)
         carry = data[cut:]
         base += cut
-    if not size:
-        raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
+        chunk = following
 
 
-def _cut_out(data: bytes, base: int) -> Iterator[Field]:
-    """The fields of `data`, which ends where a field ends. Splitting is many times faster than searching for tags."""
-    pieces = (b"\n" + data + b"\n:20:").split(b"\n:")  # a last tag that is never given closes the field before it
-    place = base + len(pieces[0]) - 1  # of the line end before the first tag
-    limit = base + len(data)
-    open_tag, open_start, body = None, 0, b""
-    for piece in pieces[1:]:
-        tag, colon, rest = piece.partition(b":")
-        if not (tag in _KNOWN or _TAG.fullmatch(tag)) or not colon:
-            body += b"\n:" + piece  # a line of text that begins with a colon
-        else:
-            if open_tag is not None:
-                end = place + 1 if place < limit else limit
-                if b"\n-" in body or b"\n{1:" in body or end - open_start > MAX_FIELD:
-                    yield from _ended(open_tag, open_start, end, body)
-                else:
-                    yield Field(open_tag, open_start, end, body)
-            open_tag, open_start, body = tag, place + 1, rest
-        place += len(piece) + 2
+def _cut_out(data: bytes, base: int) -> Fields:
+    """The fields of `data`, which ends where a field ends."""
+    envelope, *raw = _BEGIN.split(b"\n" + data)
+    # each field begins behind the line end that the split took
+    starts = list(map(add, accumulate(map(len, raw), initial=len(envelope)), count(base)))
+    starts[-1] = base + len(data)
+    if raw and max(map(len, raw)) > MAX_FIELD:
+        raise _too_long(next(start for field, start in zip(raw, starts, strict=False) if len(field) > MAX_FIELD))
+    return Fields(raw, starts)
 
 
-def _ended(tag: bytes, start: int, end: int, body: bytes) -> Iterator[Field]:
-    """The field, and the end of its message where one stands behind it."""
-    if end - start > MAX_FIELD:
-        raise FileRefusedError("FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", start)
-    stop = _END.search(body)
-    if stop is None:
-        yield Field(tag, start, end, body)
-        return
-    begin = start + len(tag) + 2 + stop.start()
-    yield Field(tag, start, begin, body[: stop.start()])
-    yield Field(b"", begin, end, b"")
+def _too_long(start: int) -> FileRefusedError:
+    return FileRefusedError("FIELD_TOO_LONG", f"a field of more than {MAX_FIELD} bytes; is it this format?", start)

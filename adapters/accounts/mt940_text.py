@@ -10,93 +10,80 @@ Three ways of writing are read; whatever fits none of them is remittance as it s
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-_STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}", re.ASCII)
-_SEPA = frozenset(["EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT", "SVWZ", "ABWA", "ABWE", "IBAN", "BIC"])
+# (end-to-end id, name of the other side, its account, remittance); None where the text does not say
+Information = tuple[str | None, str | None, str | None, str | None]
+
+_STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}")
+_SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
 _WORDS = frozenset(
-    [
-        "EREF",
-        "NAME",
-        "REMI",
-        "IBAN",
-        "BENM",
-        "ORDP",
-        "ISDT",
-        "CSID",
-        "MARF",
-        "BIC",
-        "TRTP",
-        "RTRN",
-        "ADDR",
-        "PURP",
-        "PREF",
-    ]
+    "EREF NAME REMI IBAN BENM ORDP ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF".split()  # noqa: SIM905 (one line)
 )
-_PURPOSE = frozenset([f"{n}" for n in range(20, 30)] + [f"{n}" for n in range(60, 64)])
-
-
-class Information(NamedTuple):
-    """What a `:86:` says; None where it does not."""
-
-    end_to_end_id: str | None = None
-    name: str | None = None
-    account: str | None = None
-    remittance: str | None = None
+# the subfields of the purpose, each with the one it continues
+_KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
+_PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
+_GAP = "\0"
+_NOTHING: Information = (None, None, None, None)
 
 
 def read_information(text: str) -> Information:
     """The parts of a `:86:` text. Never fails: text that fits no way of writing is remittance."""
-    if _STRUCTURED.match(text):
+    if not text:
+        return _NOTHING
+    if text[0] == "/":
+        pieces = text.split("/")
+        if pieces[1] in _WORDS:
+            reference, name, account, said = _code_words(pieces)
+            return reference, name, account, said or text.strip()
+    elif _STRUCTURED.match(text):
         return _subfields(text)
-    if text.startswith("/") and text.partition("/")[2].partition("/")[0] in _WORDS:
-        return _code_words(text)
-    return Information(remittance=" ".join(text.split()) or None)
+    return None, None, None, " ".join(text.split()) or None
 
 
 def _subfields(text: str) -> Information:
     purpose, name, account, title = "", "", "", ""
+    last = ""
     for part in text.split("?")[1:]:
-        key, value = part[:2], part[2:]
-        if not key.isdigit():  # a question mark in the text
-            key, value = "20", f"?{part}"
+        key = part[:2]
         if key in _PURPOSE:
-            purpose += value
+            purpose += part[2:] if _PURPOSE[key] == last else _GAP + part[2:]
+            last = key
         elif key in {"32", "33"}:
-            name += value
+            name += part[2:]
         elif key == "31":
-            account = account or value.strip()
+            account = account or part[2:].strip()
         elif key == "00":
-            title = title or value.strip()
-    reference, said = None, purpose.strip()
+            title = title or part[2:].strip()
+        elif not key.isdigit():  # a question mark in the text
+            purpose += f"?{part}"
+    reference, said = None, purpose.replace(_GAP, "").strip()
     if "+" in purpose:
         words = _sepa_words(purpose)
         reference = words.get("EREF", "").strip() or None
         said = words.get("SVWZ", words[""]).strip()
-    name = name.strip()
-    return Information(reference, name or None, account or None, said or title or None)
+    return reference, name.strip() or None, account or None, said or title or None
 
 
 def _sepa_words(purpose: str) -> dict[str, str]:
-    """The text behind each mark (`EREF+...SVWZ+...`), and under "" what stands before the first."""
-    words = {"": ""}
-    mark = ""
-    *parts, last = purpose.split("+")
-    for part in parts:
-        following = part[-4:] if part[-4:] in _SEPA else part[-3:]
-        if following in _SEPA:
-            words[mark] = words.get(mark, "") + part[: -len(following)]
-            mark = following
-        else:
-            words[mark] = words.get(mark, "") + part + "+"
-    words[mark] = words.get(mark, "") + last
+    """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
+
+    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on.
+    """
+    first, *parts = _SEPA.split(purpose)
+    words = {"": first}
+    for mark, said in zip(parts[::2], parts[1::2], strict=True):
+        own, _, free = (said.replace(_GAP, ""), "", "") if mark == "SVWZ" else said.partition(_GAP)
+        words[mark] = words.get(mark, "") + own
+        words[""] += free
+    words[""] = words[""].replace(_GAP, "")
     return words
 
 
-def _code_words(text: str) -> Information:
+def _code_words(pieces: list[str]) -> Information:
+    """`pieces` is the text cut at its slashes."""
     words: dict[str, str] = {}
     key = ""
-    *pieces, last = text.split("/")
+    last = pieces.pop()
     for piece in pieces:
         if piece in _WORDS:
             key = piece if piece not in words else ""  # the first of a word counts
@@ -105,14 +92,12 @@ def _code_words(text: str) -> Information:
             words[key] = f"{words[key]}/{piece}" if words[key] else piece
     if key:
         words[key] = f"{words[key]}/{last}" if words[key] else last
-    said = _bare(words.get("REMI"))
+    said = words.get("REMI", "").strip(" /")
     if "RTRN" in words:  # as camt's returned payments are told (docs/formats_accounts.md)
-        said = f"/RTRN/{_bare(words['RTRN']) or ''}/" + (f" {said}" if said else "")
-    return Information(
-        _bare(words.get("EREF")), _bare(words.get("NAME")), _bare(words.get("IBAN")), said or text.strip()
+        said = f"/RTRN/{words['RTRN'].strip(' /')}/ {said}".rstrip(" ")
+    return (
+        words.get("EREF", "").strip(" /") or None,
+        words.get("NAME", "").strip(" /") or None,
+        words.get("IBAN", "").strip(" /") or None,
+        said or None,
     )
-
-
-def _bare(value: str | None) -> str | None:
-    """Without blanks and slashes around it; None where nothing is left."""
-    return (value.strip(" /") or None) if value else None

@@ -8,9 +8,10 @@ closing balance is not refused: its lines are given, and the difference is named
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,17 +23,22 @@ from settlement.model.money import INT64_MAX
 
 BLOCK_LINES = 8192
 _MAY_HOLD_CARDS = frozenset({"counterparty_name", "counterparty_account", "remittance"})
+_HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 
 # Codes a note begins with, before its colon.
 BALANCE_DIFFERENCE = "BALANCE_DIFFERENCE"
 BALANCE_CURRENCY = "BALANCE_CURRENCY"
 BALANCE_MISSING = "BALANCE_MISSING"
 NOT_BOOKED = "NOT_BOOKED"
+UNDIVIDED = "DETAILS_WITHOUT_AMOUNT"
 
 # A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.
 _CARD = r"(?:^|[^0-9])((?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?:[^0-9]|$)"
 _CARD_NUMBER = re.compile(r"(?<![0-9])(?:(?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?![0-9])", re.ASCII)
+# the shortest card number, as `_long_number` sees it
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_DIGIT_RUN = b"0" * 14
 
 
 class Line(NamedTuple):
@@ -70,7 +76,7 @@ class Statement:
 
     def balance_notes(self, *, wants_balances: bool) -> list[str]:
         """The notes of this statement, with its balance difference or, where balances are due, their absence."""
-        if any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
+        if self.notes and any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
             return self.notes  # amounts of two currencies have no difference
         if self.opening_fen is None or self.closing_fen is None:
             if not wants_balances:
@@ -145,22 +151,34 @@ class Block:
         if not lines:
             return empty(STATEMENT_LINE)
         columns: dict[str, Sequence[Any]] = dict(zip(Line._fields, zip(*lines, strict=True), strict=True))
-        for name in ("statement", "account", "currency", "opening_fen", "closing_fen"):
-            columns[name] = [value for owner, some in groups for value in [getattr(owner, name)] * len(some)]
-        columns["file"] = [file] * len(lines)
-        return pl.DataFrame(
-            [_series(name, columns[name]) for name in STATEMENT_LINE],
-        )
+        return line_frame([owner for owner, _ in groups], [len(some) for _, some in groups], columns, file)
 
 
-def masked(frame: pl.DataFrame) -> pl.DataFrame:
-    """A STATEMENT_LINE frame with card numbers masked where they may stand."""
-    return frame.with_columns(_masked(frame[name]) for name in sorted(_MAY_HOLD_CARDS))
+def line_frame(
+    statements: Sequence[Statement], counts: Sequence[int], columns: Mapping[str, Sequence[Any]], file: str
+) -> pl.DataFrame:
+    """`columns` (those of Line) of statements of `counts` rows each as a STATEMENT_LINE frame, card numbers masked.
+
+    Days may be `date` or days since 1970.
+    """
+    heads = {name: spread([getattr(one, name) for one in statements], counts) for name in _HEADS}
+    whole = {**columns, **heads, "file": [file] * sum(counts)}
+    return pl.DataFrame([_series(name, whole[name]) for name in STATEMENT_LINE])
+
+
+def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
+    """Each value as often as its count says."""
+    return list(chain.from_iterable(map(repeat, values, counts)))
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
     series = pl.Series(name, values, STATEMENT_LINE[name], strict=True)
-    return _masked(series) if name in _MAY_HOLD_CARDS else series
+    return _masked(series) if name in _MAY_HOLD_CARDS and _long_number(values) else series
+
+
+def _long_number(texts: Iterable[str | None]) -> bool:
+    """True where digits stand in a row that could be a card; most columns have none, and this is the quickest look."""
+    return _DIGIT_RUN in "\n".join(filter(None, texts)).encode().translate(_DIGITS)
 
 
 def empty_line(start: int, end: int) -> Line:
@@ -169,7 +187,6 @@ def empty_line(start: int, end: int) -> Line:
 
 
 def _masked(column: pl.Series) -> pl.Series:
-    """Only where a text holds a card-like number does the column go through Python."""
-    if not column.str.contains(_CARD).any():
-        return column
-    return pl.Series(column.name, [text if text is None else mask_cards(text) for text in column], pl.String)
+    """Only texts that hold a card-like number go through Python."""
+    found = column.str.contains(_CARD).arg_true()
+    return column.scatter(found, [mask_cards(text) for text in column.gather(found)]) if len(found) else column

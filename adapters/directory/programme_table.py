@@ -20,7 +20,7 @@ from settlement.model.rejects import Reject
 
 MAX_FIELD = 500
 SHOWN = 20
-_CHUNK = 1 << 24
+_CHUNK = 1 << 18  # stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,13 @@ def _header(content: mmap.mmap, file: str, columns: tuple[str, ...]) -> list[str
 
 def _count(content: mmap.mmap) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """How often each byte that matters stands in the file: quote, comma, CR, LF; and any control character."""
-    marks = np.frombuffer(b'",\r\n', np.uint8)
-    total = np.zeros(len(marks) + 1, np.int64)
+    total = np.zeros(5, np.int64)
     for start in range(0, len(content), _CHUNK):
         block = np.frombuffer(content[start : start + _CHUNK], np.uint8)
-        total += [*(np.count_nonzero(block == mark) for mark in marks), np.count_nonzero(block < ord(" "))]
+        controls = int(np.count_nonzero(block < ord(" ")))
+        quotes, commas, newlines = (int(np.count_nonzero(block == ord(mark))) for mark in '",\n')
+        returns = int(np.count_nonzero(block == ord("\r"))) if controls != newlines else 0
+        total += np.array([quotes, commas, returns, newlines, controls])
     return total
 
 

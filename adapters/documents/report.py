@@ -24,6 +24,7 @@ def report_xlsx(report: Report) -> bytes:
                 head=(("业务日期", report.business_date.isoformat()), *report.head) if first else (),
                 checks=report.checks if first else (),
                 below=table.notes,
+                charts=table.charts,
             )
         )
     return workbook(report.title, report.business_date, sheets)

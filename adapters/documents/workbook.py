@@ -27,7 +27,7 @@ from xlsxwriter.worksheet import Worksheet
 from adapters.documents.cells import TOTAL, cell_texts, label_place, ordered, totals
 from settlement.model.errors import TryAgain
 from settlement.model.money import format_yuan
-from settlement.model.report import Column
+from settlement.model.report import Chart, Column
 
 EXACT = 10**15
 MOST_ROWS = 1_000_000
@@ -47,6 +47,13 @@ _NUMBER_FORMATS = {
     "text": "@",
 }
 _FONT = {"font_name": "Microsoft YaHei", "font_size": 10, "valign": "vcenter"}
+_CHART_FONT = {"name": "Microsoft YaHei", "size": 9}
+_SERIES: tuple[dict[str, object], ...] = (
+    {"color": "#5B6B7D", "width": 2.25},
+    {"color": "#D9822B", "width": 2.25},
+    {"color": "#C00000", "width": 1, "dash_type": "dash"},  # a bound
+)
+_CHART_WIDTH, _CHART_ROWS = 640, 17  # pixels; rows of 20 pixels
 _GRID = {"border": 1, "border_color": "#BFC5CC"}
 
 
@@ -54,7 +61,8 @@ _GRID = {"border": 1, "border_color": "#BFC5CC"}
 class Sheet:
     """One table on one sheet (continued on further sheets beyond a million rows).
 
-    `head` are label/value lines above the table; `below` text lines and `checks` (label, residual fen) under it.
+    `head` are label/value lines above the table; `below` text lines and `checks` (label, residual fen) under it. Charts
+    of all tables stand together on the second sheet, those of a table that takes several sheets are left out.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Sheet:
     head: tuple[tuple[str, str], ...] = ()
     checks: tuple[tuple[str, int], ...] = ()
     below: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 class Styles:
@@ -252,10 +261,11 @@ def _write_below(sheet: Worksheet, styles: Styles, table: Sheet, row: int) -> No
         sheet.write_string(row, 0, safe_text(text), styles.line)
 
 
-def _write_part(
-    sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, *, last: bool, whole: bool
-) -> None:
-    """One sheet with the rows of `frame`; the last one carries the totals of the whole table and what stands below."""
+def _write_part(sheet: Worksheet, styles: Styles, table: Sheet, frame: pl.DataFrame, *, last: bool, whole: bool) -> int:
+    """One sheet with the rows of `frame`; the last one carries the totals of the whole table and what stands below.
+
+    The row that the table's own rows begin at.
+    """
     widths = _widths(table)
     for place, width in enumerate(widths):
         sheet.set_column(place, place, width)
@@ -279,6 +289,7 @@ def _write_part(
             _write_total(sheet, styles, table, first, row, whole=whole)
             row += 1
         _write_below(sheet, styles, table, row)
+    return first
 
 
 def _sheet_name(book: Workbook, name: str) -> str:
@@ -293,14 +304,53 @@ def _sheet_name(book: Workbook, name: str) -> str:
     return found
 
 
-def write_sheet(book: Workbook, styles: Styles, table: Sheet) -> None:
-    """`table` as a sheet; as several, named "…", "… (2)", where it has more rows than a sheet takes."""
+def write_sheet(book: Workbook, styles: Styles, table: Sheet) -> tuple[str, int]:
+    """`table` as a sheet; as several, named "…", "… (2)", where it has more rows than a sheet takes.
+
+    (name of the last sheet, the row that its rows begin at).
+    """
     frame = ordered(table.frame, table.columns)
     parts = max(1, -(-frame.height // MOST_ROWS))
     for part in range(parts):
         sheet: Worksheet = book.add_worksheet(_sheet_name(book, table.name))
         piece = frame.slice(part * MOST_ROWS, MOST_ROWS)
-        _write_part(sheet, styles, table, piece, last=part == parts - 1, whole=parts == 1)
+        first = _write_part(sheet, styles, table, piece, last=part == parts - 1, whole=parts == 1)
+    return str(sheet.name), first
+
+
+def _chart(book: Workbook, table: Sheet, wanted: Chart, name: str, first: int) -> Any:
+    """A native chart over cells of the sheet `name`, whose rows begin at `first`."""
+    places = {column.name: place for place, column in enumerate(table.columns)}
+    top = first + wanted.first
+    end = top + (wanted.count or table.frame.height - wanted.first) - 1
+    chart: Any = book.add_chart({"type": wanted.kind})
+    for column, style in zip(wanted.series, _SERIES, strict=False):
+        look = {"line": style} if wanted.kind == "line" else {"fill": {"color": style["color"]}}
+        chart.add_series({
+            "name": table.columns[places[column]].heading,
+            "categories": [name, top, places[wanted.by], end, places[wanted.by]],
+            "values": [name, top, places[column], end, places[column]],
+            **look,
+        })  # fmt: skip
+    chart.set_title({"name": wanted.title, "name_font": _CHART_FONT | {"size": 12}})
+    chart.set_x_axis({"num_font": _CHART_FONT, "num_format": "mm-dd", "text_axis": True})
+    grid = {"visible": True, "line": {"color": "#E4EAF1"}}
+    chart.set_y_axis({"num_font": _CHART_FONT, "num_format": "#,##0", "min": 0, "major_gridlines": grid})
+    chart.set_legend({"position": "bottom", "font": _CHART_FONT})
+    chart.set_size({"width": _CHART_WIDTH - 16, "height": _CHART_ROWS * 20 - 16})
+    return chart
+
+
+def _draw(sheet: Worksheet, styles: Styles, charts: list[Any], title: str) -> None:
+    """All charts on one sheet, two side by side, six on a page."""
+    sheet.set_row(0, 26)
+    sheet.write_string(0, 0, safe_text(title), styles.title)
+    _print_setup(sheet, 0, title)
+    sheet.freeze_panes(1, 0)
+    rows = [2 + place // 2 * _CHART_ROWS for place in range(len(charts))]
+    for place, chart in enumerate(charts):
+        sheet.insert_chart(rows[place], place % 2 * (_CHART_WIDTH // 64), chart)
+    sheet.set_h_pagebreaks(rows[6::6])
 
 
 @contextmanager
@@ -328,7 +378,15 @@ def workbook(title: str, day: date, tables: list[Sheet]) -> bytes:
         book = xlsxwriter.Workbook(out, settings | {"tmpdir": folder})
         book.set_properties({"title": title, "created": datetime.combine(day, time(0))})
         styles = Styles(book)
+        charts: list[Any] = []
+        pictures: Worksheet | None = None
         for table in tables:
-            write_sheet(book, styles, table)
+            name, first = write_sheet(book, styles, table)
+            if table.frame.height <= MOST_ROWS:
+                charts += [_chart(book, table, wanted, name, first) for wanted in table.charts]
+            if pictures is None and any(other.charts and other.frame.height for other in tables):
+                pictures = book.add_worksheet(_sheet_name(book, "图表"))  # the second sheet, drawn when all stand
+        if pictures is not None:
+            _draw(pictures, styles, charts, f"{title} - 图表")
         book.close()
     return out.getvalue()

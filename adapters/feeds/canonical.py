@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Context
+from adapters.feeds.columns import Mask
 from adapters.feeds.records import FileRefused
 from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import parse_compact_date, parse_date
@@ -188,7 +189,7 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
 
     Under 02x0/02x1 DE3=20 is a void, under 022x/023x a refund. What authorises, inquires, manages keys or the network
-    moves no money and is skipped.
+    or uploads a signature (0920) moves no money and is skipped.
     """
     family, function = pl.col(mti).str.slice(1, 1), pl.col(mti).str.slice(2, 1)
     code = pl.col(processing).str.slice(0, 2)
@@ -197,7 +198,7 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     return (
         pl.when(~pl.col(mti).str.contains("^0[0-9]{3}$"))
         .then(None)
-        .when(family.is_in(["1", "3", "5", "6", "8"]) | preauth | code.is_in(list(_NO_PURCHASE)))
+        .when(family.is_in(["1", "3", "5", "6", "8", "9"]) | preauth | code.is_in(list(_NO_PURCHASE)))
         .then(pl.lit(SKIP))
         .when((family == "4") & code.is_in(["00", "20"]))
         .then(pl.lit("REVERSAL"))
@@ -218,25 +219,28 @@ def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
     return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), *shown)
 
 
-def part(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null."""
-    name = "card_masked" if name == "card_number" else name
-    column, values = pl.col(name), frame[name]
+def part(frame: pl.DataFrame, name: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null.
+
+    A '/' in a part is written %2F; columns named in `digits` cannot hold one.
+    """
+    shown = "card_masked" if name == "card_number" else name
+    column, values = pl.col(shown), frame[shown]
     if values.dtype == pl.Datetime:
         return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
     if len(values) > 1 and _like_first(values).all():  # an institution is often one and the same
         column = pl.lit(values[0], values.dtype)
     if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
         return column.str.strip_chars_start("0").fill_null("")
+    if name in digits:
+        return column.fill_null("")
     return column.cast(pl.String).str.replace_all("/", "%2F", literal=True).fill_null("")
 
 
-def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str) -> pl.Expr:
-    """`prefix` (the source and ':'), then the named columns as part/part/..."""
-    pieces: list[pl.Expr] = []
-    for name in names:
-        pieces += [pl.lit("/" if pieces else prefix), part(frame, name)]
-    return pl.concat_str(pieces)
+def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
+    """`prefix` (the source and ':'), then the named columns as part/part/...; `digits` as `part` takes it."""
+    parts = [part(frame, name, digits) for name in names]
+    return pl.format("{}" + "/".join("{}" for _ in parts), pl.lit(prefix), *parts)
 
 
 def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix: str) -> pl.Series:
@@ -255,7 +259,8 @@ def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Se
     Most records of a file are alike: those like the first are set aside, and so on with what is left.
     """
     rest, rows = [frame[name] for name in names], np.arange(frame.height)
-    kinds, firsts = np.zeros(frame.height, np.uint32), []
+    kinds = np.zeros(frame.height, np.uint32)
+    firsts: list[int] = []
     while len(rows):
         if len(firsts) == 16:
             return frame.select(text).to_series()
@@ -267,9 +272,9 @@ def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Se
     return frame[firsts].select(text).to_series().gather(pl.Series(kinds))
 
 
-def _like_first(values: pl.Series) -> np.ndarray:
+def _like_first(values: pl.Series) -> Mask:
     same = values.eq_missing(values.head(1)) if values.null_count() else values == values[0]
-    return same.to_numpy()
+    return np.asarray(same.to_numpy(), np.bool_)
 
 
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:

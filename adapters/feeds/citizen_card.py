@@ -29,7 +29,8 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value, describe
+from adapters.layout import Layout, Value
+from adapters.layout_text import describe, show_layout
 from settlement.model.errors import BadInput
 from settlement.model.outcomes import Rail
 
@@ -54,7 +55,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         pl.col("kind") != "SALE"
     )
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
@@ -112,8 +113,16 @@ def _only_date(frame: pl.DataFrame, context: Context) -> date:
     return day
 
 
-def _describe(settings: Mapping[str, object]) -> str:
-    return describe(layout_of(settings, NAME))
+def _layout(settings: Mapping[str, object]) -> Layout:
+    return layout_of(settings, NAME)
 
 
-ADAPTER = Adapter(NAME, "市民卡 citizen card daily file", "transaction", read, write, _describe)
+ADAPTER = Adapter(
+    NAME,
+    "市民卡 citizen card daily file",
+    "transaction",
+    read,
+    write,
+    lambda settings: describe(_layout(settings)),
+    show_layout(_layout),
+)

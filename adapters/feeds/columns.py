@@ -80,7 +80,7 @@ def take(buffer: Bytes, offsets: Ints, width: int) -> Bytes:
 
 
 def copied(cells: Bytes) -> Bytes:
-    """The cells as an array of their own, copied as whole cells; a series made of it shares its memory."""
+    """The cells as an array of their own, copied as whole cells."""
     size, width = cells.shape
     if not cells.size or cells.strides[1] != 1:
         return cells.copy()
@@ -88,10 +88,14 @@ def copied(cells: Bytes) -> Bytes:
 
 
 def as_binary(cells: Bytes) -> pl.Series:
-    """The rows as a Binary series; as a list of bytes on the way, so that no Python object is made."""
+    """The rows as a Binary series; as a list of bytes on the way, so that no Python object is made.
+
+    The series may share the memory of the cells: they must not be changed afterwards.
+    """
     if cells.shape[1] == 0:
         return pl.Series([b""] * len(cells), dtype=pl.Binary)
-    return pl.Series(copied(cells)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+    own = cells if cells.flags.c_contiguous else copied(cells)
+    return pl.Series(own).cast(pl.List(pl.UInt8)).cast(pl.Binary)
 
 
 def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
@@ -323,7 +327,7 @@ Fast = tuple[Mask, pl.Series]
 
 
 def _fast(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], bounds: Bounds) -> Fast:
-    """(True where the cell is regular, the values); a regular cell has the value that `parse_cell` gives it."""
+    """(True where the cell is regular, the values): there the value is what `parse_cell` gives, elsewhere anything."""
     if spec.type in {"amount", "count"}:
         return _fast_number(spec, cells, unit, bounds)
     if spec.type in {"date", "datetime"}:
@@ -398,8 +402,6 @@ def _fast_number(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], 
         ways = sign_table(spec)[cells[:, 0]]
         values *= ways
         regular &= ways != 0
-    if not sure:
-        values[~regular] = 0
     return regular, pl.Series(values)
 
 
@@ -414,8 +416,8 @@ def sign_table(spec: LayoutField) -> npt.NDArray[np.int8]:
 
 def _parts(form: str, cells: Bytes, bounds: Bounds) -> tuple[dict[str, Parts], Mask]:
     """The parts of a date format by token, and True where each is digits and the literals between are as written."""
-    tokens = [(match.start(), match.group()) for match in TOKEN.finditer(form)]
-    places = [place for start, token in tokens for place in range(start, start + len(token))]
+    found = [(match.start(), match.group()) for match in TOKEN.finditer(form)]
+    places = [place for start, part in found for place in range(start, start + len(part))]
     good = np.ones(len(cells), np.bool_)
     for place in set(range(len(form))) - set(places):
         good &= cells[:, place] == ord(form[place])
@@ -425,12 +427,12 @@ def _parts(form: str, cells: Bytes, bounds: Bounds) -> tuple[dict[str, Parts], M
     pairs = _in_pairs(words).view("<u2")
     parts: dict[str, Parts] = {}
     at = pairs.shape[1] - len(places) // 2
-    for _, token in tokens:
+    for _, part in found:
         value = pairs[:, at].astype(np.int32)
-        if token == "YYYY":
+        if part == "YYYY":
             at += 1
             value = value * 100 + pairs[:, at]
-        parts[token] = value
+        parts[part] = value
         at += 1
     return parts, good
 
@@ -448,8 +450,6 @@ def _fast_date(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     good &= real_day(year, month, day) & np.asarray((hour < 24) & (minute < 60) & (second < 60))
     days = np.broadcast_to(civil_days(year, month, day), good.shape).astype(np.int64)
     if spec.type == "date":
-        return good, pl.Series(np.where(good, days, 0).astype(np.int32)).cast(pl.Date)
+        return good, pl.Series(days.astype(np.int32)).cast(pl.Date)
     micros = (days * 86_400 + ((hour * 60 + minute) * 60 + second)) * 1_000_000
-    if not good.all():
-        micros[~good] = 0
     return good, pl.Series(micros).cast(pl.Datetime("us"))

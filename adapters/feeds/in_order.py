@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 import polars as pl
 
 T = TypeVar("T")
-MOST = 4  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
+MOST = 3  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
 
 
 def in_order(tasks: Iterator[Callable[[], T]]) -> Generator[T]:
     """The result of each task, in order; an exception of a task is raised in its place.
 
-    At most one task per thread and one more are held, so that memory stays flat. A file of one block starts no thread.
+    The first is done before the second is asked for: a file of another format is refused at once, and one of a single
+    block starts no thread. Then one task per thread and one more are held, so that memory stays flat.
     """
+    for first in islice(tasks, 1):
+        yield first()
     threads = min(pl.thread_pool_size(), MOST)
-    ahead = list(islice(tasks, 2 if threads > 1 else 0))
-    if len(ahead) < 2:
-        for task in chain(ahead, tasks):
+    ahead = list(islice(tasks, 1 if threads > 1 else 0))
+    if not ahead:
+        for task in tasks:
             yield task()
         return
     with ThreadPoolExecutor(threads) as pool:

@@ -25,7 +25,8 @@ from adapters.feeds.records import (
     compare_declared,
     delimited_blocks,
 )
-from adapters.layout import CellError, Layout, Value, document_of, shipped_layout
+from adapters.layout import CellError, Layout, Value, shipped_layout
+from adapters.yaml_document import document_of
 from settlement.model.cards import CardTokens
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject

@@ -1,6 +1,6 @@
 """Any CSV or workbook by a column mapping (mapping.py): wallets, acquirers, a card company's daily list.
 
-Settings: `mapping` (a shipped name, or a mapping), `rail`, `instrument`, `bad_row`.
+Settings: `mapping` (a shipped name, or a mapping), `encoding` (the mapping's), `rail`, `instrument`, `bad_row`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,7 @@ from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
+from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, show_line
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
@@ -189,7 +190,11 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             if spec.type == "amount":
                 sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
         values = column.values
-        columns[spec.name] = values.abs() if spec.type == "amount" and mapping.sign == "ignore" else values
+        if spec.name in mapping.turned:
+            values = -values
+        elif spec.type == "amount" and mapping.sign == "ignore":
+            values = values.abs()
+        columns[spec.name] = values
     return pl.DataFrame(columns)
 
 
@@ -267,4 +272,30 @@ def _describe(settings: Mapping[str, object]) -> str:
     return describe_mapping(mapping_of(settings))
 
 
-ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, _describe)
+def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
+    """The row of a CSV with its wrong cell; of a workbook there are no bytes to show."""
+    mapping = mapping_of(settings)
+    sheet = _Sheet(mapping)
+    try:
+        if is_workbook(stream) or reject.byte < 0:
+            return None
+        _find_headings(sheet, _rows(_from(stream, 0), mapping))
+        cells = next(_rows(_from(stream, reject.byte), mapping))[0]
+    except (FileRefused, StopIteration):
+        return show_line(stream, reject, settings)
+    names = {place: name for name, place in sheet.places.items()}
+    parts = []
+    for place, cell in enumerate(cells):
+        column = mapping.column(names.get(place, ""))
+        parts.append(mask_cell(cell) if column is not None and column.type == "card" else mask_text(cell))
+    wrong = mapping.column(reject.field)
+    about = "" if wrong is None else f"{wrong.name} is {wrong.type}: {wrong.title} {wrong.format}".rstrip()
+    return joined(parts, mapping.separator, sheet.places.get(reject.field, -1), about)
+
+
+def _from(stream: BinaryIO, byte: int) -> BinaryIO:
+    stream.seek(byte)
+    return stream
+
+
+ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, _describe, _show)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from adapters.layout import Encoding, LayoutField, document_of, load_document, shipped_text
+from adapters.layout import Encoding, LayoutField
+from adapters.layout_text import aligned
+from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -56,6 +58,7 @@ class CsvMapping(_Document):
     refund_paid, refund_gross, refund_claimed: fields that stand for paid, gross and claimed on anything but a sale
     refund_key   the natural key of anything but a sale, where it has its own number
     sign         ignore: the kind says the direction, amounts are taken without their sign
+    turned       amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -76,6 +79,7 @@ class CsvMapping(_Document):
     money_mark: str = ""
     ragged: bool = False
     sign: Literal["keep", "ignore"] = "keep"
+    turned: tuple[str, ...] = Field(default=(), strict=False)
     columns: tuple[LayoutField, ...] = Field(min_length=1, strict=False)
     end: End | None = None
     key: tuple[str, ...] = Field(min_length=1, strict=False)
@@ -91,7 +95,7 @@ class CsvMapping(_Document):
         names = [column.name for column in self.columns]
         if len(set(names)) != len(names):
             raise ValueError("columns: a name stands twice")
-        used = {*self.key, *self.refund_key, *self.original_key} | {
+        used = {*self.key, *self.refund_key, *self.original_key, *self.turned} | {
             name for name in (self.refund_paid, self.refund_gross, self.refund_claimed) if name
         }
         unknown = sorted(used - set(names))
@@ -117,8 +121,20 @@ class CsvMapping(_Document):
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
-    """The mapping of a source: settings["mapping"] as a shipped name, a mapping (YAML) or a CsvMapping."""
-    chosen = settings.get("mapping")
+    """The mapping of a source: settings["mapping"] as a shipped name, a mapping (YAML) or a CsvMapping.
+
+    Its encoding is the setting `encoding` where that is given.
+    """
+    mapping = _chosen(settings.get("mapping"))
+    encoding = settings.get("encoding")
+    if encoding is None:
+        return mapping
+    if encoding not in get_args(Encoding):
+        raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(get_args(Encoding))}")
+    return mapping.model_copy(update={"encoding": encoding})
+
+
+def _chosen(chosen: object) -> CsvMapping:
     if isinstance(chosen, CsvMapping):
         return chosen
     if isinstance(chosen, str):
@@ -137,15 +153,16 @@ def describe_mapping(mapping: CsvMapping) -> str:
     lines += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
     lines += [f"source: {mapping.source}"] * bool(mapping.source)
     lines += [f"natural key: {' '.join(mapping.key)}"]
+    lines += [f"file name: {mapping.filename}"] * bool(mapping.filename)
     if mapping.end is not None:
         lines += [f"records end at a row that begins with {' or '.join(mapping.end.starts_with)}"]
-    rows = [("heading", "type", "name", "what")]
-    for column in mapping.columns:
-        words = [column.format, "required" * column.required]
-        words += ["values " + " ".join(f"{code}={meaning}" for code, meaning in column.values.items())] * bool(
-            column.values
-        )
-        rows.append((column.title, column.type, column.name, "; ".join(word for word in words if word)))
-    widths = [max(len(row[n]) for row in rows) for n in range(3)]
-    table = ["  ".join([*(cell.ljust(widths[n]) for n, cell in enumerate(row[:3])), row[3]]).rstrip() for row in rows]
-    return "\n".join([*lines, "", *table, *(f"note: {note}" for note in mapping.notes)]) + "\n"
+    rows = [("heading" if mapping.headings else "cell", "type", "must", "name", "what")]
+    for number, column in enumerate(mapping.columns, 1):
+        words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
+        words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
+        heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
+        what = "; ".join(word for word in [*words, column.note] if word)
+        rows.append((heading, column.type, "must" * column.required, column.name, what))
+    heads = mapping.separator.join(column.title for column in mapping.columns)
+    example = ["", "example", *mapping.preamble, heads] if mapping.headings else []
+    return "\n".join([*lines, "", *aligned(rows), *example, "", *(f"note: {n}" for n in mapping.notes)]).rstrip() + "\n"

@@ -37,14 +37,13 @@ from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
 from adapters.feeds.pos_fields import closing_plan, plan_of, pos_columns, reconciliation_totals
-from adapters.feeds.pos_settings import PosSettings, settings_of
+from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
 NAME = "pos_iso8583"
-HEADERS = {"none": 0, "tpdu": 11, "cups": 46}
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
 _TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
 _TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")

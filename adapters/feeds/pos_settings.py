@@ -11,6 +11,7 @@ from adapters.base import Context
 from adapters.feeds.canonical import APPROVED
 from settlement.model.errors import BadInput
 
+HEADERS = {"none": 0, "tpdu": 11, "cups": 46}  # bytes in front of the body
 KNOWN = ("clearing_date", "bad_row", "rail", "instrument", "issuer")
 
 

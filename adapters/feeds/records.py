@@ -107,6 +107,7 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def take_line(state: FileState, line: Line, raw: bytes, what: str) -> None:
+    """What a header or trailer line declares, into the state. FileRefused: it is not as laid down."""
     try:
         values = decode_line(state.layout, line, raw)
     except CellError as error:
@@ -124,6 +125,7 @@ def take_line(state: FileState, line: Line, raw: bytes, what: str) -> None:
 
 
 def take_trailers(state: FileState, raws: list[bytes]) -> None:
+    """All trailer lines, each without its line end."""
     for line, raw in zip(state.layout.trailer, raws, strict=True):
         take_line(state, line, raw, "trailer")
 
@@ -131,7 +133,8 @@ def take_trailers(state: FileState, raws: list[bytes]) -> None:
 def _abs_sum(values: pl.Series) -> int:
     """Exact: halves of 32 bits cannot overflow int64 over a block."""
     size = values.abs()
-    if int(size.max() or 0) < 2**32:
+    largest = size.max()
+    if isinstance(largest, int) and largest < 2**32:
         return int(size.sum())
     high, low = (size // 2**32).sum(), (size % 2**32).sum()
     return int(high or 0) * 2**32 + int(low or 0)

@@ -70,7 +70,7 @@ class _Lines:
         try:
             text = line.decode(self.encoding)
         except UnicodeDecodeError:
-            message = f"a line is not {self.encoding} text; set the encoding of the mapping, or save the file in it"
+            message = f"a line is not {self.encoding} text; set encoding to what the file is written in"
             raise FileRefused("BAD_ENCODING", message, "", 0, self.position - len(line)) from None
         if "\0" in text:
             place = self.position - len(line)

@@ -35,7 +35,8 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, describe
+from adapters.layout import Layout
+from adapters.layout_text import describe, show_layout
 from settlement.model.errors import BadInput
 
 _KEY_TIME = "%Y%m%d%H%M%S"
@@ -71,7 +72,7 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:"),
+        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original & (pl.col("kind") != "SALE"), layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("transmitted_at", layout.zone),
         rail=pl.lit(rail_setting(context)),
@@ -196,6 +197,7 @@ ADAPTERS = (
         read_zm,
         write_zm,
         lambda settings: describe(zm_layout(settings)),
+        show_layout(zm_layout),
     ),
     Adapter(
         "unionpay_acom",
@@ -204,5 +206,6 @@ ADAPTERS = (
         read_acom,
         write_acom,
         lambda settings: describe(acom_layout(settings)),
+        show_layout(acom_layout),
     ),
 )

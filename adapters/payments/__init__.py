@@ -9,20 +9,5 @@ from adapters.payments.describe import describe_pain001, describe_pain002
 ADAPTERS: tuple[Adapter, ...] = (
     Adapter("pain001", "ISO 20022 customer credit transfer initiation", "none", None, pain001.write, describe_pain001),
     Adapter("pain002", "ISO 20022 payment status report", "result", pain002.read, None, describe_pain002),
-    Adapter(
-        "bank_template",
-        "payout file by a bank's template",
-        "none",
-        None,
-        bank_template.write,
-        bank_template.describe_payout,
-    ),
-    Adapter(
-        "bank_result",
-        "回盘 result file by a bank's template",
-        "result",
-        bank_template.read,
-        None,
-        bank_template.describe_result,
-    ),
+    *bank_template.ADAPTERS,
 )

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import polars as pl
 
-from adapters.base import Closing, Context, Parsed
-from adapters.layout import CellError, Layout, Line, Value, describe, document_of, encode_line, shipped_layout
+from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
+from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame
 from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from adapters.yaml_document import document_of
 from settlement.model.cards import mask_digits
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -161,9 +163,31 @@ def read_back(data: bytes, layout: Layout) -> tuple[int, int]:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of PAYMENT_RESULT, then the Closing. `message_id` comes from the setting, else from the file's name."""
     layout = layout_of(context.settings, "result")
-    declared, refused = Declared(), None
     message_id = _message_id(layout, context)
-    results: list[Result] = []
+
+    def frame(good: list[Row]) -> pl.DataFrame:
+        return result_frame([_result(layout, row, message_id) for row in good], context.file)
+
+    return _read(stream, context, layout, frame)
+
+
+def read_payout(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
+    """Blocks of PAYMENT of a payout file, then the Closing: what the bank will read in it."""
+    layout = layout_of(context.settings, "payment")
+
+    def frame(good: list[Row]) -> pl.DataFrame:
+        names = {name: "amount" if name == "amount_fen" else name for name in PAYMENT}
+        values = [row.values or {} for row in good]
+        return pl.DataFrame([{name: row.get(of) for name, of in names.items()} for row in values], schema=PAYMENT)
+
+    return _read(stream, context, layout, frame)
+
+
+def _read(
+    stream: BinaryIO, context: Context, layout: Layout, frame: Callable[[list[Row]], pl.DataFrame]
+) -> Iterator[Parsed | Closing]:
+    declared, refused = Declared(), None
+    good: list[Row] = []
     rejects: list[Reject] = []
     accepted = rejected = 0
     try:
@@ -175,11 +199,11 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
                 )
             else:
                 accepted += 1
-                results.append(_result(layout, row, message_id))
-            if len(results) + len(rejects) >= BLOCK_ROWS:
-                yield Parsed(result_frame(results, context.file), rejects)
-                results, rejects = [], []
-        yield Parsed(result_frame(results, context.file), rejects)
+                good.append(row)
+            if len(good) + len(rejects) >= BLOCK_ROWS:
+                yield Parsed(frame(good), rejects)
+                good, rejects = [], []
+        yield Parsed(frame(good), rejects)
     except FileRefusedError as error:
         refused = Reject(context.file, 0, error.byte, error.field, error.code, error.message)
     yield Closing(
@@ -221,11 +245,33 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     )
 
 
-def describe_payout(settings: Mapping[str, Any]) -> str:
-    """The payout template as a table; without the setting `layout`, minsheng_payout."""
-    return describe(layout_of({"layout": "minsheng_payout"} | dict(settings), "payment"))
+def payout_layout(settings: Mapping[str, Any]) -> Layout:
+    """The template of payout files; without the setting `layout`, minsheng_payout."""
+    return layout_of({"layout": "minsheng_payout"} | dict(settings), "payment")
 
 
-def describe_result(settings: Mapping[str, Any]) -> str:
-    """The result template as a table; without the setting `layout`, minsheng_result."""
-    return describe(layout_of({"layout": "minsheng_result"} | dict(settings), "result"))
+def result_layout(settings: Mapping[str, Any]) -> Layout:
+    """The template of result files; without the setting `layout`, minsheng_result."""
+    return layout_of({"layout": "minsheng_result"} | dict(settings), "result")
+
+
+ADAPTERS = (
+    Adapter(
+        "bank_template",
+        "payout file by a bank's template",
+        "payment",
+        read_payout,
+        write,
+        lambda settings: describe(payout_layout(settings)),
+        show_layout(payout_layout),
+    ),
+    Adapter(
+        "bank_result",
+        "回盘 result file by a bank's template",
+        "result",
+        read,
+        None,
+        lambda settings: describe(result_layout(settings)),
+        show_layout(result_layout),
+    ),
+)

@@ -20,7 +20,8 @@ from settlement.model.rejects import Reject
 
 _FINAL = {"ACSC": "paid", "ACCC": "paid", "RJCT": "rejected", "CANC": "rejected"}
 _STATUS = re.compile(r"[A-Z]{4}", re.ASCII)
-_VERSION = re.compile(r"pain\.002\.001\.(?:0[3-9]|1[0-4])$", re.ASCII)
+# behind the version national rules may follow ("pain.002.001.03.ch.02.xsd")
+_VERSION = re.compile(r"(?:^|[:/$])pain\.002\.001\.(?:0[3-9]|1[0-4])(?![0-9])", re.ASCII)
 _WANTED = ("OrgnlGrpInfAndSts", "PmtInfSts", "TxInfAndSts", "OrgnlPmtInfAndSts")
 
 

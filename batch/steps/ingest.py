@@ -1,6 +1,6 @@
 """ingest: parses deliveries, accepts, rejects, receipts. One transaction a file.
 
-Writes transaction, clearing_item, bank_statement, bank_line, card_token, file_outcome, file_reject.
+Writes transaction, clearing_item, correction, bank_statement, bank_line, card_token, file_outcome, file_reject.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from adapters.base import Closing, Context, Parsed
 from adapters.registry import adapter
 from batch import accept
 from batch.config import SourceConfig
+from batch.corrections import plan, take, why_not
 from batch.run import Run, Summary
 from settlement.model.errors import BadConfiguration
 from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
-from settlement.store import intake, runs
+from settlement.store import corrections, intake, runs
 from settlement.store import tables as t
 from settlement.store.archive import Archive
 from settlement.store.copy import copy_in
@@ -49,6 +50,7 @@ class Content:
 def ingest(database: Database, run: Run) -> Summary:
     """Gives every pending delivery its outcome."""
     archive = Archive(run.home / "archive", run.keys)
+    refused = _take_decided(database, run, archive)
     with database.engine.connect() as connection:
         pending = [Delivery(*row) for row in intake.pending_files(connection).iter_rows()]
     for delivery in pending:
@@ -56,18 +58,15 @@ def ingest(database: Database, run: Run) -> Summary:
     with database.engine.connect() as connection:
         outcomes = intake.outcomes(connection, run.business_date)
     counts = outcomes.group_by("status").len().sort("status")
-    return {"files": outcomes.height, "status": dict(counts.iter_rows())}
+    summary: Summary = {"files": outcomes.height, "status": dict(counts.iter_rows())}
+    return summary | ({"decisions_refused": refused} if refused else {})
 
 
 def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery) -> None:
-    source = next((s for s in run.config.sources if s.name == delivery.source), None)
-    if source is None:
-        raise BadConfiguration(
-            f"{delivery.name}: source {delivery.source!r} is not in puhui.toml any more; put it back to take the file"
-        )
+    source = _source(run, delivery)
     with database.engine.connect() as connection:
         before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)
-    content = None if before else _parse(run, archive, delivery, source)
+    content = None if before else parse(run, archive, delivery, source)
 
     def work(connection: Connection) -> None:
         runs.guard(connection, run.fence)
@@ -79,7 +78,44 @@ def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Deliv
     database.in_transaction(work)
 
 
-def _parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) -> Content:
+def _take_decided(database: Database, run: Run, archive: Archive) -> list[str]:
+    """Adds the rows of conflicting deliveries that two people took for right, before anything new comes in.
+
+    Gives a sentence for each that cannot be taken any more as it was decided.
+    """
+    refused: list[str] = []
+    with database.engine.connect() as connection:
+        decided = corrections.to_take(connection, run.business_date)
+    for decision_id, file_id in decided:
+        with database.engine.connect() as connection:
+            delivery = Delivery(*intake.delivery(connection, file_id).row(0))
+        source = _source(run, delivery)
+        content = parse(run, archive, delivery, source)
+
+        def work(connection: Connection) -> str:
+            runs.guard(connection, run.fence)
+            planned = plan(connection, run, source, file_id, content.frame)  # noqa: B023 called in this turn
+            wrong = why_not(planned, len(content.rejects))  # noqa: B023 the same
+            if not wrong:
+                take(connection, run, planned, decision_id)  # noqa: B023 the same
+            return wrong
+
+        wrong = database.in_transaction(work)
+        if wrong:
+            refused.append(f"decision {decision_id} (take_file {file_id}): {wrong}")
+    return refused
+
+
+def _source(run: Run, delivery: Delivery) -> SourceConfig:
+    source = next((s for s in run.config.sources if s.name == delivery.source), None)
+    if source is None:
+        raise BadConfiguration(
+            f"{delivery.name}: source {delivery.source!r} is not in puhui.toml any more; put it back to take the file"
+        )
+    return source
+
+
+def parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) -> Content:
     """Reads the archived bytes through the source's adapter, whole."""
     chosen = adapter(source.format)
     assert chosen.read is not None, f"{source.format} does not read"

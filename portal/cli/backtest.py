@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from portal.cli.common import HERE, Home, Json, day, note, print_rows
+from portal.cli.common import HERE, Home, Json, day, note, print_rejects, print_rows
 from settlement.model.errors import BadInput
 
 if TYPE_CHECKING:
     import rules
+    from rules.trial import Comparison
     from settlement.model.report import Report, Table
 
+SIDES = ("now", "draft")
 _ON_SCREEN = 9  # tables; the last two, all merchants and all members, are for the workbook and JSON
 
 
@@ -43,7 +45,7 @@ def backtest(
     """
     from batch import backtest as trial
     from batch.release import reader
-    from portal.cli.rate import load_transactions, refuse
+    from portal.cli.rate import load_transactions
     from portal.session import open_session
 
     since, until = day(first, "--from") if first else None, day(last, "--to") if last else None
@@ -53,6 +55,8 @@ def backtest(
         raise BadInput("--from and --to: give both, or --transactions FILE")
     if since and until and until < since:
         raise BadInput(f"--to {until} is before --from {since}; write the later date in --to")
+    if xlsx is not None and not xlsx.absolute().parent.is_dir():
+        raise BadInput(f"--xlsx: no folder {xlsx.parent}; make it, or give a path in one that is there")
     with open_session(home) as session, session.database.engine.connect() as connection:
         run = reader(connection, session.home, session.config, session.keys, session.now)
         if rows is not None:
@@ -63,7 +67,8 @@ def backtest(
             found = trial.backtest(connection, run, document, since, until, beside=beside)
         connection.rollback()
     if isinstance(found, list):
-        refuse(found)
+        print_rejects(found)
+        raise typer.Exit(2)
     report = trial.report(found)
     if xlsx is not None:
         _write(report, xlsx)
@@ -71,12 +76,12 @@ def backtest(
         print(json.dumps(_as_json(report), ensure_ascii=False, indent=1))
     else:
         _print(report)
+        _draw(found.comparison)
 
 
 def _draft(path: Path) -> rules.Document[rules.Scheme]:
     import rules
     from batch.imports import read_bytes
-    from portal.cli.rate import refuse
 
     try:
         text = read_bytes(path).decode("utf-8-sig")
@@ -84,7 +89,8 @@ def _draft(path: Path) -> rules.Document[rules.Scheme]:
         raise BadInput(f"{path}: not UTF-8; save the file as UTF-8") from None
     document = rules.parse_scheme(text, str(path))
     if isinstance(document, list):
-        refuse(document)
+        print_rejects(document)
+        raise typer.Exit(2)
     return document
 
 
@@ -109,6 +115,29 @@ def _as_json(report: Report) -> dict[str, Any]:
         headings, body = _cells(table, report.timezone)
         whole[table.title] = [dict(zip(headings, row, strict=True)) for row in body]
     return whole
+
+
+def _draw(comparison: Comparison) -> None:
+    """Cost a day as bars, and each budget as a curve: the rules in force above, the draft below."""
+    from portal.cli.chart import bar, gathered, spark
+    from settlement.model.money import format_yuan
+
+    days = comparison.days
+    labels = [day.isoformat() for day in days["date"]]
+    lines = gathered(labels, [days["now_fen"].to_list(), days["draft_fen"].to_list()])
+    most = max([1, *(figure for _, figures in lines for figure in figures)])
+    print("\n每日成本图（元）")
+    for label, figures in lines:
+        for at, (side, figure) in enumerate(zip(("现行", "草案"), figures, strict=True)):
+            print(f"{'' if at else label:<{len(label)}}  {side} {bar(figure, most)} {format_yuan(figure)}")
+    print("\n预算占用图（元）")
+    for key, rows in comparison.budgets.group_by("scheme", "budget", "window", maintain_order=True):
+        value, sides = int(rows["value_fen"][-1]), [rows[f"{side}_used_fen"].fill_null(0).to_list() for side in SIDES]
+        most = max(1, *(figure for side in sides for figure in side))
+        name = f"{key[0]} {key[1]}" if key[0] else f"资金池 {key[1]}"
+        print(f"{name}（总额 {format_yuan(value)}）{rows['date'][0]} 至 {rows['date'][-1]}")
+        for side, figures in zip(("现行", "草案"), sides, strict=True):
+            print(f"  {side} |{spark(figures, most)}| {format_yuan(figures[-1])}")
 
 
 def _print(report: Report) -> None:

@@ -12,10 +12,9 @@ from portal.cli.common import HERE, Home, Json, print_rows
 if TYPE_CHECKING:
     from batch.budget import Budget, PoolState
 
-_HEADINGS = (
-    "资金池", "窗口", "按", "总额", "已占用", "其中未结算", "剩余", "日均",
-    "周一", "周二", "周三", "周四", "周五", "周六", "周日", "预计用尽", "最早", "最晚",
-)  # fmt: skip
+_STAND = ("资金池", "窗口", "按", "总额", "已占用", "其中未结算", "剩余", "已用", "预计用尽", "最早", "最晚")
+_BURN = ("资金池", "日均", "周一", "周二", "周三", "周四", "周五", "周六", "周日", "天数")
+_KEYS = {"member": "每会员", "merchant": "每商户", "district": "每区", "org": "每工会"}
 _WINDOWS = {"day": "每日", "week": "每周", "month": "每月", "quarter": "每季", "year": "每年", "total": "总额"}
 
 
@@ -81,7 +80,12 @@ def _print(found: Budget) -> None:
     from batch.budget import BASIS
 
     print(f"截至 {found.as_of}")
-    print_rows(_HEADINGS, [_row(pool) for pool in found.pools])
+    print_rows(_STAND, [_stand(pool) for pool in found.pools])
+    burning = [pool for pool in found.pools if pool.outlook is not None]
+    if burning:
+        print("\n消耗速度（每日平均，按星期）")
+        print_rows(_BURN, [_burn(pool) for pool in burning])
+    print()
     for pool in found.pools:
         if pool.per:
             print(f"{pool.name}: {pool.keys} 个使用，其中 {pool.full} 个用尽 / {pool.full} of {pool.keys} used up")
@@ -91,15 +95,28 @@ def _print(found: Budget) -> None:
             print(f"{pool.name}: {BASIS[pool.outlook.basis]}")
 
 
-def _row(pool: PoolState) -> list[str | None]:
+def _stand(pool: PoolState) -> list[str | None]:
+    """How a pool stands: figures in yuan (or uses), the part used where it counts everybody together, dates."""
     from batch.budget import shown
 
+    unit = "" if pool.measure == "amount" else "次"
     figures = [shown(pool, figure) for figure in (pool.value, pool.used, pool.committed, pool.left)]
-    head = [pool.name, _WINDOWS[pool.window], "+".join(pool.per), *figures]
+    keys = "+".join(_KEYS[key] for key in pool.per)
+    mille = pool.used * 1000 // pool.value if pool.value else 0
+    part = "" if pool.per else f"{mille // 10}.{mille % 10}%"
+    head = [pool.name, _WINDOWS[pool.window], keys, *(f"{f}{unit}" if f else f for f in figures), part]
     outlook = pool.outlook
     if outlook is None:
-        return [*head, *[""] * (len(_HEADINGS) - len(head))]
-    seen = [mean for mean in outlook.weekday if mean is not None]
-    later = "" if outlook.basis == "none" else f"{outlook.until}之后"
-    dates = [_date(day) or later for day in (outlook.runs_out, outlook.early, outlook.late)]
-    return [*head, shown(pool, sum(seen) // len(seen)), *(shown(pool, mean) for mean in outlook.weekday), *dates]
+        return [*head, "", "", ""]
+    later = "" if outlook.basis == "none" else f"{outlook.until}后"
+    return [*head, *(_date(day) or later for day in (outlook.runs_out, outlook.early, outlook.late))]
+
+
+def _burn(pool: PoolState) -> list[str | None]:
+    """What it loses on a day, in the mean and by weekday."""
+    from batch.budget import shown
+
+    assert pool.outlook is not None, "a pool that has burnt"
+    seen = [mean for mean in pool.outlook.weekday if mean is not None]
+    means = [shown(pool, mean) for mean in pool.outlook.weekday]
+    return [pool.name, shown(pool, sum(seen) // len(seen)), *means, str(pool.days)]

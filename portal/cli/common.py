@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -13,6 +14,8 @@ import typer
 
 from settlement.model.dates import parse_date
 from settlement.model.errors import BadInput
+from settlement.model.money import parse_amount
+from settlement.model.rejects import Reject
 
 Home = Annotated[
     Path,
@@ -23,12 +26,22 @@ Home = Annotated[
 As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The user who acts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HERE = Path()
+SHOWN = 20
+_FIGURE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?(%|次)?")
 
 
 def day(text: str, option: str = "--date") -> date:
     """A date option."""
     try:
         return parse_date(text)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from None
+
+
+def signed_yuan(text: str, option: str) -> int:
+    """An amount option in fen: yuan, with a minus where it is below zero."""
+    try:
+        return -parse_amount(text[1:]) if text.startswith("-") else parse_amount(text)
     except ValueError as error:
         raise BadInput(f"{option}: {error}") from None
 
@@ -42,16 +55,29 @@ def span(first: str | None, last: str | None, earliest: date, latest: date) -> t
     return since, until
 
 
-def print_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:
-    """Rows as an aligned table (Chinese counts as two columns wide), or as JSON objects with the headings as keys."""
+def print_rows(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False, indent: str = ""
+) -> None:
+    """Rows as an aligned table (Chinese counts as two columns wide), or as JSON objects with the headings as keys.
+
+    In a table amounts and counts stand at the right of their column.
+    """
     body = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if as_json:
         print(json.dumps([dict(zip(headings, row, strict=True)) for row in body], ensure_ascii=False, indent=1))
         return
     widths = [max(_width(cell) for cell in column) for column in zip(headings, *body, strict=True)]
+    right = [
+        any(column) and all(_FIGURE.fullmatch(cell) for cell in column if cell) for column in zip(*body, strict=True)
+    ]
     for row in (list(headings), *body):
-        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(cells).rstrip())
+        cells = [_padded(*cell) for cell in zip(row, widths, right or [False] * len(row), strict=True)]
+        print((indent + "  ".join(cells)).rstrip())
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    blanks = " " * (width - _width(cell))
+    return blanks + cell if right else cell + blanks
 
 
 def _width(text: str) -> int:
@@ -59,6 +85,14 @@ def _width(text: str) -> int:
     from unicodedata import east_asian_width
 
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def print_rejects(rejects: Sequence[Reject], prefix: str = "") -> None:
+    """The first of the rejects on standard error: file:line:column: what is wrong; what to write instead [CODE]."""
+    for reject in rejects[:SHOWN]:
+        note(f"{prefix}{reject}")
+    if len(rejects) > SHOWN:
+        note(f"and {len(rejects) - SHOWN} more; correct these first")
 
 
 def note(text: str) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from portal.cli.common import HERE, Home, Json, day, note, print_rows
 from settlement.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from portal.cli.feed_check import Findings
 
 FormatOption = Annotated[str | None, typer.Option("--format", help="A format that `puhui feed list` names.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="A source of puhui.toml.")]
@@ -50,23 +53,38 @@ def check(
     source: SourceOption = None,
     format_name: FormatOption = None,
     settings: SetOption = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="The file as it was delivered before: say what this one changes.")
+    ] = None,
     home: Home = HERE,
     as_json: Json = False,
 ) -> int:
     """Say what would be accepted, every reject with its place and remedy, and the receipt the bank would get.
 
-    Exit 0: all accepted; 1: rejects, or balances that do not add up; 2: the file as a whole is refused.
-    Example: puhui feed check SMK_20260507 --format citizen_card
+    Exit 0: all accepted; 1: rejects, conflicts, or balances that do not add up; 2: the file as a whole is refused.
+    Example: puhui feed check SMK_20260507 --format citizen_card --against sent/SMK_20260507
     """
-    from portal.cli.feed_print import Findings, print_findings
+    from portal.cli.feed_check import compare, print_findings
 
     chosen = _choose(source, format_name, settings, home)
+    before = None
+    if against is not None:
+        with _opened(against) as stream:
+            before = _found(chosen, against, stream, keep=True)
     with _opened(file) as stream:
-        findings = Findings(file, _digest(stream), chosen.adapter.name)
-        for item in _read(chosen, stream, file.name):
-            findings.take(item)
-        print_findings(findings, stream, as_json=as_json)
+        findings = _found(chosen, file, stream, keep=before is not None)
+        findings.compared = None if before is None else compare(before, findings)
+        print_findings(findings, stream, chosen.settings, as_json=as_json)
     return findings.exit_code
+
+
+def _found(chosen: Chosen, file: Path, stream: BinaryIO, *, keep: bool) -> Findings:
+    from portal.cli.feed_check import Findings
+
+    findings = Findings(file, _digest(stream), chosen.adapter, keep)
+    for item in _read(chosen, stream, file.name):
+        findings.take(item)
+    return findings
 
 
 def convert(
@@ -84,11 +102,12 @@ def convert(
     Example: puhui feed convert SMK_20260507 --format citizen_card --out smk.csv
     """
     from adapters.base import Parsed
-    from portal.cli.feed_print import Findings, open_output
+    from portal.cli.feed_check import Findings
+    from portal.cli.feed_output import open_output
 
     chosen = _choose(source, format_name, settings, home)
-    with _opened(file) as stream, open_output(out, chosen.adapter.gives) as output:
-        findings = Findings(file, "", chosen.adapter.name)
+    with _opened(file) as stream, open_output(out, chosen.adapter.gives, file) as output:
+        findings = Findings(file, "", chosen.adapter)
         for item in _read(chosen, stream, file.name):
             findings.take(item)
             if isinstance(item, Parsed):
@@ -122,27 +141,24 @@ def describe(
 
 
 def list_formats(home: Home = HERE, as_json: Json = False) -> None:
-    """List the formats, the layouts and mappings that ship, and the sources of puhui.toml if there is one.
+    """List the formats, the layouts that ship with the setting that chooses them, and the sources of puhui.toml.
 
     Example: puhui feed list
     """
-    from importlib import resources
-
-    from adapters.registry import ALL
+    from adapters.registry import ALL, shipped
 
     rows: list[tuple[str, str, str, str, str]] = []
     for entry in ALL:
         ways = [way for way, can in (("read", entry.read), ("write", entry.write)) if can is not None]
         rows.append(("format", entry.name, entry.gives, "+".join(ways), entry.title))
-    for package in ("adapters.feeds", "adapters.accounts", "adapters.payments"):
-        folder = resources.files(package) / "layouts"
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        rows += [("layout", name.removesuffix(".yaml"), package, "", "") for name in names if name.endswith(".yaml")]
+    rows += [
+        ("layout", name, form, f"--set {setting}={value}", title) for name, form, setting, value, title in shipped()
+    ]
     if (home / "puhui.toml").is_file():
         from batch.config import load_config
 
         rows += [("source", s.name, s.format, s.role, s.title) for s in load_config(home).sources]
-    print_rows(("what", "name", "gives", "ways", "title"), rows, as_json=as_json)
+    print_rows(("what", "name", "gives or format", "how", "title"), rows, as_json=as_json)
 
 
 # --- choosing --------------------------------------------------------------------------------------------------------
@@ -150,19 +166,23 @@ def list_formats(home: Home = HERE, as_json: Json = False) -> None:
 
 def _choose(source: str | None, format_name: str | None, settings: list[str] | None, home: Path) -> Chosen:
     """The adapter and settings of --source or --format, with --set on top."""
-    from adapters.registry import adapter
+    from adapters.registry import adapter, check_settings
 
     if (source is None) == (format_name is None):
         raise BadInput("say which file this is: --source NAME of puhui.toml, or --format NAME (see `puhui feed list`)")
     given = _given(settings or [])
     if source is None:
         assert format_name is not None
-        return Chosen(adapter(format_name), given, format_name, None)
+        chosen = adapter(format_name)
+        check_settings(format_name, given, "--set ")
+        return Chosen(chosen, given, format_name, None)
     from batch.config import load_config
 
     found = next((s for s in load_config(home).sources if s.name == source), None)
     if found is None:
         raise BadInput(f"source {source!r} is not in {home / 'puhui.toml'}; `puhui feed list` names the sources")
+    check_settings(found.format, given, "--set ")
+    check_settings(found.format, found.settings, f"{home / 'puhui.toml'}: sources.{source}.settings.")
     known = {**found.settings, **({"bad_row": "reject_file"} if _whole_files(found) else {})}
     return Chosen(adapter(found.format), {**known, **given}, source, home)
 
@@ -176,24 +196,15 @@ def _whole_files(source: Any) -> bool:
 
 def _given(settings: list[str]) -> dict[str, Any]:
     """key=value options; layout and mapping may name a YAML file."""
+    from adapters.yaml_document import read_yaml
+
     out: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise BadInput(f"--set {setting}: write key=value")
-        out[key] = _document(Path(value)) if value.endswith((".yaml", ".yml")) else value
+        out[key] = read_yaml(Path(value)) if value.endswith((".yaml", ".yml")) else value
     return out
-
-
-def _document(path: Path) -> object:
-    from adapters.layout import MAX_YAML_BYTES, load_yaml
-
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_YAML_BYTES + 1).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{path}: cannot be read as UTF-8 text; give a layout in YAML") from None
-    return load_yaml(text, path.name)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ _MODULES = (
     "rate",
     "schemes",
     "feed",
+    "inbox",
     "recon",
     "statement",
     "payout",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.directory.programme_table import Table
 
 SHOWN = 20
+ROW_BYTES = 60  # of a short row of transactions.csv
 MAX_SUM = 2**59  # fen in one file; rating keeps sums below 2**61
 
 
@@ -44,8 +47,7 @@ def rate(
     engine: Annotated[str, typer.Option("--engine", help="auto, kernel or reference; both give the same.")] = "auto",
 ) -> None:
     """Rates the file as one batch: all of it is written, or nothing (exit status 2 and every error)."""
-    import rules
-    from adapters.directory.programme_state import drop_older, stage_state
+    from adapters.directory.programme_state import held
 
     chosen: rules.Engine
     match engine:
@@ -53,15 +55,32 @@ def rate(
             chosen = engine
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
-    plan = load_plan(directory)
-    opening = _opening(state, plan)
-    rows = _new_transactions(transactions, opening)
+    _apart(transactions, out, explain)
+    with held(state) if state is not None else nullcontext():
+        _rate(directory, transactions, out, state, explain, chosen)
+
+
+def _rate(
+    directory: Path, transactions: Path, out: Path, state: Path | None, explain: Path | None, chosen: rules.Engine
+) -> None:
+    """The command with its options read and the state directory held."""
+    import rules
+    from adapters.directory.programme_state import drop_older, stage_state
+
+    with ThreadPoolExecutor(1) as beside:  # Polars reads the large file while Python reads the documents
+        reading = beside.submit(_read_transactions, transactions)
+        plan = load_plan(directory)
+        opening = _opening(state, plan)
+        if chosen == "kernel" or (chosen == "auto" and _is_large(transactions)):
+            rules.warm()
+        rows = _new_transactions(reading.result(), opening)
     rated = rules.rate(plan, rows, opening, engine=chosen)
     renames: list[tuple[Path, Path]] = []
     try:
-        renames.append(_csv(rules.awards_csv(rated), out))
+        renames.append(_written(rated.csv(), out))
         if explain is not None:
-            renames.append(_json_lines(rules.explain_lines(plan, rows, opening), explain))
+            lines = (f"{line}\n".encode() for line in rules.explain_lines(plan, rows, opening))
+            renames.append(_written(lines, explain))
         if state is not None:
             renames.append(stage_state(state, plan.programme.programme, rated.state.frames()))
         for temporary, final in renames:
@@ -69,8 +88,21 @@ def rate(
     finally:
         for temporary, _ in renames:
             temporary.unlink(missing_ok=True)
-    if state is not None:
-        drop_older(state)
+        if state is not None:
+            drop_older(state)
+
+
+def _apart(transactions: Path, out: Path, explain: Path | None) -> None:
+    """Ends the command where what it writes would fall on another file of the command, or on a directory."""
+    taken = {transactions.resolve(): "--transactions"}
+    for name, path in (("--out", out), ("--explain", explain)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise BadInput(f"{path}: is a directory; give a file that can be written")
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            raise BadInput(f"{name}: {path} is the file of {other} too; give another file")
 
 
 def refuse(rejects: list[Reject]) -> NoReturn:
@@ -144,12 +176,22 @@ def _placed(reject: Reject, files: ProgrammeFiles) -> Reject:
 
 def load_transactions(path: Path) -> tuple[Table, pl.DataFrame]:
     """transactions.csv as RATE_INPUT; ends the command where anything in it is wrong."""
-    from adapters.directory.programme import read_transactions
-
-    rows = read_transactions(path)
+    rows = _read_transactions(path)
     if isinstance(rows, list):
         refuse(rows)
     return rows
+
+
+def _read_transactions(path: Path) -> tuple[Table, pl.DataFrame] | list[Reject]:
+    from adapters.directory.programme import read_transactions
+
+    return read_transactions(path)
+
+
+def _is_large(path: Path) -> bool:
+    import rules
+
+    return path.is_file() and path.stat().st_size > rules.SMALL * ROW_BYTES
 
 
 def _opening(folder: Path | None, plan: rules.Plan) -> rules.State:
@@ -161,9 +203,11 @@ def _opening(folder: Path | None, plan: rules.Plan) -> rules.State:
     return rules.State.from_frames(read_state(folder, plan.programme.programme, rules.STATE_SCHEMAS))
 
 
-def _new_transactions(path: Path, opening: rules.State) -> pl.DataFrame:
-    """The file's transactions; ends the command where State knows one already. The text of the file is let go here."""
-    table, frame = load_transactions(path)
+def _new_transactions(read: tuple[Table, pl.DataFrame] | list[Reject], opening: rules.State) -> pl.DataFrame:
+    """The file's transactions; ends the command where one cannot be read, or State knows it already."""
+    if isinstance(read, list):
+        refuse(read)
+    table, frame = read
     known = opening.known(frame["transaction_id"])
     if known.any():
         message = "was rated by an earlier batch of --state; remove the row"
@@ -177,20 +221,11 @@ def _part(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def _csv(frame: pl.DataFrame, path: Path) -> tuple[Path, Path]:
+def _written(pieces: Iterable[bytes], path: Path) -> tuple[Path, Path]:
     temporary = _part(path)
     try:
-        frame.write_csv(temporary, line_terminator="\n")
-    except OSError as bad:
-        raise _not_written(temporary, path, bad) from None
-    return temporary, path
-
-
-def _json_lines(lines: Iterable[str], path: Path) -> tuple[Path, Path]:
-    temporary = _part(path)
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in lines)
+        with temporary.open("wb") as file:
+            file.writelines(pieces)
     except OSError as bad:
         raise _not_written(temporary, path, bad) from None
     return temporary, path

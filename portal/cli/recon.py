@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, note, print_rows
+from portal.cli.common import HERE, As, Home, Json, day, note, print_rows, signed_yuan
 from settlement.model.errors import BadInput, NotAllowed, NotFound
-from settlement.model.money import format_yuan, parse_amount
+from settlement.model.money import format_yuan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -275,7 +275,7 @@ def _decide(
     if not reason.strip():
         raise BadInput("--reason: say why; it is printed beside the discrepancy")
     with open_session(home) as session:
-        fen = _amount(amount)
+        fen = None if amount is None else signed_yuan(amount, "--amount")
         with session.database.engine.connect() as connection:
             row = _one(connection, identity).row(0, named=True)
         _allowed(session, kind, row, fen, checker)
@@ -304,16 +304,6 @@ def _decide(
 
         session.database.in_transaction(work)
         note(f"{identity}: {kind} by {who}; the night of {night} takes it")
-
-
-def _amount(text: str | None) -> int | None:
-    """Signed yuan to fen."""
-    if text is None:
-        return None
-    try:
-        return -parse_amount(text[1:]) if text.startswith("-") else parse_amount(text)
-    except ValueError as error:
-        raise BadInput(f"--amount: {error}") from None
 
 
 def _allowed(session: Session, kind: str, row: dict[str, Any], fen: int | None, checker: str | None) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from portal.cli.rate import load_plan, parse_documents, refuse, say
+from portal.cli.common import print_rejects, print_rows
+from portal.cli.rate import _placed, load_plan, parse_documents
 from settlement.model.errors import BadInput
+from settlement.model.rejects import Reject
 
 if TYPE_CHECKING:
     from rules import Plan
@@ -19,52 +21,98 @@ Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Programme direct
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
 
+_CHECK = """Check a programme directory: errors (exit 2) and warnings (exit 1), each with file, line, column and remedy.
+
+Example: puhui scheme check examples/suzhou/programme
+"""
+_LIST = """List scheme versions in the order they are looked at.
+
+Example: puhui scheme list examples/suzhou/programme --json
+"""
+_SHOW = """Show every version of a scheme in plain words.
+
+Example: puhui scheme show examples/suzhou/programme film-10 --lang en
+"""
+_SCHEMA = """Print the JSON Schema of scheme or programme documents, for editors that complete keys.
+
+Example: puhui scheme schema > scheme.schema.json
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the verbs."""
     group = typer.Typer(help="Rules: check, list, show, and the schema for editors.", no_args_is_help=True)
-    group.command("check", help="Check a programme directory.\n\nExample: puhui scheme check examples/suzhou")(check)
-    group.command("list", help="List scheme versions.\n\nExample: puhui scheme list examples/suzhou --json")(list_)
-    group.command("show", help="Show a scheme in plain words.\n\nExample: puhui scheme show examples/suzhou s04-film")(
-        show
-    )
-    group.command("schema", help="Print the JSON Schema.\n\nExample: puhui scheme schema > scheme.schema.json")(schema)
+    group.command("check", help=_CHECK)(check)
+    group.command("list", help=_LIST)(list_)
+    group.command("show", help=_SHOW)(show)
+    group.command("schema", help=_SCHEMA)(schema)
     app.add_typer(group, name="scheme")
 
 
 def check(directory: Directory, as_json: Json = False) -> None:
     """Errors (status 2) with file, line, column and remedy; warnings (status 1)."""
-    from adapters.directory.programme import read_documents
-    from rules.advice import advise
+    versions, errors, warnings = _examined(directory)
+    if as_json:
+        found = {"schemes": versions, "errors": [_row(e) for e in errors], "warnings": [_row(w) for w in warnings]}
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        print_rejects(errors, "error: ")
+        print_rejects(warnings, "warning: ")
+        if errors:
+            print(f"{len(errors)} errors: nothing is rated from this directory until they are corrected")
+        else:
+            print(f"{versions} scheme versions, no errors, {len(warnings)} warnings")
+    if errors or warnings:
+        raise typer.Exit(2 if errors else 1)
 
-    plan = load_plan(directory, whole=False)
+
+def _row(reject: Reject) -> dict[str, Any]:
+    return {
+        "file": reject.file,
+        "line": reject.line or 1,
+        "column": reject.column or 1,
+        "field": reject.field,
+        "code": reject.code,
+        "message": reject.message,
+    }
+
+
+def _examined(directory: Path) -> tuple[int, list[Reject], list[Reject]]:
+    """(scheme versions, everything wrong, everything odd); documents that read are checked beside those that do not."""
+    import rules
+    from adapters.directory.programme import read_documents, read_programme
+    from rules.advice import advise
+    from rules.plan import reference_rejects
+
     documents = read_documents(directory)
     if isinstance(documents, list):
-        refuse(documents)
-    warnings = advise(plan, parse_documents(*documents)[1])
-    if as_json:
-        rows = [
-            {"file": w.file, "line": w.line, "column": w.column, "code": w.code, "message": w.message} for w in warnings
-        ]
-        print(json.dumps({"schemes": len(plan.terms), "warnings": rows}, ensure_ascii=False, indent=1))
-    else:
-        for warning in warnings:
-            print(f"warning: {say(warning)}", file=sys.stderr)
-        print(f"{len(plan.terms)} scheme versions, {len(warnings)} warnings")
-    if warnings:
-        raise typer.Exit(1)
+        return 0, documents, []
+    programme, schemes, errors = parse_documents(*documents)
+    files = read_programme(directory, whole=False)
+    if isinstance(files, list):
+        errors += files
+    if programme is None or isinstance(files, list) or errors:
+        errors += [] if programme is None else reference_rejects(programme.value, schemes)
+        return len(schemes), errors, []
+    plan = rules.compile_plan(
+        programme, schemes, files.merchants, files.members, files.entitlements, files.calendar
+    )  # fmt: skip
+    if isinstance(plan, list):
+        return len(schemes), [_placed(reject, files) for reject in plan], []
+    warnings = [w if "/" in w.file else replace(w, file=str(directory / w.file)) for w in advise(plan, schemes)]
+    return len(schemes), [], warnings
 
 
 def list_(directory: Directory, as_json: Json = False) -> None:
     """Every version in the order candidates are looked at."""
-    from portal.cli.common import print_rows
-
     headings = ("scheme", "version", "priority", "from", "to", "payee", "title")
-    rows = [
-        (s.scheme, s.version, s.priority, s.effective.first, s.effective.last, s.payee, s.title)
-        for s in (terms.scheme for terms in load_plan(directory, whole=False).terms)
-    ]
-    print_rows(headings, rows, as_json=as_json)
+    schemes = [terms.scheme for terms in load_plan(directory, whole=False).terms]
+    rows = [(s.scheme, s.version, s.priority, s.effective.first, s.effective.last, s.payee, s.title) for s in schemes]
+    if as_json:
+        objects = [dict(zip(headings, row, strict=True)) for row in rows]
+        print(json.dumps(objects, ensure_ascii=False, indent=1, default=str))
+    else:
+        print_rows(headings, rows)
 
 
 def show(
@@ -82,13 +130,19 @@ def show(
     found = [terms for terms in plan.terms if terms.scheme.scheme == scheme]
     if not found:
         raise BadInput(f"{directory}: no scheme {scheme}; write one of {_codes(plan)}")
-    for terms in found:
-        lines = [words.zh if lang == "zh" else words.en for words in scheme_words(terms)]
-        if as_json:
-            print(json.dumps({"scheme": scheme, "version": terms.scheme.version, "lines": lines}, ensure_ascii=False))
-        else:
-            print(f"{scheme} {terms.scheme.version}  ({terms.file})")
-            print("\n".join(f"  {line}" for line in lines))
+    said = [(terms, scheme_words(terms, plan.programme)) for terms in found]
+    if as_json:
+        objects = [
+            {"scheme": scheme, "version": terms.scheme.version, "file": terms.file,
+             "zh": [w.zh for w in words], "en": [w.en for w in words]}
+            for terms, words in said
+        ]  # fmt: skip
+        print(json.dumps(objects, ensure_ascii=False, indent=1))
+        return
+    for terms, words in said:
+        title, *lines = [w.zh if lang == "zh" else w.en for w in words]
+        print(f"{title}  ({scheme} v{terms.scheme.version}, {terms.file})")
+        print("\n".join(f"  {line}" for line in lines))
 
 
 def _codes(plan: Plan) -> str:

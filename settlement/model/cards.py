@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,7 @@ class CardTokens:
         self._tokeniser = tokeniser
         self._known: dict[int, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]] = {}
         self._tokens, self._count = np.zeros(0, f"S{TOKEN}"), 0
+        self._lock = Lock()  # blocks of a file are read at the same time
 
     def of(self, numbers: pl.Series) -> pl.Series:
         """The token of each number; null where it is null, "" for a masked number and without a key."""
@@ -83,7 +85,8 @@ class CardTokens:
         cells = np.zeros(frame.height, f"S{TOKEN}")
         for length in np.unique(lengths[lengths > 0]).tolist():
             rows = np.flatnonzero(lengths == length)
-            cells[rows] = self._of_length(length, values[rows], self._tokeniser)
+            with self._lock:
+                cells[rows] = self._of_length(length, values[rows], self._tokeniser)
         texts = pl.Series(cells.view(np.uint8).reshape(-1, TOKEN)).cast(pl.List(pl.UInt8)).cast(pl.Binary)
         frame = frame.with_columns(texts.cast(pl.String).alias("token"))
         rest = frame.filter(value.is_null())["n"].drop_nulls().unique().to_list()  # masked, or no card number

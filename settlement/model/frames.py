@@ -164,6 +164,13 @@ def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     return picked
 
 
+def unique(column: pl.Series) -> bool:
+    """No null, and no value twice; cheap where the values rise, as numbers given in order do."""
+    if column.null_count():
+        return False
+    return bool((column > column.shift(1)).all(ignore_nulls=True)) or column.n_unique() == len(column)
+
+
 def empty(schema: Schema) -> pl.DataFrame:
     """A frame of `schema` with no rows."""
     return pl.DataFrame(schema=schema)

@@ -29,6 +29,21 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture of a table's own cells: `series` are its columns, `by` the column along the axis.
+
+    `first` and `count` are the rows that are drawn (count 0: to the end).
+    """
+
+    title: str
+    kind: Literal["line", "column"]
+    by: str
+    series: tuple[str, ...]
+    first: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table of a report: `frame` has exactly the columns' names; a total row is computed for `total` columns."""
 
@@ -36,6 +51,7 @@ class Table:
     columns: tuple[Column, ...]
     frame: pl.DataFrame
     notes: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,11 @@ FINDINGS: dict[str, str] = {
         FROM puhui.file_outcome o JOIN puhui.file f USING (file_id)
         CROSS JOIN LATERAL (
           SELECT (SELECT count(*) FROM puhui.transaction x WHERE x.file_id = o.file_id)
-               + (SELECT count(*) FROM puhui.clearing_item c WHERE c.file_id = o.file_id) AS stored) r
+               + (SELECT count(*) FROM puhui.clearing_item c WHERE c.file_id = o.file_id)
+               - (SELECT count(*) FROM puhui.correction k JOIN puhui.transaction x ON x.transaction_id = k.row_id
+                  WHERE x.file_id = o.file_id)
+               - (SELECT count(*) FROM puhui.correction k JOIN puhui.clearing_item c ON c.item_id = k.row_id
+                  WHERE c.file_id = o.file_id) AS stored) r
         WHERE o.business_date = :day AND f.source <> ALL (:statement_sources) AND o.accepted <> r.stored""",
     "statement_figures": """
         SELECT s.statement_no AS subject, 'its lines or awards are not its total' AS detail

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, and_, func, insert, literal, select, text
+from sqlalchemy import Connection, Table, and_, cast, func, insert, literal, or_, select, text
 
 from settlement.model import frames
 from settlement.store import tables as t
@@ -47,6 +47,12 @@ def pending_files(connection: Connection) -> pl.DataFrame:
     """Deliveries without an outcome, oldest first (PENDING)."""
     done = select(literal(1)).where(t.file_outcome.c.file_id == t.file.c.file_id).exists()
     query = select(*[t.file.c[name] for name in PENDING]).where(~done).order_by(t.file.c.file_id)
+    return copy_out(connection, query, PENDING)
+
+
+def delivery(connection: Connection, file_id: int) -> pl.DataFrame:
+    """The delivery of that number (PENDING); no row where there is none."""
+    query = select(*[t.file.c[name] for name in PENDING]).where(t.file.c.file_id == file_id)
     return copy_out(connection, query, PENDING)
 
 
@@ -139,13 +145,14 @@ def chain_head(connection: Connection, before: date) -> str:
     return connection.execute(query).scalar_one_or_none() or "0" * 64
 
 
-_OUTCOME: frames.Schema = {
+OUTCOME: frames.Schema = {
     "file_id": pl.Int64,
     "source": pl.String,
     "name": pl.String,
     "delivery": pl.Int64,
     "sha256": pl.String,
     "received_at": frames.INSTANT,
+    "business_date": pl.Date,
     "status": pl.String,
     "records": pl.Int64,
     "declared_records": pl.Int64,
@@ -172,12 +179,39 @@ def received(connection: Connection, business_date: date) -> int:
     return int(connection.execute(select(func.count()).where(t.file.c.business_date == business_date)).scalar_one())
 
 
-def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
-    """Deliveries with their outcomes of a business date, in order of file_id: file_id, source, name … message."""
+def _deliveries() -> Any:
     joined = t.file.join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
-    columns = [t.file_outcome.c[n] if n in t.file_outcome.c and n not in t.file.c else t.file.c[n] for n in _OUTCOME]
-    query = select(*columns).select_from(joined).where(t.file_outcome.c.business_date == business_date)
-    return copy_out(connection, query.order_by(t.file.c.file_id), _OUTCOME)
+    columns = [t.file_outcome.c[n] if n in t.file_outcome.c and n not in t.file.c else t.file.c[n] for n in OUTCOME]
+    return select(*columns).select_from(joined).order_by(t.file.c.file_id)
+
+
+def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
+    """Deliveries with their outcomes (OUTCOME) of a business date, in order of file_id."""
+    return copy_out(connection, _deliveries().where(t.file_outcome.c.business_date == business_date), OUTCOME)
+
+
+def outcome(connection: Connection, file_id: int) -> pl.DataFrame:
+    """The delivery of that number with its outcome (OUTCOME); no row where there is none."""
+    return copy_out(connection, _deliveries().where(t.file.c.file_id == file_id), OUTCOME)
+
+
+def undecided(connection: Connection) -> pl.DataFrame:
+    """Deliveries (OUTCOME) of which something is held and about which nobody has decided yet."""
+    d, o = t.decision.c, t.file_outcome.c
+    decided = select(literal(1)).where(
+        d.kind.in_(["take_file", "keep_file"]), d.subject == cast(t.file.c.file_id, d.subject.type)
+    )
+    held = or_(o.quarantined > 0, o.status == "CONFLICT")
+    return copy_out(connection, _deliveries().where(held, ~decided.exists()), OUTCOME)
+
+
+def came_after(connection: Connection, file_id: int) -> int | None:
+    """The number of the newest later delivery of the same name that was neither refused nor the same bytes again."""
+    this, f = t.file.alias(), t.file.c
+    same = and_(f.source == this.c.source, f.name == this.c.name, f.file_id > this.c.file_id)
+    query = select(func.max(f.delivery)).join(this, same).join(t.file_outcome, t.file_outcome.c.file_id == f.file_id)
+    query = query.where(this.c.file_id == file_id, t.file_outcome.c.status.not_in(["REJECTED", "DUPLICATE"]))
+    return connection.execute(query).scalar_one_or_none()
 
 
 def rejects_of(connection: Connection, file_id: int) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from settlement.store.schema import day, fen, instant, metadata, words
+from settlement.store.tables_people import decision
 
 # --- files (receive, ingest) ---------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ file_reject = Table(
     words("field"),
     words("code"),
     words("message"),
-    comment="ingest: rows that could not be read, duplicates and quarantined rows too (code DUPLICATE_ROW, CONFLICT)",
+    comment="ingest: rows without effect: unreadable, DUPLICATE_ROW, CONFLICT, HELD, VANISHED",
 )
 
 
@@ -121,6 +122,19 @@ clearing_item = Table(
     Column("item_id", Text, primary_key=True, comment="their key; a second copy in their file ends in #2"),
     *_transaction_columns(),
     comment="ingest: the bank's side",
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("row_id", Text, primary_key=True, comment="transaction_id or item_id of the added row"),
+    Column("base_id", Text, nullable=False, index=True, comment="the key as the source writes it"),
+    Column("version", Integer, nullable=True, comment="which version of the key the row is; null: it undoes one"),
+    Column("ends", Text, nullable=True, index=True, comment="the row that stands no longer"),
+    Column("decision_id", BigInteger, ForeignKey(decision.c.decision_id), nullable=False, index=True),
+    day("business_date"),
+    CheckConstraint("version IS NOT NULL OR ends IS NOT NULL", name="says_something"),
+    comment="ingest: rows that a decision about a conflicting file added; a key without rows here has one version",
 )
 
 bank_statement = Table(

@@ -83,7 +83,7 @@ def _codes_of(node: ast.AST) -> Iterator[str]:
         yield from _before_a_sentence(node.elts)
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
-            if key is not None and isinstance(value, ast.Tuple) and " " in _text(value.elts[-1]):
+            if key is not None and isinstance(value, ast.Tuple) and value.elts and " " in _text(value.elts[-1]):
                 yield from _words(key)
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and len(node.targets) == 1:
         name = node.targets[0]

@@ -314,14 +314,14 @@ class Maker:
         for number in range(self.dice.randint(1, 2) if self.tight else self.dice.randint(2, 5)):
             status = "active" if self.maybe(1 if self.tight else 0.96) else "left"
             tags = self.dice.choice(("", "red", "blue", "red|blue", "reddish"))
-            org, district = self.dice.choice(("o1", "o2", "o3")), self.dice.choice(DISTRICTS)
+            org, district = self.dice.choice(("o1", "o2", "")), self.dice.choice(DISTRICTS)
             rows.append([f"{self.stem}{number}", org, district, status, tags, *self.dates(0.03)])
         return rows
 
     def merchants(self) -> list[list[str]]:
         rows = []
         for number in range(1 if self.tight else self.dice.randint(2, 4)):
-            category, district = self.dice.choice(CATEGORIES), self.dice.choice(DISTRICTS)
+            category, district = self.dice.choice(CATEGORIES), self.dice.choice((*DISTRICTS, ""))
             rows.append([f"m{number}", "店", category, district, self.dice.choice(DISTRICTS), *self.dates(0.03)])
         return rows
 

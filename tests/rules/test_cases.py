@@ -12,9 +12,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
@@ -22,7 +24,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.oracle.oracle_roster import COLUMNS as FILE_COLUMNS  # noqa: E402 - the repository is put on the path just above
+from settlement.ledger.chart import parse_chart  # noqa: E402 - the repository is put on the path just above
+from settlement.ledger.events import AWARD_TOTAL, no_events, posting  # noqa: E402 - as above
+from tests.oracle.oracle_roster import COLUMNS as FILE_COLUMNS  # noqa: E402 - as above
 from tests.oracle.oracle_roster import read_transactions  # noqa: E402 - as above
 from tests.oracle.product import rate_by_command  # noqa: E402 - as above
 from tests.oracle.rate_oracle import Oracle  # noqa: E402 - as above
@@ -196,3 +200,20 @@ def test_every_worked_case_of_the_page_is_here() -> None:
     shown = {text_of(path)["case"].split()[0] for path in CASE_FILES}
     assert {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S10", "S11", "S12", "R"} <= shown
     assert len(shown) == len(CASE_FILES) >= 37
+
+
+def test_the_merchant_of_s2_is_owed_its_award_less_its_own_share(tmp_path: Path) -> None:
+    """158.00 -> 20.00 as 10.00, 6.00 and 4.00: the books owe the merchant 14.00."""
+    case = lay_out(CASES / "S02-sunday-market.yaml", tmp_path / "town")
+    (row,) = [row for row in RATERS["kernel"](case)[0] if row["transaction_id"] == "t3"]
+    kinds = {"city": "union", "shop": "merchant", "bank": "bank"}
+    parts = [part.split("=") for part in row["sponsors"].split("|")]
+    totals = [
+        ("award", "town", row["scheme"], row["payee"], "market", name, kinds[name], "market", int(fen.replace(".", "")))
+        for name, fen in parts
+    ]
+    chart = parse_chart((ROOT / "batch" / "charts" / "default.yaml").read_text("utf-8"), "default.yaml")
+    events = replace(no_events(), awards=pl.DataFrame(totals, schema=AWARD_TOTAL, orient="row"))
+    lines = posting(events, "2026-05-10", "town", chart).lines
+    owed = lines.filter(pl.col("account") == chart.payable("merchant"))
+    assert owed.select("payee_no", "amount_fen").rows() == [("market", -1400)]

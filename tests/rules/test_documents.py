@@ -67,6 +67,14 @@ BAD = [
     ("cap: 15.00", "cap: -1.00", 12, "not an amount"),
     ("cap: 15.00", "cap: 1e3", 12, "not an amount"),
     ("cap:", "kap:", 12, "unknown key; write `cap`"),
+    ("{category:", "{categry:", 8, "unknown key; write `category`"),
+    ("value: 1,", "val: 1,", 14, "unknown key; write `value`"),
+    ("kind: percent, percent: 50", "kind: fixed, off: 5", 12, "unknown key; remove it"),  # `cap` is a key elsewhere
+    ("to: 2026-12-31", "last: 2026-12-31", 5, "unknown key; remove it"),
+    ("category: [food.bakery]", "category:", 8, "no value; write one, or remove it"),
+    ("payee: merchant", "payee:", 6, "no value; write one, or remove it"),
+    ('"10:00-22:00"', "{start: 1, end: 2}", 11, "write them in quotes"),
+    ("title: ", "title: " + "x" * 500, 3, "write at most 500 characters"),
     ("kind: percent", "kind: percnt", 12, "unknown 'kind'"),
     ("payee: merchant", "payee: shop", 6, "'merchant', 'channel' or 'member'"),
     ("payee: merchant", "payee: 5", 6, "not one of the words"),
@@ -109,11 +117,25 @@ def test_a_bomb_is_refused_before_it_goes_off() -> None:
 
 def test_a_reserved_sponsor_and_an_unknown_zone_are_refused() -> None:
     reserved = parse_programme(PROGRAMME.replace("city:", "district:"))
-    zone = parse_programme(PROGRAMME.replace("Asia/Shanghai", "Asia/Suzhou"))
     assert isinstance(reserved, list)
-    assert isinstance(zone, list)
     assert "reserved" in reserved[0].message
-    assert (zone[0].line, "not a time zone" in zone[0].message) == (2, True)
+    for name in (
+        "Asia/Suzhou",
+        "localtime",
+        "right/UTC",
+        "../UTC",
+    ):  # a machine may have the middle two; Polars has not
+        zone = parse_programme(PROGRAMME.replace("Asia/Shanghai", name))
+        assert isinstance(zone, list)
+        assert (zone[0].line, "not a time zone" in zone[0].message) == (2, True)
+
+
+def test_a_bound_without_a_value_is_no_bound() -> None:
+    text = SCHEME.replace("cap: 15.00", "cap: ").replace("to: 2026-12-31", "to: ").replace("max: 5000.00", "max: ")
+    parsed = parse_scheme(text, "b.yaml")
+    assert isinstance(parsed, Document)
+    found = parsed.value
+    assert (found.benefit.model_dump()["cap"], found.effective.last, found.eligibility.gross.max) == (None, None, None)
 
 
 def test_the_key_of_a_fixed_price_is_pay_or_price() -> None:

@@ -32,7 +32,7 @@ def by_engine(case: cases.Case, engine: rules.Engine) -> list[list[dict[str, str
     for path in case.files:
         rated = rules.rate(plan, load_transactions(path)[1], state, engine=engine)
         state = rated.state
-        out.append(list(csv.DictReader(io.StringIO(rules.awards_csv(rated).write_csv()))))
+        out.append(list(csv.DictReader(io.StringIO(b"".join(rated.csv()).decode()))))
     return out
 
 

@@ -1,15 +1,17 @@
-"""`puhui rate` and `puhui scheme`: the file contract, and everything that is refused with nothing written."""
+"""`puhui rate`: the file contract, and everything that is refused with nothing written."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from portal.cli import rate, schemes
+from portal.cli import rate
 from settlement.model.errors import PuhuiError
 
 PROGRAMME = """programme: town
@@ -37,7 +39,7 @@ SALE = "t1,SALE,,2026-05-06T10:00:00+08:00,U1,M1,bank_card,19.90,\n"
 def app() -> typer.Typer:
     made = typer.Typer(pretty_exceptions_enable=False)
     rate.register(made)
-    schemes.register(made)
+    made.callback()(lambda: None)  # with a single verb typer would take its name away
     return made
 
 
@@ -66,6 +68,15 @@ def test_awards_are_written_as_the_page_says(tmp_path: Path) -> None:
         b"transaction_id,scheme,version,entitled,granted,outcome,limit,payee,sponsors\n"
         b"t1,bread,1,9.95,9.95,GRANTED,,merchant,city=3.32|bank=6.63\n"
     )
+
+
+def test_a_file_without_a_row_gives_a_file_without_a_row(tmp_path: Path) -> None:
+    folder = town(tmp_path, **{"transactions.csv": HEAD})
+    for engine in ("reference", "kernel"):
+        assert rated(folder, "--state", str(tmp_path / "state"), "--engine", engine).exit_code == 0
+        assert (tmp_path / "a.csv").read_text() == (
+            "transaction_id,scheme,version,entitled,granted,outcome,limit,payee,sponsors\n"
+        )
 
 
 def test_state_goes_on_and_a_known_transaction_is_refused(tmp_path: Path) -> None:
@@ -100,7 +111,8 @@ def test_explain_says_what_stopped_it_and_what_it_would_have_been(tmp_path: Path
     assert [e["transaction_id"] for e in entries] == ["t1", "t2"]
     candidate = entries[1]["schemes"][0]
     assert candidate["without"] == {"one-a-week": "9.95 without one-a-week"}
-    assert candidate["lowered"] == [{"by": "one-a-week", "from": "9.95", "to": "0.00"}]
+    (cut,) = candidate["lowered"]
+    assert (cut["by"], cut["from"], cut["to"], cut["zh"]) == ("one-a-week", "9.95", "0.00", "本周限1次已用完")
     assert entries[1]["zh"] == ["面包五折：补贴成交价的50%，封顶15元 适用；本周限1次已用完，故补贴0元"]
     assert entries[0]["awards"][0]["shares"] == [
         {"sponsor": "city", "amount": "3.32"}, {"sponsor": "bank", "amount": "6.63"},
@@ -184,38 +196,73 @@ def test_an_output_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     assert not (tmp_path / "state" / "CURRENT").exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "explain", "says"),
+    [
+        ("transactions.csv", "e.jsonl", "is the file of --transactions too"),
+        ("a.csv", "a.csv", "is the file of --out too"),
+        ("a.csv", "schemes", "is a directory"),
+        ("schemes", "e.jsonl", "is a directory"),
+    ],
+)
+def test_a_file_is_not_written_over_another(out: str, explain: str, says: str, tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    assert rated(folder, "--state", str(state)).exit_code == 0
+    next_day = HEAD + SALE.replace("t1", "t2").replace("05-06", "05-07")
+    (town(tmp_path, **{"transactions.csv": next_day}) / "a.csv").unlink()
+    words = ["--transactions", str(folder / "transactions.csv"), "--out", str(folder / out)]
+    result = run("rate", str(folder), *words, "--explain", str(folder / explain), "--state", str(state))
+    assert (isinstance(result.exception, PuhuiError), says in str(result.exception)) == (True, True)
+    assert (folder / "transactions.csv").read_text() == next_day
+    assert not list(folder.glob("a.csv*")) + list(folder.glob("e.jsonl*"))
+    assert [p.name for p in state.glob("batch-*")] == ["batch-000001"]
+
+
+def test_a_state_that_could_not_be_kept_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(temporary: Path, final: Path) -> None:
+        raise PuhuiError(f"{temporary} {final}")
+
+    monkeypatch.setattr(rate, "_rename", full)
+    assert isinstance(rated(town(tmp_path), "--state", str(tmp_path / "state")).exception, PuhuiError)
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_that_another_run_has_is_left_alone(tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    state.mkdir()
+    door = os.open(state, os.O_RDONLY)
+    fcntl.flock(door, fcntl.LOCK_EX)
+    result = rated(folder, "--state", str(state))
+    assert isinstance(result.exception, PuhuiError)
+    assert (result.exception.exit_code, "another run" in str(result.exception)) == (3, True)
+    assert (state.is_dir(), (folder / "a.csv").exists()) == (True, False)
+    os.close(door)
+    assert rated(folder, "--state", str(state)).exit_code == 0
+
+
+def test_a_state_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    folder, state = town(tmp_path), tmp_path / "state"
+    assert rated(folder, "--state", str(state)).exit_code == 0
+    town(tmp_path, **{"transactions.csv": HEAD + SALE.replace("t1", "t2")})
+    usage = state / "batch-000001" / "usage.parquet"
+    data = usage.read_bytes()
+    for at in range(0, len(data), len(data) // 20):
+        usage.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        result = rated(folder, "--state", str(state))
+        assert isinstance(result.exception, PuhuiError)
+        assert "put the state directory back from a copy" in str(result.exception)
+
+
+def test_a_state_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("x")
+    result = rated(town(tmp_path), "--state", str(tmp_path / "state"))
+    assert isinstance(result.exception, PuhuiError)
+    assert (result.exception.exit_code, "give a directory" in str(result.exception)) == (2, True)
+
+
 def test_quotes_crlf_bom_and_blank_lines_are_read(tmp_path: Path) -> None:
     plain = rated(town(tmp_path / "plain"))
     odd = "\ufeff" + (HEAD + '"t1","SALE","",2026-05-06T02:00:00.0Z,U1,M1,bank_card,"19.9",\n\n').replace("\n", "\r\n")
     other = rated(town(tmp_path / "odd", **{"transactions.csv": odd}))
     assert (plain.exit_code, other.exit_code) == (0, 0), other.output
     assert (tmp_path / "plain/a.csv").read_bytes() == (tmp_path / "odd/a.csv").read_bytes()
-
-
-def test_scheme_verbs(tmp_path: Path) -> None:
-    folder = str(town(tmp_path))
-    assert run("scheme", "check", folder).exit_code == 0
-    assert "面包五折" in run("scheme", "list", folder).output
-    shown = run("scheme", "show", folder, "bread").output
-    assert "每会员每周限1次" in shown
-    assert "1 times a week for each member" in run("scheme", "show", folder, "bread", "--lang", "en").output
-    assert json.loads(run("scheme", "schema").output)["type"] == "object"
-
-
-WARNED = [
-    ("benefit: {kind: percent, percent: 50, cap: 15.00}",
-     "benefit: {kind: tiers, tiers: [{from: 10.00, off: 5.00}, {from: 20.00, off: 2.00}]}", "falls from 5 to 2"),
-    ("benefit:", "eligibility: {merchants: {category: [film]}}\nbenefit:", "no merchant meets this"),
-    ("benefit:", "eligibility: {members: {tag: [gold]}}\nbenefit:", "no member meets this"),
-    ("benefit:", "eligibility: {requires_entitlement: true}\nbenefit:", "needs an entitlement"),
-    ("cap: 15.00}", "cap: 15.00}\nmin_grant: 20.00", "below min_grant"),
-    ("window: week}]", "window: week}, {name: b, per: [member], measure: count, value: 2, window: week}]", "never"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("old", "new", "says"), WARNED)
-def test_scheme_check_warns_of_what_is_surely_not_meant(old: str, new: str, says: str, tmp_path: Path) -> None:
-    assert old in SCHEME
-    folder = town(tmp_path, **{"schemes/bread.yaml": SCHEME.replace(old, new, 1)})
-    result = run("scheme", "check", str(folder))
-    assert (result.exit_code, says in result.output) == (1, True), result.output

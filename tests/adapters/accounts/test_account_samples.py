@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from accounts_support import SAMPLES, needs_samples, read
+from lxml import etree
 
 from settlement.model.money import parse_amount
 
@@ -63,6 +65,31 @@ def test_the_document_leaves_no_sample_out() -> None:
     assert {name for name, _, _ in documented()} == found
 
 
+def counted(name: str, data: bytes) -> list[Decimal]:
+    """Unsigned amounts of a statement file's lines, found without any grammar of ours."""
+    if name.startswith("mt940/"):
+        return [
+            Decimal(amount.decode().replace(",", "."))
+            for amount in re.findall(rb"(?m)^:61:[^,\r\n]*?([0-9]+,[0-9]*)", data)
+        ]
+    return [Decimal(entry.findtext("{*}Amt") or "nan") for entry in etree.fromstring(data).iter("{*}Ntry")]
+
+
+@needs_samples
+@pytest.mark.parametrize(("name", "how", "said"), documented(), ids=[name for name, _, _ in documented()])
+def test_no_sample_loses_a_line_or_a_fen(name: str, how: str, said: str) -> None:
+    if said.startswith("refused") or how.startswith("bank_csv") or "BAD_AMOUNT" in said:
+        return
+    format_name, settings = arguments(how)
+    data = (SAMPLES / name).read_bytes()
+    frame, rejects, closing = read(format_name, data, **settings)
+    amounts = counted(name, data)
+    lines = frame.drop_nulls("line")
+    assert closing.records == len(amounts) == lines["record"].n_unique() + len(rejects) + closing.skipped
+    assert set(frame["currency"]).isdisjoint({"JPY", "KWD"})  # two decimals all of them
+    assert closing.total_fen == sum(amounts) * 100
+
+
 def frames(folder: str) -> list[tuple[str, pl.DataFrame]]:
     """Samples of a folder that are not refused, with the lines they give."""
     out = []
@@ -91,7 +118,7 @@ def test_camt_amounts_are_those_genkgo_reads() -> None:
             last.group_by("record", maintain_order=True).agg(pl.sum("amount_fen"))["amount_fen"].to_list() == wanted
         ), name
         compared += len(wanted)
-    assert compared == 12
+    assert compared == 15
 
 
 def fen(text: str) -> int:

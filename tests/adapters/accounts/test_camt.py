@@ -108,7 +108,7 @@ def test_details_that_state_the_original_direction_keep_the_bookings() -> None:
         (detail("1.00") + detail("1.99"), "DETAILS_MISMATCH"),
         (detail("2.99"), "DETAILS_MISMATCH"),
         (detail() + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
-        (detail("1.00", currency="USD") + detail("2.00", currency="USD"), "DETAILS_WITHOUT_AMOUNT"),
+        (detail("1.00", currency="USD") + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
         (detail("1.00") + detail("2.O0"), "BAD_AMOUNT"),
         (detail("1.00", "CR") + detail("2.00"), "BAD_SIGN"),
     ],
@@ -124,6 +124,20 @@ def test_details_must_sum_to_the_entry(details: str, code: str) -> None:
         assert not none
         assert whole["amount_fen"].to_list() == [300]
         assert settled.notes == ()
+
+
+@pytest.mark.parametrize(
+    "details", [detail() + detail(), detail("1.00", currency="USD") + detail("2.00", currency="USD")]
+)
+def test_an_entry_that_no_detail_divides_is_one_line_and_told(details: str) -> None:
+    raw = statement(entry("3.00", "DBIT", f"<NtryDtls>{details}</NtryDtls>"), closing="7.00").encode()
+    frame, rejects, closing = read("camt053", raw)
+    assert not rejects
+    assert frame["amount_fen"].to_list() == [-300]
+    assert closing.notes == (
+        "DETAILS_WITHOUT_AMOUNT: statement S1: entries whose details have no amount in CNY, one line each: 1",
+    )
+    assert read("camt053", raw, details="entry")[2].notes == ()
 
 
 def test_a_reversal_is_not_flipped_and_keeps_its_parties() -> None:
@@ -212,6 +226,39 @@ def test_a_missing_balance_and_one_in_another_currency_are_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(("first", "second"), [("OPBD", "ITBD"), ("ITBD", "ITBD"), ("ITBD", "CLBD"), ("PRCD", "ITBD")])
+def test_a_page_of_a_statement_opens_or_closes_with_an_interim_balance(first: str, second: str) -> None:
+    balances = balance(first, "10.00") + balance(second, "13.05")
+    _, _, closing = read("camt053", statement(entry("3.05"), opening="", closing="", summary=balances).encode())
+    assert (closing.refused, closing.notes) == (None, ())
+
+
+def test_an_interim_balance_alone_proves_nothing() -> None:
+    raw = statement(entry("3.05"), opening="", closing="", summary=balance("ITBD", "13.05"))
+    assert unproven(read("camt053", raw.encode())[2].notes) == ["BALANCE_MISSING: statement S1 has no opening balance"]
+
+
+def test_of_a_balance_per_day_the_first_opens_and_the_last_closes() -> None:
+    days = [("OPBD", "12.00", "08"), ("CLBD", "13.05", "08"), ("OPBD", "10.00", "07"), ("CLBD", "12.00", "07")]
+    balances = "".join(balance(code, size).replace("2026-05-07", f"2026-05-{day}") for code, size, day in days)
+    _, _, closing = read("camt053", statement(entry("3.05"), opening="", closing="", summary=balances).encode())
+    assert (closing.notes, closing.clearing_date) == ((), date(2026, 5, 8))
+
+
+def test_of_balances_in_two_currencies_the_accounts_own_is_taken() -> None:
+    balances = "".join(balance(c, a, currency=m) for c, a, m in (("OPBD", "1", "USD"), ("OPBD", "10", "CNY")))
+    raw = statement(entry("3.05"), opening="", closing="13.05").replace("<Bal>", balances + "<Bal>", 1)
+    assert read("camt053", raw.encode())[2].notes == ()
+
+
+def test_an_amount_that_a_detail_leaves_empty_is_the_entrys() -> None:
+    inside = '<TxDtls><Amt Ccy="CNY"/><AmtDtls><TxAmt><Amt Ccy="CNY"/></TxAmt></AmtDtls></TxDtls>'
+    frame, rejects, _ = read(
+        "camt053", statement(entry("3.05", more=f"<NtryDtls>{inside}</NtryDtls>"), closing="13.05").encode()
+    )
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [305])
+
+
 def test_prcd_opens_where_there_is_no_opbd() -> None:
     raw = statement(entry("3"), closing="13").replace("OPBD", "PRCD")
     assert read("camt053", raw.encode())[2].notes == ()
@@ -267,6 +314,43 @@ def test_gb18030_is_read_where_the_file_declares_it() -> None:
         frame = read("camt053", data)[0]
         assert frame["remittance"].to_list() == ["𠮷祥"]
         assert data[frame["byte_start"][0] : frame["byte_end"][0]].endswith(b"</Ntry>")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        "ISO:camt.053.001.02:APC:STUZZA:payments:003",
+        "http://bank.example/de/camt.053.001.04.ch.02.xsd",
+        "urn:swift:xsd:$camt.053.001.02",
+    ],
+)
+def test_a_national_namespace_keeps_the_version(space: str) -> None:
+    frame, _, closing = read("camt053", statement(entry("3.05"), closing="13.05", space=f' xmlns="{space}"').encode())
+    assert (closing.refused, frame["amount_fen"].to_list()) == (None, [305])
+
+
+def test_a_business_header_and_an_envelope_around_the_document() -> None:
+    inside = statement(entry("3.05"), closing="13.05").split("?>", 1)[1]
+    header = '<h:AppHdr xmlns:h="urn:iso:std:iso:20022:tech:xsd:head.001.001.01"><h:BizSvc>x</h:BizSvc></h:AppHdr>'
+    frame, _, closing = read("camt053", f'<BizMsgEnvlp xmlns="urn:e">{header}{inside}</BizMsgEnvlp>'.encode())
+    assert (closing.refused, frame["amount_fen"].to_list()) == (None, [305])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("ISO-8859-15", "é€"), ("windows-1252", "é€"), ("ISO-8859-2", "ł"), ("windows-1250", "ł"), ("ISO-8859-1", "é")],
+)
+def test_an_encoding_of_one_byte_is_read_as_declared(encoding: str, text: str) -> None:
+    raw = statement(entry("3.05", more=f"<AddtlNtryInf>{text}</AddtlNtryInf>"), closing="13.05")
+    frame, _, closing = read("camt053", raw.replace("UTF-8", encoding).encode(encoding))
+    assert (closing.refused, frame["remittance"].to_list()) == (None, [text])
+
+
+@pytest.mark.parametrize("packed", [b"PK\x03\x04rest", b"\x1f\x8b\x08rest"])
+def test_a_packed_file_is_named_as_such(packed: bytes) -> None:
+    refused = read("camt053", packed)[2].refused
+    assert refused is not None
+    assert (refused.code, "unpack it" in refused.message) == ("NOT_XML", True)
 
 
 @pytest.mark.parametrize(

@@ -159,11 +159,87 @@ def test_a_difference_is_named() -> None:
         (b"x" * 100_000, "NOT_MT940"),
         (b"x" * 1_000_000, "FIELD_TOO_LONG"),
         (message(LINE, ":86:" + "x\r\n" * 30_000), "FIELD_TOO_LONG"),
+        (message(LINE, ":86:xxxxxxxx\r\n" * 8_000), "FIELD_TOO_LONG"),
+        (message(LINE, ":NS:xxxxxxxx\r\n" * 8_000), "FIELD_TOO_LONG"),
+        (b"\xef\xbb\xbf", "EMPTY_FILE"),
+        (message(LINE).replace(b"REF1", b"REF\xff"), "BAD_ENCODING"),
+        (message(LINE, "SUPPLEMENT\r\n", ":86:a\r\n").replace(b"SUPPLEMENT", b"\xff"), "BAD_ENCODING"),
         (b":20:R\r\n:25:1\r\n:28C:1\r\n:34F:CNYD0,00\r\n:13D:2605071200+0800\r\n", "WRONG_MESSAGE"),
     ],
 )
 def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
     assert refusal("mt940", raw) == code
+
+
+def test_a_file_of_many_blocks_keeps_each_line_and_its_bytes() -> None:
+    # statements of 0, 1 and 2 lines, over several chunks of reading and several blocks of rows
+    parts, fens = [], []
+    for number in range(9000):
+        lines = [f":61:260507C{number},{line}5NTRFSZ-{number}\r\n:86:text {number}\r\n" for line in range(number % 3)]
+        fens += [number * 100 + line * 10 + 5 for line in range(number % 3)]
+        total = sum(number * 100 + line * 10 + 5 for line in range(number % 3))
+        closing = f"C260507CNY{total // 100},{total % 100:02d}"
+        parts.append(message(*lines or ("",), opening="C260506CNY0,00", closing=closing))
+    raw = b"".join(parts)
+    frame, rejects, closing_ = read("mt940", raw)
+    assert (rejects, closing_.notes, closing_.total_fen) == ([], (), sum(fens))
+    lines = frame.drop_nulls("line")
+    assert lines["amount_fen"].to_list() == fens
+    assert lines["record"].to_list() == list(range(1, 9001))
+    assert frame["statement"].n_unique() == 9000
+    assert frame.filter(frame["line"].is_null()).height == 3000
+    for start, end, reference in lines.select("byte_start", "byte_end", "end_to_end_id").gather_every(997).iter_rows():
+        assert raw[start:end].startswith(b":61:")
+        assert raw[start:end].endswith(f":86:text {reference[3:]}\r\n".encode())
+    empty = frame.filter(frame["line"].is_null()).row(1500, named=True)
+    assert raw[empty["byte_start"] : empty["byte_end"]].startswith(b":20:REF1\r\n")
+    assert raw[empty["byte_start"] : empty["byte_end"]].endswith(b":62F:C260507CNY0,00\r\n")
+
+
+def test_currencies_have_their_own_decimals_in_one_block() -> None:
+    yen = message(":61:260507C500,NTRFA\r\n", opening="C260506JPY0,", closing="C260507JPY500,")
+    dinar = message(":61:260507D1,5NTRFA\r\n", opening="C260506KWD1,500", closing="C260507KWD0,000")
+    frame, _, closing = read("mt940", yen + dinar + message())
+    assert frame["amount_fen"].to_list() == [500, -1500, 305]
+    assert closing.notes == ()
+    assert refusal("mt940", yen.replace(b"C500,NTRF", b"C500,5NTRF")) == "BAD_AMOUNT"
+
+
+def test_text_that_looks_like_a_tag_or_an_end_stays_text() -> None:
+    raw = message(LINE, ":86:a\r\n:b\r\n-c\r\n:1:d\r\n", LINE, ":86:x\r\n:86:y\r\n", closing="C260507CNY16,10")
+    frame, _, closing = read("mt940", raw)
+    assert frame["remittance"].to_list() == ["a :b -c :1:d", "x y"]
+    assert closing.notes == ()
+    start, end = frame.select("byte_start", "byte_end").row(1)
+    assert raw[start:end].decode() == LINE + ":86:x\r\n:86:y\r\n"
+
+
+def test_the_account_is_the_one_before_the_opening_balance() -> None:
+    assert read("mt940", message(LINE, ":25:999\r\n"))[0]["account"].to_list() == ["0003220001"]
+
+
+@pytest.mark.parametrize("mark", ["-\r\n", "-}{5:}\r\n", "{1:F01BANK}\r\n"])
+def test_a_message_that_ends_inside_a_statement_was_cut(mark: str) -> None:
+    assert refusal("mt940", message(LINE, mark, LINE)) == "TRUNCATED"
+
+
+def test_a_statement_whose_lines_are_all_rejected_keeps_its_row() -> None:
+    raw = message(LINE.replace("260507", "260230")) + message(
+        LINE, opening="C260507CNY13,05", closing="C260507CNY16,10"
+    )
+    frame, rejects, closing = read("mt940", raw)
+    assert [r.record for r in rejects] == [1]
+    assert frame.select("line", "amount_fen", "record").rows() == [(None, None, 0), (1, 305, 2)]
+    assert raw[: frame["byte_end"][0]].endswith(b":62F:C260507CNY13,05\r\n")
+    assert [note.split(":")[0] for note in closing.notes] == ["BALANCE_DIFFERENCE"]
+
+
+def test_the_first_fault_of_a_file_is_the_one_that_is_named() -> None:
+    raw = message(closing="C260507CNY13.05") + message(LINE)[:-40]
+    closing = read("mt940", raw)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, closing.refused.field) == ("BAD_BALANCE", ":62F:")
+    assert raw[closing.refused.byte :].startswith(b":62F:C260507CNY13.05")
 
 
 def test_the_encoding_is_given_and_a_character_cut_by_the_wrap_is_whole() -> None:
@@ -183,6 +259,8 @@ def test_the_encoding_is_given_and_a_character_cut_by_the_wrap_is_whole() -> Non
             "166?00GUTSCHRIFT?20EREF+E1 ?21SVWZ+Miete?22 Mai?30B?31DE12?32Anna ?33Muster",
             ("E1", "Anna Muster", "DE12", "Miete Mai"),
         ),
+        ("166?00GUT?20EREF+E1?24 Miete?25 Mai", ("E1", None, None, "Miete Mai")),
+        ("166?00GUT?20EREF+E1?21SVWZ+Miete?60 Mai", ("E1", None, None, "Miete Mai")),
         ("805?00ENTGELT?20Pauschalen?3012345", ("SZ-000001", None, None, "Pauschalen")),
         ("835?00STORNO", ("SZ-000001", None, None, "STORNO")),
         ("/EREF/E2/BENM//NAME/A B/REMI/x y/ISDT/2026-05-07", ("E2", "A B", None, "x y")),

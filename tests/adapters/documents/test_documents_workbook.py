@@ -69,7 +69,7 @@ def test_checks_foot() -> None:
 
 
 @given(st.lists(st.integers(min_value=-(10**15) + 1, max_value=10**15 - 1), min_size=1, max_size=200))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_money_is_written_exactly_to_fifteen_digits(amounts: list[int]) -> None:
     columns = (Column("name", "名称"), Column("fen", "金额", "money"))
     table = Table("一", columns, frame(columns, [("a", fen) for fen in amounts]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
-from adapters.feeds.canonical import resolve_year
+from adapters.feeds.canonical import as_instant, key_where, once_per_code, resolve_year, unionpay_kind
 from settlement.model import cards
 from settlement.model.cards import CardTokens, Tokeniser, card_columns, mask
 from settlement.model.dates import resolve_yearless
@@ -75,3 +75,34 @@ def test_masks_and_tokens_of_a_column():
     assert masks.to_list() == [None if n is None else mask(n) for n in numbers]
     assert tokens.to_list() == [_want(b"k", n) for n in numbers]
     assert card_columns(pl.Series(numbers), None)[0].to_list() == [None, *[""] * 5]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("first", [datetime(2026, 5, 7), datetime(2026, 3, 28), datetime(2026, 10, 24)])
+def test_instants_where_the_clocks_change_and_where_not(zone, first):
+    """As the zone says for each time by itself: the first of a doubled one, null for one that is skipped."""
+    for days in (1, 3, 400):
+        times = [first + timedelta(minutes=7 * n) for n in range(0, days * 205, max(days // 3, 1))] + [None]
+        got = pl.DataFrame({"at": times}).select(as_instant("at", zone)).to_series().to_list()
+        for moment, found in zip(times, got, strict=True):
+            want = None if moment is None else moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            skipped = want is not None and want.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != moment
+            assert found == (None if skipped else want), (zone, moment)
+
+
+def test_kinds_once_per_combination_of_codes():
+    rng = random.Random(3)
+    names = ["mti", "processing_code", "condition_code"]
+    codes = (["0200", "0220", "0420", "0100", "xx", None], ["000000", "200000", "030000", "990000"], ["00", "06", None])
+    kind = unionpay_kind(*names)
+    for few in (1, 3, 72):  # more combinations than are kept apart, too
+        rows = [tuple(rng.choice(column) for column in codes) for _ in range(few)]
+        frame = pl.DataFrame(rng.choices(rows, k=500), schema=dict.fromkeys(names, pl.String), orient="row")
+        assert once_per_code(frame, names, kind).to_list() == frame.select(kind).to_series().to_list()
+
+
+def test_keys_only_where_they_are_asked_for():
+    frame = pl.DataFrame({"stan": ["1", "2/3", None, "1"], "asked": [True, True, True, None], "acquirer": ["004"] * 4})
+    keys = key_where(frame, pl.col("asked"), ("acquirer", "stan"), "a{}:")
+    assert keys.to_list() == ["a{}:4/1", "a{}:4/2%2F3", "a{}:4/", None]
+    assert key_where(frame, pl.lit(value=False), ("stan",), "").to_list() == [None] * 4

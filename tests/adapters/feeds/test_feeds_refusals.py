@@ -142,6 +142,7 @@ def test_a_source_may_take_only_whole_files(citizen):
         ("0200", "300000", "00", "SKIP"),
         ("0200", "290000", "00", "SKIP"),
         ("0800", None, None, "SKIP"),
+        ("0920", None, None, "SKIP"),  # an electronic signature is uploaded
         ("0200", "990000", "00", None),
         ("02A0", "000000", "00", None),
         ("1200", "000000", "00", None),

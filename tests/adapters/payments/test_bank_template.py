@@ -210,6 +210,12 @@ def test_unionpay_results_take_the_batch_number_from_the_name() -> None:
     ]
     starts = block.frame.select("byte_start", "byte_end").rows()
     assert raw[starts[1][0] : starts[1][1]] == "SZ2|156|200|01|11|乙|05|?\n".encode()
+    windows = raw.replace(b"\n", b"\r\n").removesuffix(b"\r\n")  # as some programs write it
+    again, closing = read(io.BytesIO(windows), Context(name, "bank", {"layout": "unionpay_result"}))
+    assert isinstance(again, Parsed)
+    assert isinstance(closing, Closing)
+    assert closing.refused is None
+    assert again.frame["result"].to_list() == ["paid", "unknown"]
 
 
 def test_every_shipped_template_describes_itself() -> None:

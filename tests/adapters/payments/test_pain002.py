@@ -136,5 +136,11 @@ def test_a_report_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> No
     assert refused.code == code
 
 
+def test_a_national_namespace_keeps_the_version() -> None:
+    space = ' xmlns="http://bank.example/de/pain.002.001.03.ch.02.xsd"'
+    rows, codes, closing = results(report(space=space, group="<GrpSts>ACTC</GrpSts>"))
+    assert (rows, codes, closing.refused) == ([("M1", None, None, "unknown", "ACTC")], [], None)
+
+
 def test_a_report_without_a_namespace_is_read() -> None:
     assert results(report(item(1), space=""))[0][0][1] == "E1"

@@ -133,10 +133,34 @@ def test_the_workbook_and_the_screen(draft: Path, capsys: pytest.CaptureFixture[
     assert puhui(["backtest", str(draft), *PERIOD, "--xlsx", str(book)]) == 0
     shown = capsys.readouterr().out
     assert "每日预算曲线" in shown
-    assert "█" in shown
+    assert shown.count("现行 █") == len(DAYS)
+    assert "资金池 bakery-budget（总额" in shown
     sheets = CalamineWorkbook.from_path(str(book)).sheet_names
-    assert sheets[0] == "汇总"
+    assert sheets[:3] == ["汇总", "图表", "每日预算曲线"]
     assert sheets[-1] == "全部会员"
+
+
+def test_the_workbook_draws_its_own_cells(draft: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Every series of every chart points at the column of its name, over the days of the period."""
+    import openpyxl  # type: ignore[import-untyped]
+
+    path = tmp_path / "out.xlsx"
+    assert puhui(["backtest", str(draft), *PERIOD, "--xlsx", str(path)]) == 0
+    book = openpyxl.load_workbook(path)
+    charts = book["图表"]._charts
+    assert [type(chart).__name__ for chart in charts] == ["BarChart", "LineChart", "LineChart", "LineChart"]
+    drawn = [("现行规则", "草案"), ("现行累计", "草案累计"), *[("现行已占用", "草案已占用", "预算总额")] * 2]
+    for chart, names in zip(charts, drawn, strict=True):
+        for series, name in zip(chart.series, names, strict=False):  # a far budget is not drawn
+            sheet, cells = series.val.numRef.f.replace("'", "").split("!")
+            column = book[sheet][cells.replace("$", "")]
+            heading = next(row for row in range(1, 9) if book[sheet].cell(row, 1).value == "日期")
+            assert book[sheet].cell(heading, column[0][0].column).value == name
+            assert len(column) == len(DAYS)
+            assert column[0][0].row == heading + 1 or sheet == "预算占用"
+            days = book[sheet][series.cat.numRef.f.split("!")[1].replace("$", "")]
+            assert [day[0].value.date() for day in days] == DAYS
+    del capsys
 
 
 def test_dates_that_were_not_rated_are_told(draft: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,11 +174,14 @@ def test_dates_that_were_not_rated_are_told(draft: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("change", "arguments", "said"),
     [
-        (("percent: 60", "percent: 160"), PERIOD, "draft.yaml:"),
+        (("percent: 60", "percent: 160"), PERIOD, "draft.yaml:12:35: benefit.percent: percentage out of range"),
         (("[bakery-budget, city-budget]", "[no-such-pool]"), PERIOD, "pool no-such-pool does not exist"),
         (("", ""), ["--from", "2027-01-01", "--to", "2027-01-02"], "has rated"),
         (("", ""), ["--from", "2026-05-07"], "give both"),
         (("", ""), ["--from", "2026-05-08", "--to", "2026-05-07"], "is before"),
+        (("", ""), [*PERIOD, "--xlsx", "no-such-folder/b.xlsx"], "--xlsx: no folder no-such-folder; make it"),
+        (("", ""), ["--from", "2026-5-8", "--to", "2026-05-09"], "--from: not a date; write YYYY-MM-DD"),
+        (("", ""), ["--transactions", "no-such.csv"], "no-such.csv: no such file or directory; give the file"),
     ],
 )
 def test_what_cannot_be_tried_is_said(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -105,6 +106,55 @@ def test_a_refund_shows_the_whole_sale(city: City, capsys: pytest.CaptureFixture
     assert total == int(found["explanation"]["awards"][0]["granted"].replace(".", ""))
 
 
+def test_limits_say_what_they_took_and_got_back(city: City, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage before and after is that of State; a refund's is in the windows of its sale."""
+    refund = first_of(city, Outcome.CLAWED_BACK, "kind = 'REFUND' AND limit_name IS NULL")
+    found = explained(capsys, refund)
+    (award,) = found["explanation"]["awards"]
+    pool = next(limit for limit in award["limits"] if limit["limit"] == "city-budget")
+    moved = int(pool["used_after"].replace(".", "")) - int(pool["used_before"].replace(".", ""))
+    assert moved == int(award["granted"].replace(".", "")) < 0
+    assert "资金池 city-budget（活动期内限2,000,000元）：已用" in pool["zh"]
+    (sentence,) = found["explanation"]["zh"]
+    assert "累计已退" in sentence
+    assert f"追回补贴{award['granted'].removeprefix('-').removesuffix('.00')}元" in sentence
+    assert puhui(["explain", refund]) == 0
+    shown = capsys.readouterr().out
+    assert sentence in shown
+    assert "限额变动" in shown
+    assert ": scheme: " in shown or ": refund: " in shown  # the line of the rule that says so
+
+
+def test_the_last_sale_of_a_day_leaves_the_usage_that_is_stored(city: City, capsys: pytest.CaptureFixture[str]) -> None:
+    """city-budget after the last award of the last night is what State says."""
+    ((used,),) = city.rows(
+        "SELECT used::bigint FROM puhui.state_usage WHERE name = 'city-budget' ORDER BY business_date DESC LIMIT 1"
+    )
+    ids = [
+        row[0]
+        for row in city.rows(
+            "SELECT transaction_id FROM puhui.award WHERE business_date = :day AND granted_fen <> 0", day=DAYS[-1]
+        )
+    ]
+    session, day = city.session, DAYS[-1]
+    with session.database.engine.connect() as connection:
+        run = reader(connection, session.home, session.config, session.keys, session.now)
+        night = at_night(run, *rated_nights(connection, day, day)[0])
+        new = resolve(connection, night, tonight(connection, day))
+        state, plan = opening(connection, night, new), plan_in_force(connection, night)
+    pools = [
+        limit
+        for entry in rules.explain(plan, to_input(new), state)
+        for award in entry["awards"]
+        for limit in award["limits"]
+        if limit["limit"] == "city-budget"
+    ]
+    assert len(pools) <= len(ids)
+    assert all(one["used_after"] == two["used_before"] for one, two in pairwise(pools))
+    assert int(pools[-1]["used_after"].replace(".", "")) == used
+    del capsys
+
+
 def test_an_orphan_waits_and_says_so(city: City, capsys: pytest.CaptureFixture[str]) -> None:
     ((orphan,),) = city.rows(
         "SELECT transaction_id FROM puhui.rated GROUP BY 1 HAVING max(outcome) = 30 AND count(*) = 1 ORDER BY 1 LIMIT 1"
@@ -113,7 +163,7 @@ def test_an_orphan_waits_and_says_so(city: City, capsys: pytest.CaptureFixture[s
     assert found["waits"]
     assert found["explanation"]["zh"] == ["找不到原交易，等待中"]
     assert puhui(["explain", orphan]) == 0
-    assert "等待原交易" in capsys.readouterr().out
+    assert "原交易未到，等待中" in capsys.readouterr().out
 
 
 def test_a_refund_that_came_before_its_sale_is_explained_by_the_night_that_settled_it(
@@ -158,7 +208,8 @@ def test_people_read_it(city: City, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert puhui(["explain", sale, "--lang", "en"]) == 0
     english = capsys.readouterr().out
-    assert "used up (bakery-budget)" in english
+    assert "(bakery-budget) is used up, so the subsidy is 0" in english
+    assert "schemes that do not apply" in english
     assert "schemes/s05-bakery.yaml:" in english
     assert puhui(["explain", sale]) == 0
     assert "已用完" in capsys.readouterr().out

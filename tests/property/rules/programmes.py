@@ -13,15 +13,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import rules
+from rules.yamltext import Place
 from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT
 
 EXAMPLES = int(os.environ.get("PUHUI_PROPERTY_EXAMPLES", "0"))
 
 
-def examples(count: int) -> settings:
-    """The settings of one property: `count` examples here, PUHUI_PROPERTY_EXAMPLES in the long run."""
+def examples(sequences: int, side_by_side: int = 1) -> settings:
+    """The settings of one property: so many sequences here, PUHUI_PROPERTY_EXAMPLES in the long run.
+
+    `side_by_side`: how many sequences one example holds.
+    """
     return settings(
-        max_examples=max(count, EXAMPLES),
+        max_examples=-(-max(sequences, EXAMPLES) // side_by_side),
         deadline=None,
         derandomize=not EXAMPLES,
         database=None,
@@ -122,41 +126,54 @@ class Town:
     schemes: list[dict[str, Any]]
     entitlements: pl.DataFrame
     stream: pl.DataFrame
+    merchants: pl.DataFrame
+    members: pl.DataFrame
 
     @property
     def plan(self) -> rules.Plan:
-        return compiled(self.programme, self.schemes, self.entitlements)
+        return self.planned(self.schemes)
+
+    def planned(self, schemes: list[dict[str, Any]]) -> rules.Plan:
+        """The plan with other schemes."""
+        return compiled(self.programme, schemes, self.entitlements, self.merchants, self.members)
 
 
-def as_yaml(document: dict[str, Any], bare: bool = False) -> str:
-    del bare
+def as_yaml(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False)  # JSON is YAML
 
 
+NOWHERE = Place(1, 1)
 MERCHANT_ROWS = [
     ("M1", "饼店", "food.bakery", "gusu", "gusu", None, None),
-    ("M2", "影院", "film", "wuzhong", "gusu", None, None),
+    ("M2", "影院", "film", None, "gusu", None, None),
     ("M3", "旧店", "food", "gusu", "wuzhong", None, date(2026, 6, 1)),
 ]
 MEMBER_ROWS = [
     ("U1", "o1", "gusu", "active", "paid|new", None, None),
-    ("U2", "o2", "wuzhong", "active", "", None, None),
+    ("U2", None, "wuzhong", "active", "", None, None),
     ("U3", "o1", "gusu", "left", "paid", None, None),
 ]
 
 
-def compiled(programme: dict[str, Any], documents: list[dict[str, Any]], rights: pl.DataFrame) -> rules.Plan:
-    head = rules.parse_programme(as_yaml(programme))
-    assert isinstance(head, rules.Document), head
-    parsed = []
-    for document in documents:
-        scheme = rules.parse_scheme(as_yaml(document), document["scheme"])
-        assert isinstance(scheme, rules.Document), [str(r) for r in scheme]
-        parsed.append(scheme)
+SHOPS = pl.DataFrame(MERCHANT_ROWS, schema=MERCHANTS, orient="row")
+PEOPLE = pl.DataFrame(MEMBER_ROWS, schema=MEMBERS, orient="row")
+
+
+def compiled(
+    programme: dict[str, Any],
+    documents: list[dict[str, Any]],
+    rights: pl.DataFrame,
+    merchants: pl.DataFrame | None = None,
+    members: pl.DataFrame | None = None,
+) -> rules.Plan:
+    """The plan of documents whose amounts are texts. Not through YAML: that is half the time of a small example, and
+    tests/rules/test_documents.py reads it.
+    """
+    head = rules.Document(rules.Programme.model_validate(programme), "programme.yaml", NOWHERE)
+    parsed = [rules.Document(rules.Scheme.model_validate(d), d["scheme"], NOWHERE) for d in documents]
     calendar = pl.DataFrame([(date(2026, 6, 30), "restday")], schema=CALENDAR, orient="row")
-    merchants = pl.DataFrame(MERCHANT_ROWS, schema=MERCHANTS, orient="row")
-    members = pl.DataFrame(MEMBER_ROWS, schema=MEMBERS, orient="row")
-    plan = rules.compile_plan(head, parsed, merchants, members, rights, calendar)
+    merchants = SHOPS if merchants is None else merchants
+    plan = rules.compile_plan(head, parsed, merchants, PEOPLE if members is None else members, rights, calendar)
     assert isinstance(plan, rules.Plan), plan
     return plan
 
@@ -200,14 +217,64 @@ def entitlements(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=ENTITLEMENTS, orient="row")
 
 
+combine = st.sampled_from(["best", "first", "stack"])
+
+
 @st.composite
-def towns(draw: st.DrawFn, most: int = 14) -> Town:
+def towns(draw: st.DrawFn, most: int = 14, mode: str | None = None) -> Town:
     pools = draw(limits("pool", 2))
     programme = {
         "programme": "p",
         "timezone": "Asia/Shanghai",
-        "combine": draw(st.sampled_from(["best", "first", "stack"])),
+        "combine": mode or draw(combine),
         "sponsors": {"city": {"kind": "union"}, "bank": {"kind": "bank"}, "shop": {"kind": "merchant"}},
         "pools": pools,
     }
-    return Town(programme, draw(schemes([p["name"] for p in pools])), draw(entitlements()), draw(streams(most)))
+    found = draw(schemes([p["name"] for p in pools]))
+    return Town(programme, found, draw(entitlements()), draw(streams(most)), SHOPS, PEOPLE)
+
+
+SIDE_BY_SIDE = 8
+
+
+@st.composite
+def crowds(draw: st.DrawFn, most: int = 14) -> Town:
+    """SIDE_BY_SIDE towns as one programme: an example has as many sequences, and rates them for hardly more than one.
+
+    Each town keeps to itself: its schemes take its own merchants only, its pools, members, entitlements and
+    transactions have its number.
+    """
+    mode = draw(combine)
+    return _as_one([draw(towns(most, mode)) for _ in range(SIDE_BY_SIDE)])
+
+
+def _as_one(parts: list[Town]) -> Town:
+    pools: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    for number, town in enumerate(parts):
+        pools += [{**pool, "name": f"{pool['name']}-{number}"} for pool in town.programme["pools"]]
+        documents += [_own(scheme, number) for scheme in town.schemes]
+    return Town(
+        {**parts[0].programme, "pools": pools},
+        documents,
+        _numbered([t.entitlements for t in parts], ["entitlement_no", "member_no", "scheme"]),
+        _numbered([t.stream for t in parts], ["transaction_id", "original_id", "member_no", "merchant_no"]),
+        _numbered([t.merchants for t in parts], ["merchant_no"]),
+        _numbered([t.members for t in parts], ["member_no"]),
+    )
+
+
+def _own(scheme: dict[str, Any], number: int) -> dict[str, Any]:
+    """A scheme of a town among several, for its own merchants."""
+    eligibility = scheme.get("eligibility", {})
+    mine = [f"{row[0]}-{number}" for row in MERCHANT_ROWS]
+    return {
+        **scheme,
+        "scheme": f"{scheme['scheme']}-{number}",
+        "eligibility": {**eligibility, "merchants": {**eligibility.get("merchants", {}), "id": mine}},
+        "pools": [f"{pool}-{number}" for pool in scheme.get("pools", [])],
+    }
+
+
+def _numbered(frames: list[pl.DataFrame], columns: list[str]) -> pl.DataFrame:
+    return pl.concat(frame.with_columns(pl.col(columns) + f"-{number}") for number, frame in enumerate(frames))

@@ -1,0 +1,103 @@
+"""A message that is rejected, field by field, for people: cards masked, secrets left out, the wrong field pointed out.
+
+One message at a time is decoded with the library, which also says how far it came with one that it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import iso8583
+
+from adapters.feeds.iso_spec import SPECS
+from adapters.feeds.pos_settings import HEADERS, PosSettings, pos_settings
+from adapters.shown import Shown, joined, mask_cell, mask_number, mask_text, read_at
+from settlement.model.rejects import Reject
+
+# the element that a canonical field comes from, and how `describe` calls its use
+USE = {
+    "2": "card_number", "3": "kind (with the message type and 25)", "4": "paid", "7": "natural key, time",
+    "11": "stan, natural key", "12": "occurred_at", "13": "occurred_at", "18": "mcc", "25": "kind",
+    "32": "natural key", "33": "natural key", "35": "card_number where 2 is absent", "37": "rrn", "38": "auth_code",
+    "39": "unsuccessful answers are skipped", "41": "terminal_no", "42": "merchant_no", "49": "currency",
+    "54": "claimed (settings)", "60": "batch (terminal body)", "61": "original (terminal body)", "90": "original_key",
+}  # fmt: skip
+_FIELDS = {"transmitted_at": "7", "local_at": "12", "occurred_at": "12", "stan": "11", "claimed": "54", "kind": "3"}
+_CARDS = frozenset({"2", "34", "35", "36", "45", "102", "103"})
+_AMOUNTS = frozenset({"4", "5", "6", "54", "86", "87", "88", "89"})
+_SECRET = frozenset({"52", "55", "64", "96", "128"})
+_HEX_SHOWN = 4  # bytes of what cannot be decoded: eight packed digits at most
+
+
+def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
+    """The message at the reject's byte, as far as it can be decoded."""
+    chosen = pos_settings(settings)
+    message = _message(stream, reject.byte, chosen)
+    if not message:
+        return None
+    spec = SPECS[chosen.body]
+    body = message[HEADERS[chosen.header] :]
+    rest = b""
+    try:
+        decoded, _ = iso8583.decode(body, spec)
+        wrong = _element(reject.field, decoded, chosen)
+    except iso8583.DecodeError as error:
+        decoded, wrong, rest = error.doc_dec, error.field, body[error.pos : error.pos + _HEX_SHOWN]
+    parts = [decoded.get("t", "")]
+    names = sorted((name for name in decoded if name.isdigit() and name != "1"), key=int)
+    parts += [f"DE{name}={_masked(name, decoded[name])}" for name in names if name != wrong or not rest]
+    marked = names.index(wrong) + 1 if wrong in names and not rest else -1
+    if rest:
+        parts.append(f"DE{wrong}: {rest.hex(' ').upper()}…")
+        marked = len(parts) - 1
+    return joined(parts, " ", marked, _about(wrong, spec))
+
+
+def _message(stream: BinaryIO, byte: int, chosen: PosSettings) -> bytes:
+    """The message behind its framing."""
+    raw = read_at(stream, byte)
+    if chosen.framing == "hex":
+        try:
+            return bytes.fromhex(raw.split(b"\n", 1)[0].decode("ascii"))
+        except ValueError:
+            return b""
+    width = 2 if chosen.framing == "len2" else 4
+    head = raw[:width]
+    if chosen.framing == "len4":
+        return raw[width : width + int(head)] if head.isdigit() else b""
+    return raw[width : width + int.from_bytes(head, "big")]
+
+
+def _element(field: str, decoded: Mapping[str, str], chosen: PosSettings) -> str:
+    """The number of the element that a reject's field names; "" where it names none."""
+    if field.startswith("DE"):
+        return field.removeprefix("DE")
+    if field == "card_number" and "2" not in decoded:
+        return "35"
+    if field == "claimed":
+        return str(chosen.discount_field)
+    return _FIELDS.get(field) or next((number for number, use in USE.items() if use == field), "")
+
+
+def _masked(name: str, text: str) -> str:
+    if name in _SECRET:
+        return f"({len(text)} characters)"
+    if name in _CARDS:
+        return mask_cell(text)
+    if name in _AMOUNTS:
+        return text if text.startswith("00") else mask_number(text)
+    return text if name == "90" else mask_text(text)  # DE90 names a message by numbers and a time
+
+
+def _about(number: str, spec: Mapping[str, Mapping[str, Any]]) -> str:
+    entry = spec.get(number)
+    if entry is None:
+        return ""
+    return f"DE{number} is {entry['desc']}: {size_words(entry)}, {entry['data_enc']}"
+
+
+def size_words(entry: Mapping[str, Any]) -> str:
+    """The size of an element: LL19 bytes, 12 digits."""
+    variable = "L" * (entry["len_type"] if entry["len_enc"] != "bcd" else entry["len_type"] * 2)
+    return f"{variable}{entry['max_len']}" + (" digits" if entry.get("len_count") == "nibbles" else " bytes")

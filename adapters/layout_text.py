@@ -1,0 +1,221 @@
+"""A layout told to people: its table with an example of every line; a record of a file with its wrong cell marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, BinaryIO
+from unicodedata import east_asian_width
+
+from adapters.layout import CellError, Layout, LayoutField, Line, Value, encode_line, format_cell
+from adapters.shown import Show, Shown, mask_cell, mask_number, mask_text, plain, read_at, show_line
+from settlement.model.rejects import Reject
+
+_DAY = date(2026, 5, 7)
+_MOMENT = datetime(2026, 5, 7, 9, 30, 15)
+_DIGITS = "6217000000000000001"
+_COUNTING = "1234567890" * 4
+_FEN = 12_345
+_DIGIT_RUN = re.compile(r"\d{11,}")
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def describe(layout: Layout) -> str:
+    """The layout as a table for people: one line per field, then an example of every line of the file."""
+    how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
+    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF, one kind in a file"}[layout.newline]
+    head = [
+        f"{layout.format}: {layout.title}",
+        f"{how}; encoding {layout.encoding}; lines end with {ends}; amounts in {layout.unit}; times in {layout.zone}",
+    ]
+    head += [f"file name: {layout.filename}"] if layout.filename else []
+    head += [f"end mark: {layout.end_mark}"] if layout.end_mark else []
+    head += [f"at most {layout.maximum_records} records"] if layout.maximum_records else []
+    head += [f"natural key: {' '.join(layout.key)}"] if layout.key else []
+    head += [f"key of the original: {' '.join(layout.original_key)}"] if layout.original_key else []
+    head += [f"source: {layout.source}"] if layout.source else []
+    parts = _parts(layout)
+    for title, line in parts:
+        size = f" ({line.width} bytes)" if layout.shape == "fixed" else f" ({len(line.fields)} fields)"
+        head += ["", f"{title}{size}", *_field_table(layout, line)]
+    head += ["", "example"]
+    examples = [encode_line(layout, line, _values(layout, line)).decode(layout.write_encoding) for _, line in parts]
+    head += [*examples, *([layout.end_mark] if layout.end_mark else []), ""]
+    return "\n".join([*head, *(f"note: {note}" for note in layout.notes)]).rstrip("\n") + "\n"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns, the last one free; Chinese characters are two columns wide."""
+    count = max(len(row) for row in rows) - 1
+    sizes = [max(columns(row[n]) for row in rows) for n in range(count)]
+    return [
+        "  ".join(
+            [*(cell + " " * (sizes[n] - columns(cell)) for n, cell in enumerate(row[:count])), row[count]]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def columns(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _parts(layout: Layout) -> list[tuple[str, Line]]:
+    many_heads, many_tails = len(layout.header) > 1, len(layout.trailer) > 1
+    parts = [(f"header line {n}" if many_heads else "header", line) for n, line in enumerate(layout.header, 1)]
+    parts += [("record", layout.record)]
+    return parts + [
+        (f"trailer line {n}" if many_tails else "trailer", line) for n, line in enumerate(layout.trailer, 1)
+    ]
+
+
+def _field_table(layout: Layout, line: Line) -> list[str]:
+    fixed = layout.shape == "fixed"
+    rows = [("bytes" if fixed else "field", "length", "type", "must", "name", "what")]
+    for number, field in enumerate(line.fields, 1):
+        place = f"{field.start}-{field.end}" if fixed else str(number)
+        length = str(field.length) if fixed else f"to {field.length}" if field.length else ""
+        must = "must" if field.required or field.constant is not None else ""
+        rows.append((place, length, field.type, must, field.name, field_words(layout, field)))
+    return aligned(rows)
+
+
+def field_words(layout: Layout, field: LayoutField) -> str:
+    """What a field is, in words: title, format, unit, signs, codes, padding, what it declares."""
+    words = [field.title, field.format]
+    words += [f"in {layout.unit_of(field)}"] if field.type == "amount" else []
+    words += [f"always {field.constant!r}"] if field.constant is not None else []
+    signs = " ".join(f"{mark!r} {'plus' if way > 0 else 'minus'}" for mark, way in field.signs.items())
+    words += [f"first character {signs}"] if signs else []
+    words += [", ".join(f"{code} {meaning}" for code, meaning in field.values.items())] if field.values else []
+    words += [f"also blank: {' '.join(map(repr, field.blanks))}"] if field.blanks else []
+    if layout.shape == "fixed":
+        filled = field.pad == "0" or field.type in {"amount", "count"}
+        words += ["zeros on the left"] if filled else []
+    words += [f"declares the {field.declares.replace('_', ' ')} {field.of}".rstrip()] if field.declares else []
+    return "; ".join(word for word in [*words, field.note] if word)
+
+
+def _values(layout: Layout, line: Line) -> dict[str, Value]:
+    """Values of an example line; one record stands under header and trailer."""
+    return {field.name: _value(layout, field) for field in line.fields}
+
+
+def _value(layout: Layout, field: LayoutField) -> Value:
+    """An example of a field that must be there; the others are left blank."""
+    if field.constant is not None:
+        return field.constant
+    if not field.required and not field.declares:
+        return None
+    if field.values:
+        return next(iter(field.values))
+    match field.type:
+        case "amount":
+            return _FEN if not field.signs or 1 in field.signs.values() else -_FEN
+        case "count":
+            return 1
+        case "date":
+            return _DAY
+        case "datetime":
+            return _MOMENT
+        case "card":
+            return _fitting(layout, field, _DIGITS[: min(field.length or 19, 19)])
+        case "text" if "name" in field.name and layout.encoding != "ascii":
+            return "得月楼"
+        case _:
+            size = field.length or 8
+            return _fitting(layout, field, _COUNTING[: size if field.type in {"digits", "hex"} else min(size, 8)])
+
+
+def _fitting(layout: Layout, field: LayoutField, text: str) -> str | None:
+    try:
+        format_cell(field, text, layout.unit_of(field))
+    except CellError:
+        return None
+    return text
+
+
+# --- a record of a file ----------------------------------------------------------------------------------------------
+
+
+def show_layout(layout_of: Callable[[Mapping[str, Any]], Layout]) -> Show:
+    """The `show` of a format whose files have the layout that `layout_of` gives for the settings."""
+
+    def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
+        return show_record(stream, reject, layout_of(settings))
+
+    return show
+
+
+def show_record(stream: BinaryIO, reject: Reject, layout: Layout) -> Shown | None:
+    """The line that a reject is about, cut into its cells. A line of another shape is shown as any text."""
+    kinds = [layout.record] if reject.record else [*layout.header, *layout.trailer]
+    line = next((kind for kind in kinds if kind.field(reject.field) is not None), None)
+    raw = read_at(stream, reject.byte)
+    if line is None or not raw:
+        return show_line(stream, reject, {})
+    fixed = layout.shape == "fixed"
+    whole = raw[: line.width] if fixed else raw.split(b"\n", 1)[0].rstrip(b"\r")
+    if fixed and (len(whole) < line.width or b"\n" in whole):
+        return show_line(stream, reject, {})
+    cells = [whole[(f.start or 1) - 1 : f.end] for f in line.fields] if fixed else _cut(whole, layout)
+    if len(cells) != len(line.fields):
+        return show_line(stream, reject, {})
+    gaps = _gaps(whole, line) if fixed else [layout.separator] * (len(cells) - 1)
+    text, spans = "", []
+    for cell, gap in zip(cells, ["", *gaps], strict=True):
+        text += gap
+        spans.append((len(text), len(text) + len(cell.decode(layout.read_encoding, errors="replace"))))
+        text += cell.decode(layout.read_encoding, errors="replace")
+    number = next(n for n, field in enumerate(line.fields) if field.name == reject.field)
+    masked = _masked(line.fields, spans, text)
+    return Shown(plain(masked), *spans[number], _about(layout, line.fields[number], reject))
+
+
+def _gaps(whole: bytes, line: Line) -> list[str]:
+    """What stands between the cells of a fixed line."""
+    return [
+        whole[left.end : (right.start or 1) - 1].decode("latin-1")
+        for left, right in zip(line.fields, line.fields[1:], strict=False)
+    ]
+
+
+def _cut(whole: bytes, layout: Layout) -> list[bytes]:
+    """Cells of a delimited line: decoded before they are cut, as the second byte of a character can be a separator."""
+    text = whole.decode(layout.read_encoding, errors="surrogateescape")
+    return [cell.encode(layout.read_encoding, errors="surrogateescape") for cell in text.split(layout.separator)]
+
+
+def _masked(fields: Sequence[LayoutField], spans: Sequence[tuple[int, int]], text: str) -> str:
+    """The line without what may be a card number: cards' cells, and long runs of digits wherever cells begin and end.
+
+    Times and amounts with zeros in front are shown where they fill their cell: fields of a record that is shifted may
+    hold a piece of a card number each.
+    """
+    out, clear = list(text), []
+    for field, (start, end) in zip(fields, spans, strict=True):
+        cell = text[start:end]
+        number = field.type in {"amount", "count"}
+        if (field.type in {"date", "datetime"} and cell[:2] in {"19", "20"}) or (
+            number and cell.lstrip("+- DC")[:2] == "00"
+        ):
+            clear.append((start, end))
+            continue
+        card = field.type == "card" or "card_number" in field.name or "account" in field.name
+        out[start:end] = mask_cell(cell) if card else mask_number(cell) if number else mask_text(cell)
+    for run in _DIGIT_RUN.finditer(text):
+        if not any(start <= run.start() and run.end() <= end for start, end in clear):
+            out[run.start() + 2 : run.end() - 2] = "*" * (len(run.group()) - 4)
+    return "".join(out)
+
+
+def _about(layout: Layout, field: LayoutField, reject: Reject) -> str:
+    place = ""
+    if layout.shape == "fixed" and field.start is not None:
+        first = reject.byte + field.start - 1
+        place = f", bytes {first} to {first + (field.length or 0) - 1}"
+    return f"{field.name} is {field.type}{place}: {field_words(layout, field)}".rstrip(": ")

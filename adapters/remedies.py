@@ -1,0 +1,67 @@
+"""What the sender of a file does about each code of a reject (docs/errors.md says what the codes mean)."""
+
+from __future__ import annotations
+
+_AGAIN = "send the whole file again"
+_FORMAT = "check that the source's format and settings are those of this file (`puhui feed describe`)"
+_FIELD = "correct the field as the layout says (`puhui feed describe`) and send the file again"
+_SPLIT = "split the file, or send it without what is not asked for"
+_EXPORT = "export the file again, as CSV or with the column formatted as text"
+_BANK = "ask the bank for a corrected statement"
+_GROUPS = {
+    _AGAIN: (
+        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NOT_XML", "NO_END_MARK",
+        "NUL_BYTE", "TRUNCATED",
+    ),
+    _FORMAT: (
+        "BAD_HEADER", "BAD_HEADING", "BAD_MESSAGE", "BAD_NEWLINE", "BAD_SEPARATOR", "BAD_VERSION", "LINE_TOO_LONG",
+        "NOT_A_WORKBOOK", "NOT_CAMT", "NOT_CSV", "NOT_DECODABLE", "NOT_MT940", "NOT_PAIN002", "NO_HEADINGS", "NO_SHEET",
+        "RECORD_LENGTH", "TOO_MANY_ACCOUNTS", "WRONG_MESSAGE",
+    ),
+    _FIELD: (
+        "BAD_CONSTANT", "BAD_COUNT", "BAD_DIGITS", "BAD_HEX", "BAD_SIGN", "BAD_TEXT", "FIELD_COUNT", "FIELD_TOO_LONG",
+        "MISSING", "NO_TRACE",
+    ),
+    _SPLIT: (
+        "ELEMENT_TOO_LARGE", "SHEET_TOO_LARGE", "STATEMENT_TOO_LONG", "TOO_LARGE", "TOO_MANY_DETAILS", "TOO_MANY_LINES",
+        "TOO_MANY_RECORDS", "TOTAL_TOO_LARGE",
+    ),
+    _EXPORT: ("BAD_WORKBOOK", "PACKED_TOO_MUCH", "ROUNDED", "ROUNDED_ACCOUNT"),
+    _BANK: (
+        "BAD_BALANCE", "BAD_LINE", "BAD_ORDER", "BAD_REVERSAL", "BAD_STATUS", "LATE_BALANCE", "NO_MESSAGE_ID",
+        "NO_STATEMENT", "NO_STATUS", "UNKNOWN_STATUS",
+    ),
+}  # fmt: skip
+REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
+    "AMOUNTS_DISAGREE": "gross is paid plus discount: correct one of the three",
+    "BAD_AMOUNT": "write digits in the unit of the field: yuan with at most one point, fen without",
+    "BAD_CARD": "write the card number in digits alone, without blanks or letters",
+    "BAD_CURRENCY": "write the currency's code, or add the bank's own to the mapping",
+    "BAD_DATE": "write a day and time that exist, in the form that the layout names",
+    "BAD_ENCODING": "save the file in the encoding of the source, or correct the setting `encoding`",
+    "BAD_ROWS": "correct the rejected records: this source takes only whole files",
+    "BAD_TOTAL": "write the declared count and total in digits",
+    "COUNT_MISMATCH": "count the records again: none may be missing from the file",
+    "DETAILS_MISMATCH": "ask the bank, or take the entry as one line with `details=entry`",
+    "DETAILS_WITHOUT_AMOUNT": "ask the bank, or take the entry as one line with `details=entry`",
+    "DOCTYPE": "send plain XML without a document type",
+    "MIXED_MESSAGES": "say which count with the setting `messages`: requests or responses",
+    "NEGATIVE_AMOUNT": "write the amount without a sign: the kind of the record says the direction",
+    "NO_ACCOUNT": "name the account in the file, or in the setting `account`",
+    "NO_AMOUNT": "give the record its amount",
+    "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
+    "NO_END_TO_END_ID": "ask the bank to name the payment by its number",
+    "ORIGINAL_INVALID": "name the original by its institutions, trace number and time",
+    "OTHER_CURRENCY": "ask the bank for a statement in one currency",
+    "SIGN_MISMATCH": "correct the sign, or the kind of the record",
+    "TOTAL_MISMATCH": "sum the records again: none may be missing or altered",
+    "TOTAL_UNPROVEN": "correct the amount that cannot be read: the declared total counts it",
+    "TWO_AMOUNTS": "leave one of debit and credit blank",
+    "UNKNOWN_CODE": "write a code of the layout's table, or add it there",
+    "UNKNOWN_KIND": "ask us to add the operation to the source's settings, or correct it",
+    "ZERO_AMOUNT": "give the sale or refund its amount, or leave the record out",
+    # what an earlier delivery says otherwise (batch/differences.py)
+    "CONFLICT": "nothing: we decide with your finance contact which delivery is right",
+    "HELD": "nothing: it is taken once the missing rows are decided",
+    "VANISHED": "say whether the row was taken back, or send it again",
+}

@@ -1,0 +1,25 @@
+"""Shapes of MT940 that files outside the samples have."""
+
+from __future__ import annotations
+
+from accounts_support import read
+
+HEAD = ":20:S\r\n:25:0003220001\r\n:28C:1/1\r\n:60F:C260506CNY100,00\r\n:61:2605070507D1,50NTRFE1//B1\r\n"
+TAIL = ":62F:C260507CNY98,50\r\n"
+
+
+def test_a_line_that_begins_like_a_field_that_mt940_has_not_is_text() -> None:
+    text = ":86:106?00PAY?20EREF+E1?24/PL 12-09-2026T16\r\n:26:37 No?25te 007\r\n"
+    frame, rejects, closing = read("mt940", (HEAD + text + TAIL).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["end_to_end_id"].to_list() == ["E1"]
+    assert "26:37 No" in str(frame["remittance"][0])
+    assert "te 007" in str(frame["remittance"][0])
+
+
+def test_what_ns_says_of_a_line_is_its_text() -> None:
+    raw = HEAD.replace(":60F:", ":NS:22OWNER\r\n23ACCOUNT\r\n:60F:") + ":NS:01FEE\r\n15OTHER SIDE\r\n" + TAIL
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert "OTHER SIDE" in str(frame["remittance"][0])
+    assert "OWNER" not in str(frame["remittance"][0])
