@@ -158,13 +158,14 @@ class Decoded:
         places = self.places[self.plan.slots[name]]
         return np.where(places < 0, -1, places & w.MOST_CHARACTERS)
 
-    def gathered(self, name: str, width: int) -> Bytes:
+    def gathered(self, name: str, width: int, rows: Ints | None = None) -> Bytes:
         """(messages, width) characters of a field of which only its place is known; longer values are cut."""
-        out = np.empty(self.height * width + 8, np.uint8)
-        binary = self.plan.spec[name]["data_enc"] == "b"
         places = self.places[self.plan.slots[name]]
+        places = places if rows is None else places[rows]
+        out = np.empty(len(places) * width + 8, np.uint8)
+        binary = self.plan.spec[name]["data_enc"] == "b"
         w.run(w.gather, self.height, self.buffer, eight_at(self.buffer), places, binary, width, eight_at(out))
-        return out[: self.height * width].reshape(self.height, width)
+        return out[: len(places) * width].reshape(len(places), width)
 
     def text(self, name: str) -> pl.Series:
         """The field exactly as `iso8583.decode` gives it, null where absent. For tests and for free-text fields."""

@@ -271,30 +271,25 @@ def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
 
 def _original(decoded: Decoded) -> dict[str, pl.Series]:
     """DE90, used only where it is whole: type of a request, trace, real time, two institutions; `original_bad` else."""
-    present = decoded.sizes("90") >= 0
-    empty: dict[str, Any] = {
-        "original_mti": pl.String, "original_stan": pl.String, "original_transmitted_at": pl.Datetime("us"),
-        "original_acquirer": pl.String, "original_forwarder": pl.String,
-    }  # fmt: skip
-    if not present.any():
-        out = {name: _nulls(decoded.height, dtype) for name, dtype in empty.items()}
-        return out | {"original_bad": pl.Series("original_bad", np.zeros(decoded.height, np.bool_))}
-    cells = decoded.gathered("90", 42)
-    named = present & ~(cells == 0x30).all(axis=1)
+    rows = np.flatnonzero(decoded.sizes("90") >= 0)
+    cells = decoded.gathered("90", 42, rows)
+    named = ~(cells == 0x30).all(axis=1)
     digits = ((cells >= 0x30) & (cells <= 0x39)).all(axis=1)
     mti = (cells[:, 0] == 0x30) & ((cells[:, 1] == 0x31) | (cells[:, 1] == 0x32))
     time = _read(_DAY_AND_TIME, cells[:, 10:20])
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
-    cells = np.where(good[:, None], cells, np.uint8(BLANK))
-    usable = pl.Series(good)
-    return {
+    cells[~good] = BLANK
+    bad = np.zeros(decoded.height, np.bool_)
+    bad[rows] = named & ~good
+    found = {
         "original_mti": as_text(cells[:, 0:4]),
         "original_stan": as_text(cells[:, 4:10]),
-        "original_transmitted_at": pl.select(pl.when(usable).then(time.values)).to_series(),
+        "original_transmitted_at": time.values.zip_with(pl.Series(good), _nulls(len(rows), pl.Datetime("us"))),
         "original_acquirer": as_text(cells[:, 20:31]),
         "original_forwarder": as_text(cells[:, 31:42]),
-        "original_bad": pl.Series(named & ~good),
     }
+    spread = {name: _nulls(decoded.height, values.dtype).scatter(rows, values) for name, values in found.items()}
+    return spread | {"original_bad": pl.Series(bad)}
 
 
 def _nulls(height: int, dtype: Any) -> pl.Series:
