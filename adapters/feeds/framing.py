@@ -23,6 +23,7 @@ from adapters.feeds.iso_columns import SLACK
 from adapters.feeds.records import FileRefused, read_exactly
 
 BLOCK = 8 * 1024 * 1024
+PIECE = 256 * 1024
 MAX_MESSAGE = 16_384
 FRAMINGS = ("len2", "len4", "vbs", "hex")
 
@@ -61,9 +62,8 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
     begins = np.empty(len(buffer) // (width + 1) + 1, np.int64)  # only what is used of it takes memory
     carry, position, record, more, ended = 0, 0, 1, True, False
     while more and not ended:
-        fresh = read_exactly(stream, BLOCK)
-        more, size = len(fresh) == BLOCK, carry + len(fresh)
-        buffer[carry:size] = np.frombuffer(fresh, np.uint8)
+        fresh = _fill(stream, buffer[carry : carry + BLOCK])
+        more, size = fresh == BLOCK, carry + fresh
         count, after = iso_walk.run(iso_walk.chain, size // 100, buffer, size - width + 1, kind, begins)
         heads = np.append(begins[:count], after)
         lengths = np.diff(heads) - width
@@ -82,6 +82,15 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
         position, carry = position + done, size - done
         buffer[:carry] = buffer[done:size].copy()
     _check_end(framing, buffer[:carry].tobytes() + (stream.read(1) if ended else b""), record, position, ended=ended)
+
+
+def _fill(stream: BinaryIO, room: Bytes) -> int:
+    """Reads until the room is full or the stream ends; in pieces that the processor's cache holds until they are copied."""
+    done = 0
+    while done < len(room) and (part := stream.read(min(PIECE, len(room) - done))):
+        room[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    return done
 
 
 def _bad_length(framing: str, record: int, byte: int) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.canonical import SKIP, days_in_year, resolve_year, unionpay_kind
+from adapters.feeds.canonical import KINDS, SKIP, days_in_year, resolve_year, unionpay_kind
 from adapters.feeds.columns import (
     BLANK,
     Bytes,
     Column,
     Ints,
+    Mask,
     as_text,
     bounds_of,
     copied,
@@ -52,6 +55,7 @@ _SPECS = {
 _CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
 _CODE_WIDTHS = {"mti": 4, "processing_code": 6, "condition_code": 2, "response_code": 2}
 _LOCAL = ("12", "13")
+KIND_NAMES = (*KINDS, SKIP, None)  # None: a kind that is not known
 MOST_KINDS = 64
 TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
 
@@ -69,8 +73,10 @@ def closing_plan(settings: PosSettings) -> Plan:
     return plan(SPECS[settings.body], [("t",), *((element,) for element in TOTALS)], ())
 
 
-def pos_columns(decoded: Decoded, settings: PosSettings, clearing: date) -> tuple[pl.DataFrame, dict[int, CellError]]:
-    """(columns, first fault per message): the fields that a canonical transaction is made of, and its `kind`.
+def pos_columns(
+    decoded: Decoded, settings: PosSettings, clearing: date
+) -> tuple[pl.DataFrame, Kinds, dict[int, CellError]]:
+    """(columns, kinds, first fault per message): the fields that a canonical transaction is made of.
 
     Times are naive, that of the original in the year 2000; paid and claimed are fen. A field that is absent is null.
     """
@@ -93,8 +99,9 @@ def pos_columns(decoded: Decoded, settings: PosSettings, clearing: date) -> tupl
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
     columns |= _terminal_batch(decoded, settings)
-    columns |= {column.name: column for column in _kinds(decoded, columns["original_mti"], settings)}
-    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), errors
+    kinds = kinds_of(decoded, columns["original_mti"], settings)
+    columns["kind"] = pl.Series(KIND_NAMES, dtype=pl.String).gather(pl.Series(kinds.kind))
+    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), kinds, errors
 
 
 def _read(spec: LayoutField, cells: Bytes) -> Column:
@@ -157,33 +164,49 @@ def _time_and_day(cells: Bytes) -> Bytes:
     return cells
 
 
-def _kinds(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> list[pl.Series]:
-    """kind, and whether it is an `answer` and has no answer code (`bare`): once per distinct combination of codes."""
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code."""
+
+    kind: npt.NDArray[np.uint8]
+    answer: Mask
+    bare: Mask
+
+    @property
+    def moves(self) -> Mask:
+        """What is not skipped; what is of no known kind is rejected, and may move money."""
+        return np.asarray(self.kind != KIND_NAMES.index(SKIP), np.bool_)
+
+
+def kinds_of(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> Kinds:
+    """Kinds, found once per distinct combination of codes."""
     cells = decoded.cells[tuple(_CODES.values())]
     height, width = cells.shape
-    labels, rows = np.zeros(height, np.uint32), np.zeros(MOST_KINDS, np.int64)
+    labels, rows = np.zeros(height, np.int64), np.zeros(MOST_KINDS, np.int64)
     count = w.run(w.label, height, eight_at(cells), width, labels, rows)
     if count < 0:
-        table = _kind_table.__wrapped__(tuple(cell.tobytes() for cell in cells), settings)
-    else:
-        table = _kind_table(tuple(cells[row].tobytes() for row in rows[:count]), settings)
-        table = [column.gather(pl.Series(labels)) for column in table]
-    kind, answer, bare, reversal = table
-    if original_mti.null_count() < height:
-        unwanted = reversal & original_mti.str.starts_with("01")
-        kind = kind.zip_with(~unwanted.fill_null(value=False), pl.Series([SKIP]))
-    return [kind, answer, bare]
-
-
-@lru_cache(maxsize=256)
-def _kind_table(codes: tuple[bytes, ...], settings: PosSettings) -> list[pl.Series]:
-    """kind, answer, bare and reversal of each combination of codes."""
+        labels, rows, count = np.arange(height), np.arange(height), height
     texts, start = {}, 0
-    for name, width in _CODE_WIDTHS.items():
-        bare = [code[start : start + width].decode("latin-1").rstrip("\0").strip() or None for code in codes]
-        texts[name] = bare
-        start += width
-    return pl.DataFrame(texts, schema=dict.fromkeys(_CODES, pl.String)).select(_kind(settings)).get_columns()
+    for name, size in _CODE_WIDTHS.items():
+        codes = [cell.tobytes().decode("latin-1") for cell in cells[rows[:count], start : start + size]]
+        texts[name] = [code.rstrip("\0").strip() or None for code in codes]
+        start += size
+    found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
+    table = found(settings, *(tuple(texts[name]) for name in _CODES))
+    kind, answer, bare, reversal = (column[labels] for column in table)
+    if original_mti.null_count() < height:
+        of_authorisation = original_mti.str.starts_with("01").fill_null(value=False).to_numpy()
+        kind[reversal & of_authorisation] = KIND_NAMES.index(SKIP)
+    return Kinds(kind, answer, bare)
+
+
+@lru_cache(maxsize=64)
+def _kind_table(settings: PosSettings, *codes: tuple[str | None, ...]) -> tuple[npt.NDArray[Any], ...]:
+    """kind, answer, bare and reversal of each combination of codes."""
+    frame = pl.DataFrame(dict(zip(_CODES, codes, strict=True)), schema=dict.fromkeys(_CODES, pl.String))
+    found = frame.select(_kind(settings)).with_columns(pl.exclude("kind").fill_null(value=False))
+    kind = np.array([KIND_NAMES.index(kind) for kind in found["kind"].to_list()], np.uint8)
+    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "reversal"))
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
@@ -245,12 +268,13 @@ def _wide(cells: Bytes, width: int) -> Bytes:
 
 def _from_de54(cells: Bytes, settings: PosSettings) -> Bytes:
     """The amount of the first DE54 entry of the configured type: account 2, type 2, currency 3, sign 1, amount 12."""
-    out = np.full((len(cells), 12), BLANK, np.uint8)
     wanted = np.frombuffer(settings.discount_amount_type.encode(), np.uint8)
-    for start in range(0, cells.shape[1] - 19, 20):
-        hit = equal_rows(cells[:, start + 2 : start + 4], wanted) & (out[:, 0] == BLANK)
-        if hit.all():
-            return cells[:, start + 8 : start + 20]
+    entries = range(0, cells.shape[1] - 19, 20)
+    hits = [equal_rows(cells[:, start + 2 : start + 4], wanted) for start in entries]
+    if hits and hits[0].all():
+        return cells[:, 8:20]
+    out = np.full((len(cells), 12), BLANK, np.uint8)
+    for start, hit in reversed(list(zip(entries, hits, strict=True))):
         out[hit] = cells[hit, start + 8 : start + 20]
     return out
 

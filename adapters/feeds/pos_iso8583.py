@@ -27,16 +27,17 @@ from adapters.feeds.canonical import (
     as_instant,
     clearing_date_of,
     key_text,
+    key_where,
     own_reversal_keys,
     part,
     rail_setting,
     resolve_earlier,
 )
-from adapters.feeds.columns import Ints
+from adapters.feeds.columns import Ints, Mask
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import closing_plan, plan_of, pos_columns, reconciliation_totals
+from adapters.feeds.pos_fields import KIND_NAMES, Kinds, closing_plan, plan_of, pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -126,18 +127,17 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     decoded, errors = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
     assert tally.clearing is not None
-    frame, faults = pos_columns(decoded, known.settings, tally.clearing)
+    frame, kinds, faults = pos_columns(decoded, known.settings, tally.clearing)
     frame = _with(
         frame,
         pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
         pl.Series("byte_start", block.file_starts),
         pl.Series("byte_end", block.file_ends),
     )
-    moves = (frame["kind"] != SKIP).fill_null(value=True).to_numpy()
     for row, fault in faults.items():
-        if moves[row]:  # what moves no money is skipped, whatever its fields hold
+        if kinds.moves[row]:  # what moves no money is skipped, whatever its fields hold
             errors.setdefault(row, fault)
-    _add_totals(frame, errors, moves & ~decoded.bad, block, known)
+    _add_totals(frame["paid"], kinds, errors, kinds.moves & ~decoded.bad, block, known)
     _note_last(decoded, known)
     rejects = {
         row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
@@ -146,22 +146,23 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     keep = np.ones(decoded.height, np.bool_)
     keep[list(errors)] = False
     good = frame.filter(pl.Series(keep)) if errors else frame
-    _note_messages(good, known)
+    _note_messages(kinds, frame["original_bad"].to_numpy(), keep, known)
     return finish(
         good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, known.settings)
     )
 
 
 def _add_totals(
-    frame: pl.DataFrame, errors: dict[int, CellError], counted: np.ndarray, block: Messages, known: _File
+    paid: pl.Series, kinds: Kinds, errors: dict[int, CellError], counted: Mask, block: Messages, known: _File
 ) -> None:
     """Numbers and amounts per kind over all messages that move money, rejected ones included."""
-    rows = frame.lazy().select("kind", "paid").filter(pl.Series(counted))
-    sums = rows.group_by("kind").agg(pl.len(), pl.col("paid").sum()).collect()
-    for kind, number, paid in sums.iter_rows():
-        known.numbers[str(kind)] = known.numbers.get(str(kind), 0) + number
-        known.amounts[str(kind)] = known.amounts.get(str(kind), 0) + (paid or 0)
-    blind = frame["paid"].is_null().to_numpy() & counted
+    fen = paid.fill_null(0).to_numpy() if paid.null_count() else paid.to_numpy()
+    for place in np.flatnonzero(np.bincount(kinds.kind)).tolist():
+        rows = counted & (kinds.kind == place)
+        name = str(KIND_NAMES[place])
+        known.numbers[name] = known.numbers.get(name, 0) + int(rows.sum())
+        known.amounts[name] = known.amounts.get(name, 0) + int(fen[rows].sum())
+    blind = paid.is_null().to_numpy() & counted
     blind[[row for row, error in errors.items() if error.code in {"BAD_MESSAGE", "BAD_HEADER"}]] = True
     if known.unreadable is None and blind.any():
         row = int(np.argmax(blind))
@@ -174,12 +175,12 @@ def _note_last(decoded: Decoded, known: _File) -> None:
     known.closing = reconciliation_totals(last)
 
 
-def _note_messages(frame: pl.DataFrame, known: _File) -> None:
-    known.orphaned += int(frame["original_bad"].sum())
+def _note_messages(kinds: Kinds, original_bad: Mask, keep: Mask, known: _File) -> None:
+    known.orphaned += int((original_bad & keep).sum())
     if known.settings.messages == "any":
-        moving = frame["kind"] != SKIP
-        known.responses |= bool((moving & frame["answer"]).any())
-        known.bare_requests |= bool((moving & ~frame["answer"] & frame["bare"]).any())
+        moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
+        known.responses |= bool((moving & kinds.answer).any())
+        known.bare_requests |= bool((moving & ~kinds.answer & kinds.bare).any())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
@@ -235,7 +236,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     frame = _with(frame, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
     frame = _with(frame, resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
     frame = amounts(frame).with_columns(
-        *_keys(frame, context.source),
+        **_keys(frame, context.source),
         occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
@@ -259,21 +260,19 @@ def _first(one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(one.is_not_null(), other) if one.null_count() else one
 
 
-def _keys(frame: pl.DataFrame, source: str) -> list[pl.Expr]:
-    """transaction_id and original_key; a name that no message of the block has is not made."""
+def _keys(frame: pl.DataFrame, source: str) -> dict[str, pl.Expr | pl.Series]:
+    """transaction_id and original_key: of a host's messages by DE7, of a terminal's by its batch."""
     host = frame["transmitted_at"].is_not_null() & frame["acquirer"].is_not_null()
-    others = frame["kind"] != "SALE"
-    made = pl.lit(None, pl.String)
-    own = _host_key(frame, f"{source}:") if host.any() else made
+    other = pl.col("kind") != "SALE"
+    own = _host_key(frame, f"{source}:") if host.any() else pl.lit(None, pl.String)
     if not host.all():
         own = pl.when(host).then(own).otherwise(key_text(frame, _TERMINAL, f"{source}:T/"))
-    for rows, names, prefix in (
-        (host & others & frame["original_transmitted_at"].is_not_null(), ORIGINAL, f"{source}:"),
-        (~host & others & frame["original_batch_stan"].is_not_null(), _TERMINAL_ORIGINAL, f"{source}:T/"),
-    ):
-        if rows.any():
-            made = pl.when(rows).then(key_text(frame, names, prefix)).otherwise(made)
-    return [own.alias("transaction_id"), made.alias("original_key")]
+    named = host & other & pl.col("original_transmitted_at").is_not_null()
+    originals = key_where(frame, named, ORIGINAL, f"{source}:")
+    if frame["original_batch_stan"].null_count() < frame.height:
+        by_trace = ~host & other & pl.col("original_batch_stan").is_not_null()
+        originals = _first(originals, key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/"))
+    return {"transaction_id": own, "original_key": originals}
 
 
 def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:
@@ -282,5 +281,5 @@ def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:
     assert isinstance(first, datetime)
     assert isinstance(last, datetime)
     year = pl.lit(str(first.year)) if first.year == last.year else pl.col("transmitted_at").dt.year().cast(pl.String)
-    institutions = [part(frame, "acquirer"), pl.lit("/"), part(frame, "forwarder"), pl.lit("/")]
-    return pl.concat_str([pl.lit(prefix), *institutions, pl.col("stan").fill_null(""), pl.lit("/"), year, "sent"])
+    front = pl.concat_str([pl.lit(prefix), part(frame, "acquirer"), pl.lit("/"), part(frame, "forwarder"), pl.lit("/")])
+    return pl.concat_str([front, pl.col("stan").fill_null(""), pl.concat_str([pl.lit("/"), year]), "sent"])
