@@ -28,14 +28,13 @@ from adapters.feeds.columns import BLANK, Bytes, Ints, Mask
 from adapters.feeds.iso_spec import Spec
 
 SLACK = 64  # bytes behind a block, where a word that begins in the last message may end
-LAST = 192  # fields of three bitmaps
 _UNKNOWN = {"data_enc": "b", "len_enc": "b", "len_type": 1, "max_len": -1, "desc": "refuses whatever stands there"}
 _HEX = "0123456789ABCDEF"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A specification made ready: `spec` without its header and whole up to field LAST, `table` as iso_walk has it.
+    """A specification made ready: `spec` without its header and whole for three bitmaps, `table` as iso_walk has it.
 
     groups      fields whose cells stand side by side: width of all, and the part of each field
     slots       field: its row of places
@@ -53,7 +52,7 @@ class Plan:
         for number, (width, parts) in enumerate(self.groups.values()):
             groups[number] = begin, width
             for name, part in parts.items():
-                table[_row_of(name), w.CELLS :] = begin + part.start, width
+                table[_row_of(name), w.CELLS :] = begin + part.start, width, number
             begin += height * width + 8
         return table, groups, begin
 
@@ -63,14 +62,15 @@ def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -
 
     Headers ("h") are left out: framing takes them off before.
     """
-    fields = ["t", *(str(number) for number in range(2, LAST + 1) if number != 65)]
+    fields = ["t", *(str(number) for number in range(2, w.FIELDS) if number != 65)]
     known = frozenset(name for name in fields if name in spec)
     whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
     whole["h"] = {**spec["h"], "max_len": 0}
     slots = {name: slot for slot, name in enumerate(places)}
-    table = np.zeros((LAST + 1, w.COLUMNS), np.int64)
+    table = np.zeros((w.FIELDS, w.COLUMNS), np.int64)
+    table[:, [w.SLOT, w.CELLS, w.GROUP]] = -1
     for name in fields:
-        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0]
+        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0, -1]
     if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
         table[0, w.DATA] = w.OTHER
     spans: dict[tuple[str, ...], tuple[int, dict[str, slice]]] = {}
@@ -191,8 +191,22 @@ def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Dec
     assert len(buffer) >= int(ends.max(initial=0)) + SLACK
     table, groups, size = chosen.laid_out(height)
     store, places = np.empty(size + 8, np.uint8), np.full((len(chosen.slots), height), -1, np.int64)
-    odd, program = np.zeros(height, np.bool_), np.zeros_like(table)
-    given = (buffer, eight_at(buffer), starts, ends, table, groups, program, places, eight_at(store), odd)
+    odd, program = np.zeros(height, np.bool_), np.empty((w.KEPT * w.FIELDS, w.COLUMNS), np.int64)
+    bare, bitmaps = np.empty((w.KEPT, len(groups)), np.int64), np.full((w.KEPT, 4), -1, np.int64)
+    given = (
+        buffer,
+        eight_at(buffer),
+        starts,
+        ends,
+        table,
+        groups,
+        program,
+        bare,
+        bitmaps,
+        places,
+        eight_at(store),
+        odd,
+    )
     w.run(w.walk, height, *given)
     cells = {
         group: store[begin : begin + height * width].reshape(height, width)

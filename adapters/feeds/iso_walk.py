@@ -19,8 +19,9 @@ LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
 # half bytes, what the data is, pad on the left and on the right; row of `places` (-1: not wanted); where its cells
 # begin (-1: not wanted), and how far it is from one to the next.
-LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE = range(10)
-COLUMNS = 10
+LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE, GROUP = range(11)
+COLUMNS, FIELDS = 11, 193
+KEPT = 8  # programs: most bitmaps of a file are few
 BINARY, BCD, DIGITS = range(3)  # CODING; and BINARY as DATA
 ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
 SIZE = 24  # bits of a place that count characters
@@ -61,17 +62,27 @@ def chain(data: Array, limit: int, framing: int, starts: Array) -> tuple[int, in
     return count, at
 
 
-def _listed(buffer: Array, at: int, wide: int, table: Array, program: Array) -> int:
-    """Rows of the table for the fields in `wide` bytes of bitmap, in order, behind that of the message type."""
-    count = 1
-    for index in range(wide):
-        byte = buffer[at + index]
-        for bit in range(8):
-            number = index * 8 + bit + 1
-            if byte & (128 >> bit) and number not in (1, 65):
-                for column in range(COLUMNS):
-                    program[count, column] = table[number, column]
-                count += 1
+def _listed(
+    buffer: Array, at: int, wide: int, table: Array, groups: Array, program: Array, first: int, bare: Array, kept: int
+) -> int:
+    """Rows of the table for the fields in `wide` bytes of bitmap, in order, from `first` on in the program; how many.
+
+    `bare[kept]` marks the groups of cells that these fields do not fill. Bits 1 and 65 stand for more bitmap: their
+    rows of the table are fields of no length.
+    """
+    for group in range(len(groups)):
+        bare[kept, group] = groups[group, 1]
+    count = 0
+    for number in range(wide * 8 + 1):
+        if number and not buffer[at + (number - 1 >> 3)] & (128 >> (number - 1 & 7)):
+            continue
+        group, width = table[number, GROUP], table[number, MOST]
+        if group >= 0 and not table[number, LENGTH]:
+            bare[kept, group] -= width * 2 if table[number, DATA] == BINARY and not table[number, HALVES] else width
+        if number:
+            for column in range(COLUMNS):
+                program[first + count, column] = table[number, column]
+            count += 1
     return count
 
 
@@ -148,8 +159,8 @@ def _blank(cells: Array, to: int, width: int) -> None:
 
 
 def walk(
-    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, groups: Array, program: Array,
-    places: Array, cells: Array, odd: Array,
+    buffer: Array, words: Array, starts: Array, ends: Array, table: Array, groups: Array, program: Array, bare: Array,
+    bitmaps: Array, places: Array, cells: Array, odd: Array,
 ) -> None:  # fmt: skip
     """Where each wanted field of each message stands, and its characters in cells of fixed width.
 
@@ -157,38 +168,37 @@ def walk(
     the message type; `odd` marks messages that are not regular from end to end. A place is `where << SIZE` with the
     number of characters, -1 where the field is absent; of binary fields both count half bytes, a pad on the left left
     out. Cells stand one behind the other, so that a word written behind the end of one is overwritten by the next;
-    `groups` has where each of them begins, and its width. The `program` (room for the table) is written anew when the
-    bitmap is another than that of the message before, which stood at `seen`.
+    `groups` has where each of them begins, and its width. What a bitmap asks for is listed once, as one of KEPT
+    programs, with the bitmap and the number of fields in `bitmaps`.
     """
-    seen, wide, count = -1, 0, 0
-    for column in range(COLUMNS):
-        program[0, column] = table[0, column]
     for row in range(len(starts)):
-        end = ends[row]
-        for group in range(len(groups)):
-            _blank(cells, groups[group, 0] + row * groups[group, 1], groups[group, 1])
-        here = _field(buffer, words, starts[row], end, program, 0, places, cells, row)
-        if here < 0 or here + 8 > end:
-            odd[row] = True
+        start, end = starts[row], ends[row]
+        here = start + (2 if table[0, DATA] == BINARY else 4)
+        odd[row] = True
+        if here + 8 > end:
             continue
-        need = 8
+        wide = 8
         if buffer[here] & 128:
-            need = 24 if here + 16 <= end and buffer[here + 8] & 128 else 16
-        if here + need > end:
-            odd[row] = True
+            wide = 24 if here + 16 <= end and buffer[here + 8] & 128 else 16
+        if here + wide > end:
             continue
-        same = seen >= 0 and need == wide
-        if same:
-            for index in range(need):
-                if buffer[here + index] != buffer[seen + index]:
-                    same = False
-                    break
-        if not same:
-            wide = need
-            count = _listed(buffer, here, wide, table, program)
-        seen = here
+        first, second, third = words[here], 0, 0
+        if wide > 8:
+            second = words[here + 8]
+        if wide > 16:
+            third = words[here + 16]
+        kept = (first ^ first >> 13 ^ first >> 29 ^ second ^ second >> 21 ^ third) & (KEPT - 1)
+        count = bitmaps[kept, 3]
+        if count < 0 or bitmaps[kept, 0] != first or bitmaps[kept, 1] != second or bitmaps[kept, 2] != third:
+            bitmaps[kept, 0], bitmaps[kept, 1], bitmaps[kept, 2] = first, second, third
+            count = bitmaps[kept, 3] = _listed(buffer, here, wide, table, groups, program, kept * FIELDS, bare, kept)
+        for group in range(len(groups)):
+            if bare[kept, group]:
+                _blank(cells, groups[group, 0] + row * groups[group, 1], groups[group, 1])
+        if _field(buffer, words, start, end, table, 0, places, cells, row) < 0:
+            continue
         here += wide
-        for step in range(1, count):
+        for step in range(kept * FIELDS, kept * FIELDS + count):
             here = _field(buffer, words, here, end, program, step, places, cells, row)
             if here < 0:
                 break
