@@ -89,6 +89,18 @@ def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
 
 
 @lru_cache(maxsize=16)
+def days_in_year(clearing: date) -> Mapping[int, int]:
+    """Days since 1970 of 100 times the month plus the day, in the year that `resolve_year` finds for the whole day."""
+    moves, torn = _moves(clearing)
+    days, closer = {}, set(torn.to_list())
+    for day, move in enumerate(moves.to_list()):
+        if move is not None and day not in closer:
+            then = date(2000, 1, 1) + timedelta(days=day)
+            days[then.month * 100 + then.day] = (then + move - date(1970, 1, 1)).days
+    return days
+
+
+@lru_cache(maxsize=16)
 def _moves(clearing: date) -> tuple[pl.Series, pl.Series]:
     """What brings each of the 366 days of 2000 into its year (null: no such day there), and the days torn at noon."""
     days = pl.DataFrame({"first": pl.datetime_range(datetime(2000, 1, 1), datetime(2000, 12, 31), "1d", eager=True)})

@@ -5,31 +5,35 @@ len4    4 ASCII digits, then the message
 vbs     4 bytes, big-endian length; a length of zero ends the file, and must be there
 hex     one message per line, as hexadecimal digits
 
-Lengths make a chain, each saying where the next stands, so one short Python step per message follows it; everything
-behind that is columnar. A file cut inside a message is refused here. A cut exactly between two messages shows in the
-end mark (vbs) or in the reconciliation message (pos_iso8583.py).
+Lengths make a chain, each saying where the next stands (`iso_walk.chain`). A file cut inside a message is refused here.
+A cut exactly between two messages shows in the end mark (vbs) or in the reconciliation message (pos_iso8583.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
+from adapters.feeds import iso_walk
 from adapters.feeds.columns import Bytes, Ints
 from adapters.feeds.iso_columns import SLACK
 from adapters.feeds.records import FileRefused, read_exactly
 
 BLOCK = 8 * 1024 * 1024
+PIECE = 256 * 1024
 MAX_MESSAGE = 16_384
 FRAMINGS = ("len2", "len4", "vbs", "hex")
 
 
 @dataclass(slots=True)
 class Messages:
-    """Messages of one block: buffer[starts:ends]; `file_starts`/`file_ends` are their framed bytes in the file."""
+    """Messages of one block: buffer[starts:ends]; `file_starts`/`file_ends` are their framed bytes in the file.
+
+    The buffer is good until the next block is asked for.
+    """
 
     buffer: Bytes
     starts: Ints
@@ -48,72 +52,45 @@ def read_messages(stream: BinaryIO, framing: str) -> Iterator[Messages]:
         yield from _length_blocks(stream, framing)
 
 
-def _chain_two(data: bytes, limit: int) -> tuple[list[int], int]:
-    """Where each length stands, while its bytes lie before `limit`; and where the next one would stand."""
-    starts: list[int] = []
-    add, at = starts.append, 0
-    while at < limit:
-        add(at)
-        length = data[at] << 8 | data[at + 1]
-        at += 2 + length
-        if not length:
-            break  # refused below; a gigabyte of zeros is not walked through
-    return starts, at
-
-
-def _chain_four(data: bytes, limit: int) -> tuple[list[int], int]:
-    starts: list[int] = []
-    at = 0
-    while at < limit:
-        starts.append(at)
-        digits = data[at : at + 4]
-        at += 4 + (int(digits) if digits.isdigit() else limit)  # no length: ends the walk, found below
-    return starts, at
-
-
-def _chain_vbs(data: bytes, limit: int) -> tuple[list[int], int]:
-    starts: list[int] = []
-    at = 0
-    while at < limit:
-        starts.append(at)
-        length = int.from_bytes(data[at : at + 4], "big")
-        if length == 0:
-            return starts, at + 4
-        at += 4 + length
-    return starts, at
-
-
-_CHAINS: dict[str, tuple[int, Callable[[bytes, int], tuple[list[int], int]]]] = {
-    "len2": (2, _chain_two),
-    "len4": (4, _chain_four),
-    "vbs": (4, _chain_vbs),
-}
+_WIDTHS = {"len2": (2, iso_walk.LEN2), "len4": (4, iso_walk.LEN4), "vbs": (4, iso_walk.VBS)}
 
 
 def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
-    width, chain = _CHAINS[framing]
-    carry, position, record, more, ended = b"", 0, 1, True, False
+    """Blocks share one buffer: what is left of a block, less than one message, moves to its front."""
+    width, kind = _WIDTHS[framing]
+    buffer = np.zeros(BLOCK + MAX_MESSAGE + width + SLACK, np.uint8)
+    begins = np.empty(len(buffer) // (width + 1) + 1, np.int64)  # only what is used of it takes memory
+    carry, position, record, more, ended = 0, 0, 1, True, False
     while more and not ended:
-        fresh = read_exactly(stream, BLOCK)
-        more = len(fresh) == BLOCK
-        data = carry + fresh
-        begins, after = chain(data, len(data) - width + 1)
-        heads = np.array([*begins, after], np.int64)
+        fresh = _fill(stream, buffer[carry : carry + BLOCK])
+        more, size = fresh == BLOCK, carry + fresh
+        count, after = iso_walk.run(iso_walk.chain, size // 100, buffer, size - width + 1, kind, begins)
+        heads = np.append(begins[:count], after)
         lengths = np.diff(heads) - width
         if framing == "vbs" and len(lengths) and lengths[-1] == 0:
             ended, lengths = True, lengths[:-1]
         wrong = np.flatnonzero((lengths <= 0) | (lengths > MAX_MESSAGE))
         if len(wrong):
             _bad_length(framing, record + int(wrong[0]), position + int(heads[wrong[0]]))
-        whole = len(lengths) - (len(lengths) > 0 and not ended and after > len(data))
+        whole = len(lengths) - (len(lengths) > 0 and not ended and after > size)
         starts = heads[:whole] + width
         if whole:
-            yield _block(data, starts, starts + lengths[:whole], record, position, width)
+            ends = starts + lengths[:whole]
+            yield Messages(buffer, starts, ends, record, starts - width + position, ends + position)
         record += whole
-        done = after if ended else int(heads[whole]) if len(begins) else 0
-        position += done
-        carry = data[done:]
-    _check_end(framing, carry + (stream.read(1) if ended else b""), record, position, ended=ended)
+        done = after if ended else int(heads[whole]) if count else 0
+        position, carry = position + done, size - done
+        buffer[:carry] = buffer[done:size].copy()
+    _check_end(framing, buffer[:carry].tobytes() + (stream.read(1) if ended else b""), record, position, ended=ended)
+
+
+def _fill(stream: BinaryIO, room: Bytes) -> int:
+    """Reads until the room is full or the stream ends; in pieces that the processor's cache holds till they are copied."""
+    done = 0
+    while done < len(room) and (part := stream.read(min(PIECE, len(room) - done))):
+        room[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    return done
 
 
 def _bad_length(framing: str, record: int, byte: int) -> None:
@@ -133,11 +110,6 @@ def _check_end(framing: str, rest: bytes, record: int, position: int, *, ended: 
         raise FileRefused("TRUNCATED", message, "", record, position)
     if framing == "vbs" and not ended:
         raise FileRefused("NO_END_MARK", "the zero length at the end is missing; the file was cut: send it again")
-
-
-def _block(data: bytes, begin: Ints, end: Ints, record: int, position: int, width: int) -> Messages:
-    buffer = np.frombuffer(data + bytes(SLACK), np.uint8)
-    return Messages(buffer, begin, end, record, begin - width + position, end + position)
 
 
 def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
@@ -190,5 +162,5 @@ def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messag
         raise FileRefused("BAD_FRAME", message, "", record + row, position + int(begin[row]))
     raw = bytes.fromhex(data.decode("ascii"))
     stops = np.cumsum(sizes // 2)
-    buffer = np.frombuffer(raw + bytes(SLACK), np.uint8)
+    buffer = np.frombuffer(bytearray(raw + bytes(SLACK)), np.uint8)
     return Messages(buffer, stops - sizes // 2, stops, record, begin + position, breaks + 1 + position)

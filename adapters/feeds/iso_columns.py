@@ -1,398 +1,247 @@
 """Many ISO 8583 messages at once, from a pyiso8583 specification: the columnar twin of `iso8583.decode`.
 
-The problem: `iso8583.decode` walks one message in Python at about 25,000 a second. Here every message of a block takes
-one step together: field by field in ascending order, an array holds where each message stands, the field's lengths are
-read for all messages that have it, and the array moves on. For a block of
+The problem: `iso8583.decode` makes two dictionaries per message. Here one walk (iso_walk.py) brings the wanted fields
+of every message of a block into lines of fixed columns, as a fixed-width file has them, and notes where others stand:
 
-    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012
-    0420 <bitmap 4 11 90>            000000010000  000013  0200...
+    0200 <bitmap 2 4 11> 16 6222...  000000010000  000012            0200 6222020... 000000010000 000012     90: -
+    0420 <bitmap 4 11 90>            000000010000  000013  0200...   0420            000000010000 000013     90: 36 + 42
 
-field 2 moves only the first message, field 4 both, field 90 only the second. Nothing is copied until a field is asked
-for (`cells`, `text`). It accepts and refuses what `iso8583.decode` does, at the same field and position; a test
-compares them on the samples and on generated and damaged messages. Rejected: one group per distinct bitmap, since a
-hostile file has as many bitmaps as messages.
+The walk knows what a regular message looks like. One that is not goes, alone, to `iso8583.decode` itself, which
+therefore has the only say on what is refused, and where; so does a body with text bitmaps, or in another codec than
+ASCII and latin-1, message by message. Rejected: one group per distinct bitmap, since a hostile file has as many bitmaps
+as messages; a step per field over all messages (NumPy), which took as long as all of this reader now.
 """
 
 from __future__ import annotations
 
-import codecs
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
+import iso8583
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import BLANK, Bytes, Ints, Mask, as_binary, as_text, digits_of, take
+from adapters.feeds import iso_walk as w
+from adapters.feeds.columns import BLANK, Bytes, Ints, Mask
 from adapters.feeds.iso_spec import Spec
 
-SLACK = 65_536  # zero bytes behind a block, so that a read past the end of the last message stays inside the buffer
-_HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
-_FROM_HEX = np.full(256, 255, np.uint8)
-for _char in b"0123456789abcdefABCDEF":
-    _FROM_HEX[_char] = int(chr(_char), 16)
+SLACK = 64  # bytes behind a block, where a word that begins in the last message may end
+_UNKNOWN = {"data_enc": "b", "len_enc": "b", "len_type": 1, "max_len": -1, "desc": "refuses whatever stands there"}
+_HEX = "0123456789ABCDEF"
 
 
-@dataclass(slots=True)
-class Place:
-    """Where one field stands: `rows` that have it (None: every row), offset and size in bytes, `nibbles` if counted so.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A specification made ready: `spec` without its header and whole for three bitmaps, `table` as iso_walk has it.
 
-    `skip_first` marks rows whose odd number of nibbles is padded on the left.
+    groups      fields whose cells stand side by side: width of all, and the part of each field
+    slots       field: its row of places
     """
 
-    rows: Ints | None
-    offsets: Ints
-    sizes: Ints | int
-    nibbles: Ints | int | None = None
-    skip_first: Mask | None = None
+    spec: Spec
+    known: frozenset[str]
+    groups: dict[tuple[str, ...], tuple[int, dict[str, slice]]]
+    slots: dict[str, int]
+    table: Ints
+
+    def laid_out(self, height: int) -> tuple[Ints, Ints, int]:
+        """(table, groups, bytes in all) for `height` messages: the cells of each group behind those of the last."""
+        table, groups, begin = self.table.copy(), np.zeros((len(self.groups), 2), np.int64), 0
+        for number, (width, parts) in enumerate(self.groups.values()):
+            groups[number] = begin, width
+            for name, part in parts.items():
+                table[_row_of(name), w.CELLS :] = begin + part.start, width, number
+            begin += height * width + 8
+        return table, groups, begin
+
+
+def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -> Plan:
+    """What a reader of these messages needs, once per file: groups of fields wanted as cells, and fields as places.
+
+    Headers ("h") are left out: framing takes them off before.
+    """
+    fields = ["t", *(str(number) for number in range(2, w.FIELDS) if number != 65)]
+    known = frozenset(name for name in fields if name in spec)
+    whole = {name: spec.get(name, _UNKNOWN) for name in fields} | {"p": spec["p"], "1": spec["1"]}
+    whole["h"] = {**spec["h"], "max_len": 0}
+    slots = {name: slot for slot, name in enumerate(places)}
+    table = np.zeros((w.FIELDS, w.COLUMNS), np.int64)
+    table[:, [w.SLOT, w.CELLS, w.GROUP]] = -1
+    for name in fields:
+        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0, -1]
+    if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
+        table[0, w.DATA] = w.OTHER
+    spans: dict[tuple[str, ...], tuple[int, dict[str, slice]]] = {}
+    for group in groups:
+        assert list(group) == sorted(group, key=_row_of), "what is written behind a field's cell, the next overwrites"
+        begin, parts = 0, {}
+        for name in group:
+            row = table[_row_of(name)]
+            width = int(row[w.MOST]) * (2 if row[w.DATA] == w.BINARY and not row[w.HALVES] else 1)
+            parts[name] = slice(begin, begin + width)
+            begin += width
+        spans[group] = begin, parts
+    return Plan(whole, known, spans, slots, table)
+
+
+def _row_of(name: str) -> int:
+    return 0 if name == "t" else int(name)
+
+
+def _row(name: str, entry: Mapping[str, Any]) -> list[int]:
+    """LENGTH to RIGHT of a field. The message type has a length of its own, whatever the specification says."""
+    data, length, size = _data(entry["data_enc"]), int(entry["len_type"]), int(entry["max_len"])
+    coding = {"b": w.BINARY, "bcd": w.BCD}.get(entry["len_enc"], w.OTHER)
+    if coding == w.OTHER and _like_ascii(entry["len_enc"]):
+        coding = w.DIGITS
+    if name == "t":
+        return [0, coding, 2 if data == w.BINARY else 4, 0, data, -1, -1]
+    halves = int(entry.get("len_count", "bytes") == "nibbles")
+    return [length, coding, size, halves, data, *(_pad(entry, side) for side in ("left_pad", "right_pad"))]
+
+
+def _pad(entry: Mapping[str, Any], side: str) -> int:
+    return _HEX.find(entry.get(side, "")[:1] or "none")
+
+
+def _data(encoding: str) -> int:
+    if encoding == "b":
+        return w.BINARY
+    return w.BYTES if _any_byte(encoding) else w.ASCII if _like_ascii(encoding) else w.OTHER
+
+
+@cache
+def _like_ascii(encoding: str) -> bool:
+    """The first 128 bytes are what they are in ASCII."""
+    try:
+        return bytes(range(128)).decode(encoding) == bytes(range(128)).decode("ascii")
+    except (UnicodeDecodeError, LookupError):
+        return False
+
+
+@cache
+def _any_byte(encoding: str) -> bool:
+    """Every byte is a character by itself."""
+    try:
+        return all(len(bytes([byte]).decode(encoding)) == 1 for byte in range(256))
+    except (UnicodeDecodeError, LookupError):
+        return False
 
 
 @dataclass(slots=True)
 class Decoded:
-    """A block of messages. `errors` maps a row to (field, position in the message, what is wrong)."""
+    """A block of messages. `errors` maps a row to (field, position in the message, what is wrong), `bad` has the same.
+
+    cells       group of fields: (messages, width) characters as text (BCD and binary as hexadecimal digits), blank
+                where absent
+    places      (fields, messages): where a field stands in `buffer` and its characters, as `iso_walk.walk` has it
+    """
 
     buffer: Bytes
     starts: Ints
     ends: Ints
-    spec: Spec
-    places: dict[str, Place] = field(default_factory=dict)
-    bad: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+    plan: Plan
+    cells: dict[tuple[str, ...], Bytes]
+    places: Ints
+    bad: Mask
     errors: dict[int, tuple[str, int, str]] = field(default_factory=dict)
-    last: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def height(self) -> int:
         """Messages in the block."""
         return len(self.starts)
 
-    def present(self, name: str) -> Mask:
-        """True for the messages that have the field."""
-        place = self.places.get(name)
-        if place is None:
-            return np.zeros(self.height, np.bool_)
-        if place.rows is None:
-            return np.ones(self.height, np.bool_)
-        mask = np.zeros(self.height, np.bool_)
-        mask[place.rows] = True
-        return mask
+    def sizes(self, name: str) -> Ints:
+        """Characters of the field in each message, -1 where absent."""
+        places = self.places[self.plan.slots[name]]
+        return np.where(places < 0, -1, places & w.MOST_CHARACTERS)
 
-    def cells(self, name: str, width: int) -> Bytes:
-        """(messages, width) characters of a field as text (BCD and binary as hexadecimal digits), blank where absent.
-
-        Longer values are cut at `width`, shorter ones filled with blanks: only for fields whose width is known.
-        """
-        place = self.places.get(name)
-        binary = self.spec[name]["data_enc"] == "b"
-        if place is not None and place.rows is None and not binary and _is_just(place.sizes, width):
-            return take(self.buffer, place.offsets, width)
-        out = np.full((self.height, width), BLANK, np.uint8)
-        if place is None or not len(place.offsets):
-            return out
-        raw = _taken(self.buffer, place, (width + 2) // 2 if binary else width)
-        if binary:
-            raw = hex_cells(raw)
-            lead = place.skip_first
-            if lead is not None and bool(lead.any()):
-                raw[lead, :-1] = raw[lead, 1:]
-        raw = raw[:, :width]
-        sizes = self._text_sizes(place, binary=binary)
-        if np.ndim(sizes) or int(np.asarray(sizes)) < width:
-            raw = np.where(np.arange(raw.shape[1])[None, :] < np.reshape(sizes, (-1, 1)), raw, np.uint8(BLANK))
-        if place.rows is None:
-            out[:, : raw.shape[1]] = raw
-        else:
-            out[place.rows, : raw.shape[1]] = raw
-        return out
-
-    @staticmethod
-    def _text_sizes(place: Place, *, binary: bool) -> Ints | int:
-        if place.nibbles is not None:
-            return place.nibbles
-        return place.sizes * 2 if binary else place.sizes
+    def gathered(self, name: str, width: int, rows: Ints | None = None) -> Bytes:
+        """(messages, width) characters of a field of which only its place is known; longer values are cut."""
+        places = self.places[self.plan.slots[name]]
+        places = places if rows is None else places[rows]
+        out = np.empty(len(places) * width + 8, np.uint8)
+        binary = self.plan.spec[name]["data_enc"] == "b"
+        w.run(w.gather, self.height, self.buffer, eight_at(self.buffer), places, binary, width, eight_at(out))
+        return out[: len(places) * width].reshape(len(places), width)
 
     def text(self, name: str) -> pl.Series:
         """The field exactly as `iso8583.decode` gives it, null where absent. For tests and for free-text fields."""
-        place = self.places.get(name)
-        if place is None:
-            return pl.Series(name, [None] * self.height, dtype=pl.String)
-        rows = np.arange(self.height) if place.rows is None else place.rows
-        sizes = np.broadcast_to(np.asarray(place.sizes), rows.shape)
-        data = self.buffer.tobytes()
-        encoding = self.spec[name]["data_enc"]
+        slot, encoding = self.plan.slots[name], self.plan.spec[name]["data_enc"]
         values: list[str | None] = [None] * self.height
-        for index, row in enumerate(rows.tolist()):
-            if self.bad[row]:
-                continue
-            raw = data[int(place.offsets[index]) : int(place.offsets[index]) + int(sizes[index])]
-            values[row] = raw.hex().upper() if encoding == "b" else raw.decode(encoding)
-            if place.nibbles is not None and int(np.broadcast_to(place.nibbles, rows.shape)[index]) & 1:
-                lead = place.skip_first is not None and bool(place.skip_first[index])
-                text = values[row] or ""
-                values[row] = text[1:] if lead else text[:-1]
+        for row, place in enumerate(self.places[slot].tolist()):
+            at, size = place >> w.SIZE, place & w.MOST_CHARACTERS
+            if place >= 0 and encoding == "b":
+                values[row] = self.buffer[at // 2 : (at + size + 1) // 2].tobytes().hex().upper()[at % 2 :][:size]
+            elif place >= 0:
+                values[row] = self.buffer[at : at + size].tobytes().decode(encoding)
         return pl.Series(name, values, dtype=pl.String)
 
 
-def _is_just(sizes: Ints | int, width: int) -> bool:
-    return isinstance(sizes, int) and sizes == width
+def eight_at(cells: Bytes) -> Ints:
+    """The eight bytes from each byte on, as integers, without a copy. The bytes must stand one behind the other."""
+    return np.ndarray((max(cells.size - 7, 0),), np.int64, cells, 0, (1,))
 
 
-def hex_cells(raw: Bytes) -> Bytes:
-    """Bytes as upper-case hexadecimal digits, two columns for one."""
-    out = np.empty((raw.shape[0], raw.shape[1] * 2), np.uint8)
-    out[:, 0::2] = _HEX[raw >> 4]
-    out[:, 1::2] = _HEX[raw & 15]
+def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Decoded:
+    """Decodes messages buffer[start:end], with at least SLACK bytes behind the last."""
+    height = len(starts)
+    assert len(buffer) >= int(ends.max(initial=0)) + SLACK
+    table, groups, size = chosen.laid_out(height)
+    store, places = np.empty(size + 8, np.uint8), np.full((len(chosen.slots), height), -1, np.int64)
+    odd, program = np.zeros(height, np.bool_), np.empty((w.KEPT * w.FIELDS, w.COLUMNS), np.int64)
+    bare, bitmaps = np.empty((w.KEPT, len(groups)), np.int64), np.full((w.KEPT, 4), -1, np.int64)
+    given = (
+        buffer,
+        eight_at(buffer),
+        starts,
+        ends,
+        table,
+        groups,
+        program,
+        bare,
+        bitmaps,
+        places,
+        eight_at(store),
+        odd,
+    )
+    w.run(w.walk, height, *given)
+    cells = {
+        group: store[begin : begin + height * width].reshape(height, width)
+        for group, (begin, width) in zip(chosen.groups, groups.tolist(), strict=True)
+    }
+    out = Decoded(buffer, starts, ends, chosen, cells, places, odd)
+    for row in np.flatnonzero(odd).tolist():
+        _decode_alone(out, row)
     return out
 
 
-def _taken(buffer: Bytes, place: Place, width: int) -> Bytes:
-    return take(buffer, place.offsets, width)
-
-
-class _Walk:
-    """The state of one pass: `at` is where each message stands, `live` the messages without an error so far."""
-
-    def __init__(self, out: Decoded) -> None:
-        self.out, self.at = out, out.starts.copy()
-        self.live = np.ones(out.height, np.bool_)
-        self.every = True
-
-    def fail(self, rows: Ints, name: str, at: Ints, what: str) -> None:
-        """These messages are refused at `name`; positions count from the message's first byte."""
-        starts = self.out.starts
-        for row, place in zip(rows.tolist(), at.tolist(), strict=True):
-            self.out.errors[row] = (name, place - int(starts[row]), what)
-        self.live[rows] = False
-        self.every = False
-
-    def need(self, rows: Ints | None, name: str, size: Ints | int, what: str, fixed: Mask | None = None) -> Mask | None:
-        """Refuses the messages that end before `size` more bytes; True where they go on (None: all do)."""
-        here = self.at if rows is None else self.at[rows]
-        ends = self.out.ends if rows is None else self.out.ends[rows]
-        good = (here + size <= ends) if fixed is None else fixed & (here + size <= ends)
-        if good.all():
-            return None
-        short = ~good
-        which = np.flatnonzero(short) if rows is None else rows[short]
-        self.fail(which, name, here[short], what)
-        return np.asarray(good, np.bool_)
-
-
-def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, spec: Spec) -> Decoded:
-    """Decodes messages buffer[start:end]. `buffer` has SLACK bytes behind the last message.
-
-    Specifications with a header field ("h") are read without it: framing takes headers off before.
-    """
-    out = Decoded(buffer, starts, ends, spec, bad=np.zeros(len(starts), np.bool_))
-    walk = _Walk(out)
-    _fixed_part(walk, "t", 2 if spec["t"]["data_enc"] == "b" else 4)
-    fields = _bitmaps(walk)
-    out.last = np.zeros(out.height, np.int64)
-    for number in range(2, fields.shape[1] + 1):
-        if number == 65:
-            continue
-        has = fields[:, number - 1]
-        if not has.any():
-            continue
-        if not walk.every:
-            has = has & walk.live
-        rows = None if has.all() else np.flatnonzero(has)
-        if rows is not None and not len(rows):
-            continue
-        if str(number) not in spec:
-            which = np.arange(out.height) if rows is None else rows
-            walk.fail(which, str(number), walk.at[which], "the field is not in the specification")
-            continue
-        _field(walk, str(number), rows)
-        out.last[slice(None) if rows is None else rows] = number
-    _extra(walk)
-    out.bad = ~walk.live
-    return out
-
-
-def _extra(walk: _Walk) -> None:
-    more = walk.live & (walk.at != walk.out.ends)
-    for row in np.flatnonzero(more):
-        name = str(int(walk.out.last[row]) or "p")
-        walk.out.errors[int(row)] = (name, int(walk.at[row] - walk.out.starts[row]), "data follows the last field")
-    walk.live &= ~more
-
-
-def _fixed_part(walk: _Walk, name: str, size: int) -> None:
-    """Message type: always the same size, in every message."""
-    good = walk.need(None, name, size, f"the message ends inside; {size} bytes are expected")
-    rows = None if good is None else np.flatnonzero(good)
-    at = walk.at if rows is None else walk.at[rows]
-    walk.out.places[name] = Place(rows, at.copy(), size)
-    _check_codec(walk, name, walk.out.places[name])
-    walk.at = walk.at + size
-
-
-def _bitmaps(walk: _Walk) -> Mask:
-    """(messages, 64, 128 or 192) bits; the second map extends where bit 1 is set, a third where bit 65 is."""
-    first = _bitmap(walk, "p", np.ones(walk.out.height, np.bool_))
-    if not first[:, 0].any():
-        return first
-    second = _bitmap(walk, "1", first[:, 0])
-    if not second[:, 0].any():
-        return np.concatenate([first, second], axis=1)
-    return np.concatenate([first, second, _bitmap(walk, "1", second[:, 0])], axis=1)
-
-
-def _bitmap(walk: _Walk, name: str, wanted: Mask) -> Mask:
-    out = walk.out
-    binary = out.spec[name]["data_enc"] == "b"
-    size = 8 if binary else 16
-    bits = np.zeros((out.height, 64), np.bool_)
-    rows = np.flatnonzero(wanted & walk.live)
-    good = walk.need(rows, name, size, f"the message ends inside; {size} bytes are expected")
-    rows = rows if good is None else rows[good]
-    raw = take(out.buffer, walk.at[rows], size)
-    if not binary:
-        nibbles = _FROM_HEX[raw]
-        wrong = (nibbles == 255).any(axis=1)
-        walk.fail(rows[wrong], name, walk.at[rows[wrong]], "the bitmap is not hexadecimal")
-        rows, nibbles = rows[~wrong], nibbles[~wrong]
-        raw = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
-    bits[rows] = np.unpackbits(raw, axis=1).view(np.bool_)
-    walk.at[rows] += size
-    return bits
-
-
-def _field(walk: _Walk, name: str, rows: Ints | None) -> None:
-    """One field of every message that has it: length, data, and on to the next."""
-    spec = walk.out.spec[name]
-    counted = spec.get("len_count", "bytes") == "nibbles"
-    lengths: Ints | int = int(spec["max_len"])
-    if spec["len_type"]:
-        rows, read = _lengths(walk, name, rows)
-        lengths = read
-    sizes = (lengths + 1) // 2 if counted else lengths
-    good = walk.need(rows, name, sizes, "the message ends inside the field")
-    if good is not None:
-        rows = np.flatnonzero(good) if rows is None else rows[good]
-        sizes = sizes[good] if isinstance(sizes, np.ndarray) else sizes
-        lengths = lengths[good] if isinstance(lengths, np.ndarray) else lengths
-    at = walk.at if rows is None else walk.at[rows]
-    place = Place(rows, at, sizes, lengths if counted else None)
-    walk.out.places[name] = place
-    if spec["data_enc"] != "b":
-        _check_codec(walk, name, place)
-    elif counted:
-        _check_pads(walk, name, place)
-    if rows is None:
-        walk.at = at + sizes
-    else:
-        walk.at = walk.at.copy()  # places keep the old array
-        walk.at[rows] = at + sizes
-
-
-def _lengths(walk: _Walk, name: str, rows: Ints | None) -> tuple[Ints | None, Ints]:
-    """The length prefix of a variable field; messages where it cannot be read or is too large leave."""
-    spec = walk.out.spec[name]
-    width = int(spec["len_type"])
-    good = walk.need(rows, name, width, "the message ends inside the field's length")
-    if good is not None:
-        rows = np.flatnonzero(good) if rows is None else rows[good]
-    at = walk.at if rows is None else walk.at[rows]
-    values, readable = _length_values(walk.out, take(walk.out.buffer, at, width), spec["len_enc"])
-    fits = readable & (values <= int(spec["max_len"]))
-    if not fits.all():
-        which = np.arange(walk.out.height) if rows is None else rows
-        walk.fail(which[~readable], name, at[~readable], "the field's length cannot be read")
-        large = readable & ~fits
-        walk.fail(which[large], name, at[large], f"the field is longer than {spec['max_len']}")
-        rows, values, at = which[fits], values[fits], at[fits]
-    if rows is None:
-        walk.at = at + width
-    else:
-        walk.at = walk.at.copy()
-        walk.at[rows] = at + width
-    negative = values < 0  # int("-5") is a number to iso8583, and no data can have that length
-    if negative.any():
-        which = np.arange(walk.out.height) if rows is None else rows
-        walk.fail(which[negative], name, walk.at[which[negative]], "the field's length is below zero")
-        rows, values = which[~negative], values[~negative]
-    return rows, values
-
-
-def _length_values(out: Decoded, raw: Bytes, encoding: str) -> tuple[Ints, Mask]:
-    del out
-    if encoding == "b":
-        value = np.zeros(len(raw), np.int64)
-        for column in range(raw.shape[1]):
-            value = value * 256 + raw[:, column]
-        return value, np.ones(len(raw), np.bool_)
-    if encoding == "bcd":
-        high, low = raw >> 4, raw & 15
-        good = ((high <= 9) & (low <= 9)).all(axis=1)
-        digits = np.empty((len(raw), raw.shape[1] * 2), np.uint8)
-        digits[:, 0::2], digits[:, 1::2] = high + 48, low + 48
-        return digits_of(digits)[0], np.asarray(good, np.bool_)
-    ascii_like = codecs.lookup(encoding).name in {"ascii", "iso8859-1", "utf-8", "gb18030", "gbk"}
-    values, good = digits_of(raw) if ascii_like else (np.zeros(len(raw), np.int64), np.zeros(len(raw), np.bool_))
-    for row in np.flatnonzero(~good):  # what int() also takes: blanks around, a sign, an underscore, other codecs
-        try:
-            values[row] = int(raw[row].tobytes().decode(encoding))
-            good[row] = True
-        except ValueError:
-            continue
-    return values, good
-
-
-def _check_codec(walk: _Walk, name: str, place: Place) -> None:
-    """Messages whose text the codec cannot decode leave, as `iso8583.decode` refuses them."""
-    encoding = codecs.lookup(walk.out.spec[name]["data_enc"]).name if walk.out.spec[name]["data_enc"] != "b" else "b"
-    if encoding in {"b", "iso8859-1"} or not len(place.offsets):
-        return
-    sizes = np.broadcast_to(np.asarray(place.sizes), place.offsets.shape)
-    widest = int(sizes.max(initial=0))
-    if widest == 0:
-        return
-    cells = take(walk.out.buffer, place.offsets, widest)
-    suspects = np.zeros(0, np.int64)
-    if int(cells.max()) > 0x7F:  # what follows a shorter value in a row belongs to the next field
-        high = (cells > 0x7F) & (np.arange(widest)[None, :] < sizes[:, None])
-        suspects = np.flatnonzero(high.any(axis=1))
-    if encoding == "ascii":
-        wrong = suspects
-    else:
-        every = suspects if encoding in {"utf-8", "gb18030", "gbk"} else np.arange(len(sizes))
-        wrong = np.array([i for i in every.tolist() if not _decodes(walk.out, place, sizes, i, encoding)], np.int64)
-    if len(wrong):
-        rows = np.arange(walk.out.height) if place.rows is None else place.rows
-        walk.fail(rows[wrong], name, place.offsets[wrong], f"the field is not {encoding} text")
-
-
-def _decodes(out: Decoded, place: Place, sizes: Ints, index: int, encoding: str) -> bool:
-    start = int(place.offsets[index])
+def _decode_alone(out: Decoded, row: int) -> None:
+    """One message by `iso8583.decode`: its fields and their places, or why it is refused."""
+    start = int(out.starts[row])
+    out.places[:, row] = -1
+    for cells in out.cells.values():
+        cells[row] = BLANK
     try:
-        out.buffer[start : start + int(sizes[index])].tobytes().decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _check_pads(walk: _Walk, name: str, place: Place) -> None:
-    """An odd number of nibbles has its pad on the left or on the right; anything else there is refused."""
-    spec = walk.out.spec[name]
-    counts = np.broadcast_to(np.asarray(place.nibbles), place.offsets.shape)
-    odd = np.asarray((counts & 1) == 1)
-    if not odd.any():
+        texts, raw = iso8583.decode(out.buffer[start : int(out.ends[row])].tobytes(), out.plan.spec)
+    except iso8583.DecodeError as error:
+        known = error.field in out.plan.known or error.field in {"p", "1"}
+        what = error.msg if known else "the field is not in the specification"
+        out.errors[row] = (error.field, error.pos, what)
         return
-    left, right = spec.get("left_pad", "")[:1], spec.get("right_pad", "")[:1]
-    sizes = np.broadcast_to(np.asarray(place.sizes), place.offsets.shape)
-    first = _HEX[walk.out.buffer[place.offsets] >> 4]
-    final = _HEX[walk.out.buffer[place.offsets + np.maximum(sizes, 1) - 1] & 15]
-    lead = odd & (first == ord(left)) if left else np.zeros(len(odd), np.bool_)
-    tail = odd & (final == ord(right)) if right else np.zeros(len(odd), np.bool_)
-    place.skip_first = lead
-    wrong = np.flatnonzero(odd & ~lead & ~tail)
-    if len(wrong):
-        rows = np.arange(walk.out.height) if place.rows is None else place.rows
-        walk.fail(rows[wrong], name, place.offsets[wrong], "the pad of an odd number of digits is missing")
-
-
-def as_text_cells(cells: Bytes) -> pl.Series:
-    """Cells of any bytes as latin-1 text without blanks around; null where blank."""
-    if cells.size and (int(cells.max()) > 0x7E or int(cells.min()) < BLANK):
-        texts = [raw.decode("latin-1").rstrip("\0").strip() or None for raw in as_binary(cells).to_list()]
-        return pl.Series(texts, dtype=pl.String)
-    return as_text(cells)
+    out.bad[row] = False
+    for name in ("t", "p", *sorted((name for name in raw if name.isdigit()), key=int)):
+        start += len(raw[name]["len"])
+        entry, data = out.plan.spec[name], raw[name]["data"]
+        where, chars = start, data
+        if entry["data_enc"] == "b":
+            lead = bool(len(texts[name]) & 1) and data[0] >> 4 == _pad(entry, "left_pad")
+            where, chars = start * 2 + lead, texts[name].encode()
+        if name in out.plan.slots:
+            out.places[out.plan.slots[name], row] = where << w.SIZE | len(chars)
+        for group, (_, parts) in out.plan.groups.items():
+            if name in parts:
+                out.cells[group][row, parts[name]][: len(chars)] = np.frombuffer(chars, np.uint8)
+        start += len(data)

@@ -2,41 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from adapters.feeds.columns import BLANK, Bytes, Column, digits_of, parse_column
-from adapters.feeds.iso_columns import Decoded, as_text_cells
+from adapters.feeds import iso_walk as w
+from adapters.feeds.canonical import KINDS, SKIP, days_in_year, resolve_year, unionpay_kind
+from adapters.feeds.columns import (
+    BLANK,
+    Bytes,
+    Column,
+    Ints,
+    Mask,
+    as_text,
+    bounds_of,
+    copied,
+    digits_of,
+    equal_rows,
+    masked_cells,
+    parse_column,
+)
+from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
+from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import CellError, LayoutField
 
-_DIGITS_10 = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
-# column: (data element, width, type) of what is read as it stands
-_PLAIN: dict[str, tuple[str, int, str]] = {
-    "processing_code": ("3", 6, "text"),
-    "stan": ("11", 6, "digits"),
-    "mcc": ("18", 4, "text"),
-    "condition_code": ("25", 2, "text"),
-    "acquirer": ("32", 11, "text"),
-    "forwarder": ("33", 11, "text"),
-    "rrn": ("37", 12, "text"),
-    "auth_code": ("38", 6, "text"),
-    "response_code": ("39", 2, "text"),
-    "terminal_no": ("41", 8, "text"),
-    "merchant_no": ("42", 15, "text"),
-    "currency": ("49", 3, "text"),
+_CARD = LayoutField(name="card_number", type="card", start=1, length=19)
+_AMOUNT = LayoutField(name="amount", type="amount", start=1, length=12)
+_DAY_AND_TIME = LayoutField(name="time", type="datetime", format="MMDDhhmmss", start=1, length=10)
+_TIME_AND_DAY = LayoutField(name="time", type="datetime", format="hhmmssMMDD", start=1, length=10)
+# column: the data element that is read as it stands
+_PLAIN = {
+    "stan": "11",
+    "mcc": "18",
+    "acquirer": "32",
+    "forwarder": "33",
+    "rrn": "37",
+    "auth_code": "38",
+    "terminal_no": "41",
+    "merchant_no": "42",
+    "currency": "49",
 }
-_TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
+_SPECS = {
+    name: LayoutField(name=name, type="digits" if name == "stan" else "text", start=1, length=1) for name in _PLAIN
+}
+_CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
+_CODE_WIDTHS = {"mti": 4, "processing_code": 6, "condition_code": 2, "response_code": 2}
+_LOCAL = ("12", "13")
+KIND_NAMES = (*KINDS, SKIP, None)  # None: a kind that is not known
+MOST_KINDS = 64
+TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
 
 
-def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, dict[int, CellError]]:
-    """(columns, first fault per message): the fields that a canonical transaction is made of.
+def plan_of(settings: PosSettings) -> Plan:
+    """The data elements that a canonical transaction is made of: what is rare or wide as places."""
+    groups = [tuple(_CODES.values()), _LOCAL, *((element,) for element in (*_PLAIN.values(), "2", "4", "7"))]
+    batch = ["60", "61"] if settings.body == "pos" else []
+    discount = [str(settings.discount_field)] if settings.discount_field else []
+    return plan(SPECS[settings.body], groups, dict.fromkeys(["2", "35", "90", *batch, *discount]))
 
-    Times are naive, in the year 2000; paid and claimed are fen. A field that is absent is null.
+
+def closing_plan(settings: PosSettings) -> Plan:
+    """What a closing reconciliation message is made of."""
+    return plan(SPECS[settings.body], [("t",), *((element,) for element in TOTALS)], ())
+
+
+def pos_columns(
+    decoded: Decoded, settings: PosSettings, clearing: date
+) -> tuple[pl.DataFrame, Kinds, dict[int, CellError]]:
+    """(columns, kinds, first fault per message): the fields that a canonical transaction is made of.
+
+    Times are naive, that of the original in the year 2000; paid and claimed are fen. A field that is absent is null.
     """
-    columns: dict[str, pl.Series] = {"mti": as_text_cells(decoded.cells("t", 4))}
+    columns: dict[str, pl.Series] = {}
     errors: dict[int, CellError] = {}
 
     def keep(name: str, column: Column) -> None:
@@ -44,63 +88,173 @@ def pos_columns(decoded: Decoded, settings: PosSettings) -> tuple[pl.DataFrame, 
         for row, error in column.errors.items():
             errors.setdefault(row, CellError(name, error.code, str(error)))
 
-    for name, (element, width, kind) in _PLAIN.items():
-        cells = decoded.cells(element, width)
-        if kind == "digits":
-            keep(
-                name,
-                parse_column(LayoutField(name=name, type="digits", start=1, length=width), cells, "fen", "latin-1"),
-            )
-        else:
-            columns[name] = as_text_cells(cells).alias(name)
-    keep("card_number", _card(decoded))
-    keep("paid", _amount("paid", decoded.cells("4", 12)))
-    keep("transmitted_at", parse_column(_DIGITS_10, decoded.cells("7", 10), "fen", "latin-1"))
-    local = np.concatenate([decoded.cells("13", 4), decoded.cells("12", 6)], axis=1)
-    local[(local[:, 0] == BLANK) | (local[:, 4] == BLANK)] = (
-        BLANK  # a date without a time says nothing, nor the reverse
-    )
-    keep("local_at", parse_column(_DIGITS_10, local, "fen", "latin-1"))
+    for name, element in _PLAIN.items():
+        keep(name, _read(_SPECS[name], _without_zeros(decoded.cells[(element,)])))
+    columns |= _card(decoded, keep)
+    keep("paid", _amount(decoded.cells[("4",)]))
+    keep("transmitted_at", _moment(_DAY_AND_TIME, decoded.cells[("7",)], clearing))
+    columns["sent"] = _sent(decoded.cells[("7",)], columns["transmitted_at"])
+    keep("local_at", _moment(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL]), clearing))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
     columns |= _original(decoded)
     columns |= _terminal_batch(decoded, settings)
-    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), errors
+    kinds = kinds_of(decoded, columns["original_mti"], settings)
+    columns["kind"] = pl.Series(KIND_NAMES, dtype=pl.String).gather(pl.Series(kinds.kind))
+    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), kinds, errors
 
 
-def _amount(name: str, cells: Bytes) -> Column:
-    spec = LayoutField(name=name, type="amount", start=1, length=max(cells.shape[1], 1))
+def _read(spec: LayoutField, cells: Bytes) -> Column:
     return parse_column(spec, cells, "fen", "latin-1")
 
 
-def _card(decoded: Decoded) -> Column:
-    """DE2, else the number in front of the separator of track 2 (DE35)."""
-    cells = decoded.cells("2", 19)
-    missing = ~decoded.present("2") & decoded.present("35")
+def _amount(cells: Bytes) -> Column:
+    """Fen: digits by a loop, what is not all digits as a layout reads it."""
+    height, width = cells.shape
+    values = np.empty(height, np.int64)
+    w.run(w.whole, height, np.ascontiguousarray(cells).ravel(), width, values)
+    return _with_odd(_AMOUNT, cells, pl.Series(values), np.flatnonzero(values < 0))
+
+
+def _moment(spec: LayoutField, cells: Bytes, clearing: date) -> Column:
+    """Naive times in the year that brings them nearest to the clearing date, most days by a table."""
+    days = np.full(13 * 32, w.NEVER, np.int64)
+    for day, since in days_in_year(clearing).items():
+        days[day // 100 * 32 + day % 100] = since
+    values = np.empty(len(cells), np.int64)
+    day, time = spec.format.index("MM"), spec.format.index("hh")
+    w.run(w.moments, len(cells), np.ascontiguousarray(cells).ravel(), day, time, days, values)
+    odd = np.flatnonzero(values == w.NEVER)
+    values[odd] = 0
+    return _with_odd(spec, cells, pl.Series(values).cast(pl.Datetime("us")), odd, clearing)
+
+
+def _with_odd(spec: LayoutField, cells: Bytes, values: pl.Series, odd: Ints, clearing: date | None = None) -> Column:
+    """The column with the `odd` rows read as a layout reads them: blanks, faults, days that need a closer look."""
+    bad = np.zeros(len(cells), np.bool_)
+    if not len(odd):
+        return Column(values, bad)
+    column = _read(spec, cells[odd])
+    found = column.values
+    if clearing is not None:
+        found = resolve_year(pl.DataFrame({"at": found}), "at", clearing)
+    bad[odd] = column.bad
+    return Column(values.scatter(odd, found), bad, {int(odd[row]): error for row, error in column.errors.items()})
+
+
+def _without_zeros(cells: Bytes) -> Bytes:
+    """Zero bytes at the end, with which some terminals fill up, as blanks."""
+    if not cells.all():
+        cells[np.cumprod(cells[:, ::-1] == 0, axis=1)[:, ::-1] == 1] = BLANK
+    return cells
+
+
+def _sent(cells: Bytes, times: pl.Series) -> pl.Series:
+    """DE7 as it stands, null where it is no time: the key has it."""
+    if times.null_count():
+        cells[times.is_null().to_numpy()] = BLANK
+    return as_text(cells)
+
+
+def _time_and_day(cells: Bytes) -> Bytes:
+    """DE12 and DE13 side by side; a date without a time says nothing, nor the reverse."""
+    absent = (cells[:, 0] == BLANK) | (cells[:, 6] == BLANK)
+    if absent.any():
+        cells[absent] = BLANK
+    return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code."""
+
+    kind: npt.NDArray[np.uint8]
+    answer: Mask
+    bare: Mask
+
+    @property
+    def moves(self) -> Mask:
+        """What is not skipped; what is of no known kind is rejected, and may move money."""
+        return np.asarray(self.kind != KIND_NAMES.index(SKIP), np.bool_)
+
+
+def kinds_of(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> Kinds:
+    """Kinds, found once per distinct combination of codes."""
+    cells = decoded.cells[tuple(_CODES.values())]
+    height, width = cells.shape
+    labels, rows = np.zeros(height, np.int64), np.zeros(MOST_KINDS, np.int64)
+    count = w.run(w.label, height, eight_at(cells), width, labels, rows)
+    if count < 0:
+        labels, rows, count = np.arange(height), np.arange(height), height
+    texts, start = {}, 0
+    for name, size in _CODE_WIDTHS.items():
+        codes = [cell.tobytes().decode("latin-1") for cell in cells[rows[:count], start : start + size]]
+        texts[name] = [code.rstrip("\0").strip() or None for code in codes]
+        start += size
+    found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
+    table = found(settings, *(tuple(texts[name]) for name in _CODES))
+    kind, answer, bare, reversal = (column[labels] for column in table)
+    if original_mti.null_count() < height:
+        of_authorisation = original_mti.str.starts_with("01").fill_null(value=False).to_numpy()
+        kind[reversal & of_authorisation] = KIND_NAMES.index(SKIP)
+    return Kinds(kind, answer, bare)
+
+
+@lru_cache(maxsize=64)
+def _kind_table(settings: PosSettings, *codes: tuple[str | None, ...]) -> tuple[npt.NDArray[Any], ...]:
+    """kind, answer, bare and reversal of each combination of codes."""
+    frame = pl.DataFrame(dict(zip(_CODES, codes, strict=True)), schema=dict.fromkeys(_CODES, pl.String))
+    found = frame.select(_kind(settings)).with_columns(pl.exclude("kind").fill_null(value=False))
+    kind = np.array([KIND_NAMES.index(kind) for kind in found["kind"].to_list()], np.uint8)
+    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "reversal"))
+
+
+def _kind(settings: PosSettings) -> list[pl.Expr]:
+    """Unsuccessful messages and those of a pair that do not count are SKIP; so is, above, a reversed authorisation."""
+    answer = pl.col("mti").str.slice(2, 1).is_in(["1", "3"])
+    reversal = pl.col("mti").str.slice(1, 1) == "4"
+    # DE39 of a reversal request is the reason for it, not an answer
+    answered = pl.col("response_code").is_not_null() & (answer | ~reversal)
+    declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
+    unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
+    skip = (declined | unwanted).fill_null(value=False)
+    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
+    bare = pl.col("response_code").is_null()
+    return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare"), reversal.alias("reversal")]
+
+
+def _card(decoded: Decoded, keep: Callable[[str, Column], None]) -> dict[str, pl.Series]:
+    """card_number: DE2, else what stands in front of the separator of track 2 (DE35). Its mask, where it is quick."""
+    cells, sizes = decoded.cells[("2",)], decoded.sizes("2")
+    missing = sizes < 0
     if missing.any():
-        track = decoded.cells("35", 20)
+        track = decoded.gathered("35", 20)
         ended = np.cumsum((track == ord("=")) | (track == ord("D")) | (track == ord("d")), axis=1) > 0
         number = np.where(ended, np.uint8(BLANK), track)[:, :19]
         number[~ended.any(axis=1)] = BLANK
         cells = np.where(missing[:, None], number, cells)
-    return parse_column(LayoutField(name="card_number", type="card", start=1, length=19), cells, "fen", "latin-1")
+    elif 0 < sizes.min() == sizes.max():
+        cells = copied(cells[:, : sizes[0]])
+    column = _read(_CARD, cells)
+    keep("card_number", column)
+    shown = None if column.values.null_count() else masked_cells(cells, bounds_of(cells))
+    return {} if shown is None else {"card_masked": shown}
 
 
 def _discount(decoded: Decoded, settings: PosSettings) -> Column:
     """The configured discount as the cells of an amount: blank where the message says none."""
     element = str(settings.discount_field)
-    place = decoded.places.get(element)
-    width = 0 if place is None else int(np.max(np.asarray(place.sizes), initial=0)) * 2
-    if width == 0:
-        return _amount("claimed", np.full((decoded.height, 12), BLANK, np.uint8))
-    cells = decoded.cells(element, width)
+    width = int(decoded.sizes(element).max(initial=0))
+    if width <= 0:
+        return _amount(np.full((decoded.height, 12), BLANK, np.uint8))
+    cells = decoded.gathered(element, width)
     if settings.discount_field == 54:
-        return _amount("claimed", _from_de54(cells, settings))
+        return _amount(_from_de54(cells, settings))
     if settings.discount_prefix:
-        return _amount("claimed", _behind_prefix(cells, settings))
+        return _amount(_behind_prefix(cells, settings))
     start = settings.discount_start - 1
     found = cells[:, start : start + settings.discount_length]
-    return _amount("claimed", _wide(found, settings.discount_length))
+    return _amount(_wide(found, settings.discount_length))
 
 
 def _wide(cells: Bytes, width: int) -> Bytes:
@@ -114,10 +268,13 @@ def _wide(cells: Bytes, width: int) -> Bytes:
 
 def _from_de54(cells: Bytes, settings: PosSettings) -> Bytes:
     """The amount of the first DE54 entry of the configured type: account 2, type 2, currency 3, sign 1, amount 12."""
-    out = np.full((len(cells), 12), BLANK, np.uint8)
     wanted = np.frombuffer(settings.discount_amount_type.encode(), np.uint8)
-    for start in range(0, cells.shape[1] - 19, 20):
-        hit = (cells[:, start + 2 : start + 4] == wanted).all(axis=1) & (out[:, 0] == BLANK)
+    entries = range(0, cells.shape[1] - 19, 20)
+    hits = [equal_rows(cells[:, start + 2 : start + 4], wanted) for start in entries]
+    if hits and hits[0].all():
+        return cells[:, 8:20]
+    out = np.full((len(cells), 12), BLANK, np.uint8)
+    for start, hit in reversed(list(zip(entries, hits, strict=True))):
         out[hit] = cells[hit, start + 8 : start + 20]
     return out
 
@@ -138,54 +295,53 @@ def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
 
 def _original(decoded: Decoded) -> dict[str, pl.Series]:
     """DE90, used only where it is whole: type of a request, trace, real time, two institutions; `original_bad` else."""
-    cells = decoded.cells("90", 42)
-    present = decoded.present("90")
-    zeros = (cells == 0x30).all(axis=1)
-    named = present & ~zeros
-    empty: dict[str, Any] = {
-        "original_mti": pl.String, "original_stan": pl.String, "original_transmitted_at": pl.Datetime("us"),
-        "original_acquirer": pl.String, "original_forwarder": pl.String,
-    }  # fmt: skip
-    if not named.any():
-        out = {name: pl.Series(name, [None] * decoded.height, dtype=dtype) for name, dtype in empty.items()}
-        return out | {"original_bad": pl.Series("original_bad", np.zeros(decoded.height, np.bool_))}
+    rows = np.flatnonzero(decoded.sizes("90") >= 0)
+    cells = decoded.gathered("90", 42, rows)
+    named = ~(cells == 0x30).all(axis=1)
     digits = ((cells >= 0x30) & (cells <= 0x39)).all(axis=1)
     mti = (cells[:, 0] == 0x30) & ((cells[:, 1] == 0x31) | (cells[:, 1] == 0x32))
-    time = parse_column(_DIGITS_10, cells[:, 10:20], "fen", "latin-1")
+    time = _read(_DAY_AND_TIME, cells[:, 10:20])
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
-    cells = np.where(good[:, None], cells, np.uint8(BLANK))
-    usable = pl.Series(good)
-    return {
-        "original_mti": as_text_cells(cells[:, 0:4]),
-        "original_stan": as_text_cells(cells[:, 4:10]),
-        "original_transmitted_at": pl.select(pl.when(usable).then(time.values)).to_series(),
-        "original_acquirer": as_text_cells(cells[:, 20:31]),
-        "original_forwarder": as_text_cells(cells[:, 31:42]),
-        "original_bad": pl.Series(named & ~good),
+    cells[~good] = BLANK
+    bad = np.zeros(decoded.height, np.bool_)
+    bad[rows] = named & ~good
+    found = {
+        "original_mti": as_text(cells[:, 0:4]),
+        "original_stan": as_text(cells[:, 4:10]),
+        "original_transmitted_at": time.values.zip_with(pl.Series(good), _nulls(len(rows), pl.Datetime("us"))),
+        "original_acquirer": as_text(cells[:, 20:31]),
+        "original_forwarder": as_text(cells[:, 31:42]),
     }
+    spread = {name: _nulls(decoded.height, values.dtype).scatter(rows, values) for name, values in found.items()}
+    return spread | {"original_bad": pl.Series(bad)}
+
+
+def _nulls(height: int, dtype: Any) -> pl.Series:
+    return pl.Series([None], dtype=dtype).new_from_index(0, height)
 
 
 def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Series]:
     """The terminal body's batch number (DE60, digits 3 to 8) and the original's batch and trace (DE61)."""
     if settings.body != "pos":
-        none = pl.Series([None], dtype=pl.String).new_from_index(0, decoded.height)
+        none = _nulls(decoded.height, pl.String)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
-    own, original = decoded.cells("60", 8), decoded.cells("61", 12)
+    own, original = decoded.gathered("60", 8), decoded.gathered("61", 12)
     good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {
-        "batch": as_text_cells(own[:, 2:8]),
-        "original_batch": as_text_cells(original[:, 0:6]),
-        "original_batch_stan": as_text_cells(original[:, 6:12]),
+        "batch": as_text(own[:, 2:8]),
+        "original_batch": as_text(original[:, 0:6]),
+        "original_batch_stan": as_text(original[:, 6:12]),
     }
 
 
-def reconciliation_totals(decoded: Decoded, row: int) -> dict[str, int] | None:
+def reconciliation_totals(message: Decoded) -> dict[str, int] | None:
     """Counts (DE74 to 77) and amounts (DE86 to 89) of a closing reconciliation message; None where one is not given."""
+    if message.bad[0] or message.cells[("t",)].tobytes() not in {b"0520", b"0521"}:
+        return None
     out: dict[str, int] = {}
-    for element in _TOTALS:
-        width = 10 if int(element) < 80 else 16
-        values, good = digits_of(decoded.cells(element, width)[row : row + 1])
+    for element in TOTALS:
+        values, good = digits_of(message.cells[(element,)])
         if not good[0]:
             return None
         out[element] = int(values[0])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import BinaryIO
 
 import numpy as np
@@ -27,18 +27,17 @@ from adapters.feeds.canonical import (
     as_instant,
     clearing_date_of,
     key_text,
+    key_where,
     own_reversal_keys,
+    part,
     rail_setting,
     resolve_earlier,
-    resolve_year,
-    unionpay_kind,
 )
-from adapters.feeds.columns import Ints
+from adapters.feeds.columns import Ints, Mask
 from adapters.feeds.framing import Messages, read_messages
-from adapters.feeds.iso_columns import Decoded, decode_columns
-from adapters.feeds.iso_spec import SPECS
+from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import pos_columns, reconciliation_totals
+from adapters.feeds.pos_fields import KIND_NAMES, Kinds, closing_plan, plan_of, pos_columns, reconciliation_totals
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -46,7 +45,6 @@ from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
 NAME = "pos_iso8583"
-KEY = ("acquirer", "forwarder", "stan", "transmitted_at")
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
 _TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
 _TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
@@ -57,6 +55,8 @@ class _File:
     """What is known of the file beside its transactions."""
 
     settings: PosSettings
+    fields: Plan
+    totals: Plan
     numbers: dict[str, int] = field(default_factory=dict)
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
@@ -69,7 +69,8 @@ class _File:
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
-    known, tally = _File(settings), Tally(CardTokens(context.tokeniser))
+    known = _File(settings, plan_of(settings), closing_plan(settings))
+    tally = Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:
         tally.clearing = clearing_date_of(context, None, settings.filename)
@@ -113,9 +114,9 @@ def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, Ce
     return np.where(good, block.starts + size, block.ends), errors
 
 
-def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, CellError]]:
-    starts, errors = _headers(block, settings)
-    decoded = decode_columns(block.buffer, starts, block.ends, SPECS[settings.body])
+def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError]]:
+    starts, errors = _headers(block, known.settings)
+    decoded = decode_columns(block.buffer, starts, block.ends, known.fields)
     for row, (name, position, what) in decoded.errors.items():
         place = position + int(starts[row] - block.starts[row])
         errors.setdefault(row, CellError(f"DE{name}", "BAD_MESSAGE", f"{what}, at byte {place} of the message"))
@@ -123,23 +124,21 @@ def _decode(block: Messages, settings: PosSettings) -> tuple[Decoded, dict[int, 
 
 
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
-    settings = known.settings
-    decoded, errors = _decode(block, settings)
+    decoded, errors = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
-    frame, faults = pos_columns(decoded, settings)
-    kinds = _kinds(frame, settings)
-    frame = frame.with_columns(
-        kinds,
-        record=pl.Series(np.arange(decoded.height, dtype=np.int64) + block.first_record),
-        byte_start=pl.Series(block.file_starts),
-        byte_end=pl.Series(block.file_ends),
+    assert tally.clearing is not None
+    frame, kinds, faults = pos_columns(decoded, known.settings, tally.clearing)
+    frame = _with(
+        frame,
+        pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
+        pl.Series("byte_start", block.file_starts),
+        pl.Series("byte_end", block.file_ends),
     )
-    moves = (kinds != SKIP).fill_null(value=True).to_numpy()
     for row, fault in faults.items():
-        if moves[row]:  # what moves no money is skipped, whatever its fields hold
+        if kinds.moves[row]:  # what moves no money is skipped, whatever its fields hold
             errors.setdefault(row, fault)
-    _add_totals(frame, errors, moves & ~decoded.bad, block, known)
-    _note_last(decoded, frame, known)
+    _add_totals(frame["paid"], kinds, errors, kinds.moves & ~decoded.bad, block, known)
+    _note_last(decoded, known)
     rejects = {
         row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
         for row, error in errors.items()
@@ -147,62 +146,41 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     keep = np.ones(decoded.height, np.bool_)
     keep[list(errors)] = False
     good = frame.filter(pl.Series(keep)) if errors else frame
-    _note_messages(good, known)
+    _note_messages(kinds, frame["original_bad"].to_numpy(), keep, known)
     return finish(
         good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, known.settings)
     )
 
 
-def _kinds(frame: pl.DataFrame, settings: PosSettings) -> pl.Series:
-    """Kind per message; unsuccessful ones, those of a pair that do not count, and reversed authorisations are SKIP."""
-    function = pl.col("mti").str.slice(2, 1)
-    response = function.is_in(["1", "3"])
-    # DE39 of a reversal request is the reason for it, not an answer
-    answered = pl.col("response_code").is_not_null() & (response | (pl.col("mti").str.slice(1, 1) != "4"))
-    declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
-    unwanted = {
-        "any": pl.lit(value=False),
-        "requests": response,
-        "responses": ~response,
-    }[settings.messages]
-    authorisation = (pl.col("mti").str.slice(1, 1) == "4") & pl.col("original_mti").str.starts_with("01")
-    skip = (declined | unwanted | authorisation).fill_null(value=False)
-    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
-    return frame.select(kind.alias("kind")).to_series()
-
-
 def _add_totals(
-    frame: pl.DataFrame, errors: dict[int, CellError], counted: np.ndarray, block: Messages, known: _File
+    paid: pl.Series, kinds: Kinds, errors: dict[int, CellError], counted: Mask, block: Messages, known: _File
 ) -> None:
     """Numbers and amounts per kind over all messages that move money, rejected ones included."""
-    rows = frame.filter(pl.Series(counted))
-    sums = rows.group_by("kind").agg(pl.len(), pl.col("paid").sum())
-    for kind, number, paid in sums.iter_rows():
-        known.numbers[str(kind)] = known.numbers.get(str(kind), 0) + number
-        known.amounts[str(kind)] = known.amounts.get(str(kind), 0) + (paid or 0)
-    blind = frame["paid"].is_null().to_numpy() & counted
+    fen = paid.fill_null(0).to_numpy() if paid.null_count() else paid.to_numpy()
+    for place in np.flatnonzero(np.bincount(kinds.kind)).tolist():
+        rows = counted & (kinds.kind == place)
+        name = str(KIND_NAMES[place])
+        known.numbers[name] = known.numbers.get(name, 0) + int(rows.sum())
+        known.amounts[name] = known.amounts.get(name, 0) + int(fen[rows].sum())
+    blind = paid.is_null().to_numpy() & counted
     blind[[row for row, error in errors.items() if error.code in {"BAD_MESSAGE", "BAD_HEADER"}]] = True
     if known.unreadable is None and blind.any():
         row = int(np.argmax(blind))
         known.unreadable = (block.first_record + row, int(block.file_starts[row]))
 
 
-def _note_last(decoded: Decoded, frame: pl.DataFrame, known: _File) -> None:
+def _note_last(decoded: Decoded, known: _File) -> None:
     """The last message of the file so far: is it the closing reconciliation?"""
-    last = decoded.height - 1
-    is_closing = not decoded.bad[last] and frame["mti"][last] in {"0520", "0521"}
-    known.closing = reconciliation_totals(decoded, last) if is_closing else None
+    last = decode_columns(decoded.buffer, decoded.starts[-1:], decoded.ends[-1:], known.totals)
+    known.closing = reconciliation_totals(last)
 
 
-def _note_messages(frame: pl.DataFrame, known: _File) -> None:
-    if known.settings.messages != "any":
-        return
-    moving = frame.filter(pl.col("kind") != SKIP).select(
-        response=pl.col("mti").str.slice(2, 1).is_in(["1", "3"]), bare=pl.col("response_code").is_null()
-    )
-    known.responses |= bool(moving["response"].any())
-    known.bare_requests |= bool((~moving["response"] & moving["bare"]).any())
-    known.orphaned += int(frame["original_bad"].sum())
+def _note_messages(kinds: Kinds, original_bad: Mask, keep: Mask, known: _File) -> None:
+    known.orphaned += int((original_bad & keep).sum())
+    if known.settings.messages == "any":
+        moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
+        known.responses |= bool((moving & kinds.answer).any())
+        known.bare_requests |= bool((moving & ~kinds.answer & kinds.bare).any())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
@@ -254,28 +232,11 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
     """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
     if settings.discount_means == "gross" and "claimed" in frame.columns:
         frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
-    frame = frame.with_columns(resolve_year(frame, name, clearing) for name in ("transmitted_at", "local_at"))
-    times = ("transmitted_at", "local_at")
-    frame = frame.with_columns(own_at=pl.coalesce(times), own_time=pl.coalesce(times[::-1]))
-    frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
-    frame = amounts(frame)
-    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
-    own = (
-        pl.when(host)
-        .then(key_text(frame, KEY, f"{context.source}:"))
-        .otherwise(key_text(frame, _TERMINAL, f"{context.source}:T/"))
-    )
-    original_host = host & pl.col("original_transmitted_at").is_not_null()
-    original_trace = ~host & pl.col("original_batch_stan").is_not_null()
-    named = (
-        pl.when(original_host)
-        .then(key_text(frame, ORIGINAL, f"{context.source}:"))
-        .when(original_trace)
-        .then(key_text(frame, _TERMINAL_ORIGINAL, f"{context.source}:T/"))
-    )
-    frame = frame.with_columns(
-        transaction_id=own,
-        original_key=pl.when(pl.col("kind") != "SALE").then(named),
+    sent, local = frame["transmitted_at"], frame["local_at"]
+    frame = _with(frame, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
+    frame = _with(frame, resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
+    frame = amounts(frame).with_columns(
+        **_keys(frame, context.source),
         occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
@@ -288,3 +249,37 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: P
         amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=fault)
+
+
+def _with(frame: pl.DataFrame, *columns: pl.Series) -> pl.DataFrame:
+    """The frame with these columns, without a query: one costs as much as a thousand records."""
+    return pl.DataFrame({column.name: column for column in (*frame.get_columns(), *columns)})
+
+
+def _first(one: pl.Series, other: pl.Series) -> pl.Series:
+    return one.zip_with(one.is_not_null(), other) if one.null_count() else one
+
+
+def _keys(frame: pl.DataFrame, source: str) -> dict[str, pl.Expr | pl.Series]:
+    """transaction_id and original_key: of a host's messages by DE7, of a terminal's by its batch."""
+    host = frame["transmitted_at"].is_not_null() & frame["acquirer"].is_not_null()
+    other = pl.col("kind") != "SALE"
+    own = _host_key(frame, f"{source}:") if host.any() else pl.lit(None, pl.String)
+    if not host.all():
+        own = pl.when(host).then(own).otherwise(key_text(frame, _TERMINAL, f"{source}:T/"))
+    named = host & other & pl.col("original_transmitted_at").is_not_null()
+    originals = key_where(frame, named, ORIGINAL, f"{source}:")
+    if frame["original_batch_stan"].null_count() < frame.height:
+        by_trace = ~host & other & pl.col("original_batch_stan").is_not_null()
+        originals = _first(originals, key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/"))
+    return {"transaction_id": own, "original_key": originals}
+
+
+def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:
+    """`key_text` of KEY, with the time as DE7 has it behind its year: stan and DE7 are digits."""
+    first, last = frame["transmitted_at"].min(), frame["transmitted_at"].max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    year = pl.lit(str(first.year)) if first.year == last.year else pl.col("transmitted_at").dt.year().cast(pl.String)
+    front = pl.concat_str([pl.lit(prefix), part(frame, "acquirer"), pl.lit("/"), part(frame, "forwarder"), pl.lit("/")])
+    return pl.concat_str([front, pl.col("stan").fill_null(""), pl.concat_str([pl.lit("/"), year]), "sent"])

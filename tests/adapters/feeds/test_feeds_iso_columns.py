@@ -12,12 +12,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adapters.feeds.iso_columns import SLACK, decode_columns
+from adapters.feeds.iso_columns import SLACK, decode_columns, plan
 from adapters.feeds.iso_encode import encode_columns
 from adapters.feeds.iso_spec import SPECS
 from settlement.model.errors import BadInput
 
 ROUNDS = int(os.environ.get("PUHUI_ISO_ROUNDS", "4"))  # 250 messages a round and body; 200 rounds make 100,000
+
+
+_FIELDS = ["t", *(str(number) for number in range(2, 129) if number != 65)]
+
+_TOGETHER = [("t", "3", "25", "39"), ("12", "13")]
+_GROUPS = [*_TOGETHER, *((name,) for name in _FIELDS if not any(name in group for group in _TOGETHER))]
 
 
 def _generate(rng, spec):
@@ -50,7 +56,9 @@ def _damage(rng, raw):
 def _decoded(messages, spec):
     ends = np.cumsum([len(m) for m in messages]).astype(np.int64)
     starts = ends - np.array([len(m) for m in messages], np.int64)
-    return decode_columns(np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, spec)
+    return decode_columns(
+        np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec, _GROUPS, _FIELDS)
+    )
 
 
 def _reference(raw, spec):
@@ -66,7 +74,8 @@ def _reference(raw, spec):
 def _compare(messages, spec):
     """Number of messages that both refuse."""
     decoded = _decoded(messages, spec)
-    texts = {name: decoded.text(name).to_list() for name in decoded.places}
+    texts = {name: decoded.text(name).to_list() for name in decoded.plan.slots}
+    _compare_cells(decoded, texts)
     refused = 0
     for row, raw in enumerate(messages):
         want, place = _reference(raw, spec)
@@ -79,6 +88,19 @@ def _compare(messages, spec):
         got = {name: values[row] for name, values in texts.items() if values[row] is not None}
         assert got == {name: value for name, value in want.items() if name not in {"p", "1"}}, raw.hex()
     return refused
+
+
+def _compare_cells(decoded, texts):
+    """The fixed cells of each field are its text, filled up with blanks."""
+    for group, (width, parts) in decoded.plan.groups.items():
+        assert decoded.cells[group].shape == (decoded.height, width)
+        for name, part in parts.items():
+            cells = decoded.cells[group][:, part]
+            size = cells.shape[1]
+            want = "".join((text or "").ljust(size) for text in texts[name])
+            assert cells.tobytes().decode("latin-1") == want, name
+            cut = "".join((text or "").ljust(5)[:5] for text in texts[name])
+            assert decoded.gathered(name, 5).tobytes().decode("latin-1") == cut, name
 
 
 @pytest.mark.parametrize("body", ["cups", "pos"])
@@ -123,7 +145,7 @@ def test_every_sample_message():
             assert refused == 0
             decoded = _decoded([raw], SPECS["cups"])
             want = {k: v for k, v in known[path.name].items() if k not in {"p", "1"}}
-            got = {k: decoded.text(k).item() for k in decoded.places}
+            got = {k: decoded.text(k).item() for k in decoded.plan.slots}
             got["43"] = got["43"].encode("latin-1").decode("gb18030") if "43" in got else None
             assert {k: v for k, v in got.items() if v is not None} == want
             read += 1
