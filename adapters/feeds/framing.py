@@ -85,7 +85,7 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
 
 
 def _fill(stream: BinaryIO, room: Bytes) -> int:
-    """Reads until the room is full or the stream ends; in pieces that the processor's cache holds till they are copied."""
+    """Reads until the room is full or the stream ends; in pieces that stay in the cache till they are copied."""
     done = 0
     while done < len(room) and (part := stream.read(min(PIECE, len(room) - done))):
         room[done : done + len(part)] = np.frombuffer(part, np.uint8)
