@@ -156,6 +156,8 @@ def touching(state: State, transactions: pl.DataFrame) -> State:
     Sales and operations that originals lead to, their lines in order, the usage of these sales' and transactions'
     members and merchants, and every entitlement's use.
     """
+    if not (state.sales.height or state.operations.height or state.usage.height):
+        return state
     originals = transactions.select(transaction_id=pl.col("original_id")).drop_nulls().unique()
     operations = state.operations.join(originals, on="transaction_id", how="semi")
     named = pl.concat([originals["transaction_id"], operations["sale_id"]]).unique()
