@@ -127,6 +127,7 @@ def _recount_citizen_card(file: bytes, closing: Closing) -> None:
 
 
 def _recount_minsheng(file: bytes, closing: Closing) -> None:
+    file = file.removesuffix(b"\n").removesuffix(b"\r")  # a line end behind the end mark is let pass
     lines = [line.rstrip(b"\r") for line in file.split(b"\n")]
     head, records = lines[0].split(b"|"), lines[1:-1]
     assert lines[-1] == b"########"
