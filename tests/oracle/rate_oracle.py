@@ -1,4 +1,4 @@
-"""The oracle: a slow, plain reading of /work/shared/design/rules.md that shares nothing with the product.
+"""The oracle: a slow, plain reading of ../shared/design/rules.md that shares nothing with the product.
 
 It answers one question, "what should `puhui rate` write?", and keeps no counter: the usage of a limit is summed anew
 over all sales each time it is asked for. An Oracle stays alive between batches as `--state` does.
