@@ -193,21 +193,8 @@ def decode_columns(buffer: Bytes, starts: Ints, ends: Ints, chosen: Plan) -> Dec
     store, places = np.empty(size + 8, np.uint8), np.full((len(chosen.slots), height), -1, np.int64)
     odd, program = np.zeros(height, np.bool_), np.empty((w.KEPT * w.FIELDS, w.COLUMNS), np.int64)
     bare, bitmaps = np.empty((w.KEPT, len(groups)), np.int64), np.full((w.KEPT, 4), -1, np.int64)
-    given = (
-        buffer,
-        eight_at(buffer),
-        starts,
-        ends,
-        table,
-        groups,
-        program,
-        bare,
-        bitmaps,
-        places,
-        eight_at(store),
-        odd,
-    )
-    w.run(w.walk, height, *given)
+    block = (buffer, eight_at(buffer), starts, ends)
+    w.run(w.walk, height, *block, table, groups, program, bare, bitmaps, places, eight_at(store), odd)
     cells = {
         group: store[begin : begin + height * width].reshape(height, width)
         for group, (begin, width) in zip(chosen.groups, groups.tolist(), strict=True)

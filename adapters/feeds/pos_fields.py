@@ -75,8 +75,8 @@ def closing_plan(settings: PosSettings) -> Plan:
 
 def pos_columns(
     decoded: Decoded, settings: PosSettings, clearing: date
-) -> tuple[pl.DataFrame, Kinds, dict[int, CellError]]:
-    """(columns, kinds, first fault per message): the fields that a canonical transaction is made of.
+) -> tuple[pl.DataFrame, Kinds, pl.DataFrame, dict[int, CellError]]:
+    """(columns, kinds, originals of some, first fault per message): what a canonical transaction is made of.
 
     Times are naive, that of the original in the year 2000; paid and claimed are fen. A field that is absent is null.
     """
@@ -97,11 +97,11 @@ def pos_columns(
     keep("local_at", _moment(_TIME_AND_DAY, _time_and_day(decoded.cells[_LOCAL]), clearing))
     if settings.discount_field:
         keep("claimed", _discount(decoded, settings))
-    columns |= _original(decoded)
     columns |= _terminal_batch(decoded, settings)
-    kinds = kinds_of(decoded, columns["original_mti"], settings)
+    originals = _originals(decoded)
+    kinds = kinds_of(decoded, originals, settings)
     columns["kind"] = pl.Series(KIND_NAMES, dtype=pl.String).gather(pl.Series(kinds.kind))
-    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), kinds, errors
+    return pl.DataFrame({name: series.alias(name) for name, series in columns.items()}), kinds, originals, errors
 
 
 def _read(spec: LayoutField, cells: Bytes) -> Column:
@@ -178,7 +178,7 @@ class Kinds:
         return np.asarray(self.kind != KIND_NAMES.index(SKIP), np.bool_)
 
 
-def kinds_of(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -> Kinds:
+def kinds_of(decoded: Decoded, originals: pl.DataFrame, settings: PosSettings) -> Kinds:
     """Kinds, found once per distinct combination of codes."""
     cells = decoded.cells[tuple(_CODES.values())]
     height, width = cells.shape
@@ -194,9 +194,8 @@ def kinds_of(decoded: Decoded, original_mti: pl.Series, settings: PosSettings) -
     found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
     table = found(settings, *(tuple(texts[name]) for name in _CODES))
     kind, answer, bare, reversal = (column[labels] for column in table)
-    if original_mti.null_count() < height:
-        of_authorisation = original_mti.str.starts_with("01").fill_null(value=False).to_numpy()
-        kind[reversal & of_authorisation] = KIND_NAMES.index(SKIP)
+    of_authorisation = originals["row"].filter(originals["original_mti"].str.starts_with("01")).to_numpy()
+    kind[of_authorisation[reversal[of_authorisation]]] = KIND_NAMES.index(SKIP)
     return Kinds(kind, answer, bare)
 
 
@@ -293,8 +292,11 @@ def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
     return out
 
 
-def _original(decoded: Decoded) -> dict[str, pl.Series]:
-    """DE90, used only where it is whole: type of a request, trace, real time, two institutions; `original_bad` else."""
+def _originals(decoded: Decoded) -> pl.DataFrame:
+    """DE90 of the messages (`row`) that have one; used only where it is whole, else null and `original_bad`.
+
+    Whole: type of a request, trace, real time (in the year 2000), two institutions.
+    """
     rows = np.flatnonzero(decoded.sizes("90") >= 0)
     cells = decoded.gathered("90", 42, rows)
     named = ~(cells == 0x30).all(axis=1)
@@ -303,17 +305,15 @@ def _original(decoded: Decoded) -> dict[str, pl.Series]:
     time = _read(_DAY_AND_TIME, cells[:, 10:20])
     good = np.array(named & digits & mti & ~time.bad & (cells[:, 4:10] != 0x30).any(axis=1))
     cells[~good] = BLANK
-    bad = np.zeros(decoded.height, np.bool_)
-    bad[rows] = named & ~good
-    found = {
+    return pl.DataFrame({
+        "row": pl.Series(rows, dtype=pl.Int64),
         "original_mti": as_text(cells[:, 0:4]),
         "original_stan": as_text(cells[:, 4:10]),
         "original_transmitted_at": time.values.zip_with(pl.Series(good), _nulls(len(rows), pl.Datetime("us"))),
         "original_acquirer": as_text(cells[:, 20:31]),
         "original_forwarder": as_text(cells[:, 31:42]),
-    }
-    spread = {name: _nulls(decoded.height, values.dtype).scatter(rows, values) for name, values in found.items()}
-    return spread | {"original_bad": pl.Series(bad)}
+        "original_bad": pl.Series(named & ~good),
+    })  # fmt: skip
 
 
 def _nulls(height: int, dtype: Any) -> pl.Series:

@@ -127,7 +127,7 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     decoded, errors = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
     assert tally.clearing is not None
-    frame, kinds, faults = pos_columns(decoded, known.settings, tally.clearing)
+    frame, kinds, originals, faults = pos_columns(decoded, known.settings, tally.clearing)
     frame = _with(
         frame,
         pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
@@ -146,9 +146,15 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     keep = np.ones(decoded.height, np.bool_)
     keep[list(errors)] = False
     good = frame.filter(pl.Series(keep)) if errors else frame
-    _note_messages(kinds, frame["original_bad"].to_numpy(), keep, known)
+    known.orphaned += int((originals["original_bad"].to_numpy() & keep[originals["row"].to_numpy()]).sum())
+    originals = originals.with_columns(record=pl.col("row") + block.first_record)
+    _note_messages(kinds, keep, known)
     return finish(
-        good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, known.settings)
+        good,
+        rejects,
+        context,
+        tally,
+        lambda rows, clearing: interpret(rows, originals, context, clearing, known.settings),
     )
 
 
@@ -175,8 +181,7 @@ def _note_last(decoded: Decoded, known: _File) -> None:
     known.closing = reconciliation_totals(last)
 
 
-def _note_messages(kinds: Kinds, original_bad: Mask, keep: Mask, known: _File) -> None:
-    known.orphaned += int((original_bad & keep).sum())
+def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
     if known.settings.messages == "any":
         moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
         known.responses |= bool((moving & kinds.answer).any())
@@ -228,15 +233,17 @@ def _compare(known: _File, closing: dict[str, int]) -> None:
             raise FileRefused(code, message, f"DE{element}")
 
 
-def interpret(frame: pl.DataFrame, context: Context, clearing: date, settings: PosSettings) -> pl.DataFrame:
+def interpret(
+    frame: pl.DataFrame, originals: pl.DataFrame, context: Context, clearing: date, settings: PosSettings
+) -> pl.DataFrame:
     """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
     if settings.discount_means == "gross" and "claimed" in frame.columns:
         frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
     sent, local = frame["transmitted_at"], frame["local_at"]
     frame = _with(frame, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
-    frame = _with(frame, resolve_earlier(frame, "original_transmitted_at", "own_at", clearing))
     frame = amounts(frame).with_columns(
-        **_keys(frame, context.source),
+        transaction_id=_own_keys(frame, context.source),
+        original_key=_original_keys(frame, originals, context.source, clearing),
         occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
@@ -260,19 +267,33 @@ def _first(one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(one.is_not_null(), other) if one.null_count() else one
 
 
-def _keys(frame: pl.DataFrame, source: str) -> dict[str, pl.Expr | pl.Series]:
-    """transaction_id and original_key: of a host's messages by DE7, of a terminal's by its batch."""
+def _own_keys(frame: pl.DataFrame, source: str) -> pl.Expr:
+    """Of a host's messages by DE7, of a terminal's by its batch."""
     host = frame["transmitted_at"].is_not_null() & frame["acquirer"].is_not_null()
-    other = pl.col("kind") != "SALE"
     own = _host_key(frame, f"{source}:") if host.any() else pl.lit(None, pl.String)
-    if not host.all():
-        own = pl.when(host).then(own).otherwise(key_text(frame, _TERMINAL, f"{source}:T/"))
-    named = host & other & pl.col("original_transmitted_at").is_not_null()
-    originals = key_where(frame, named, ORIGINAL, f"{source}:")
+    if host.all():
+        return own
+    return pl.when(host).then(own).otherwise(key_text(frame, _TERMINAL, f"{source}:T/"))
+
+
+def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, clearing: date) -> pl.Series:
+    """As the message's own key: by DE90 of a host's, by DE61 of a terminal's; null on a sale."""
+    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
+    other = pl.col("kind") != "SALE"
     if frame["original_batch_stan"].null_count() < frame.height:
         by_trace = ~host & other & pl.col("original_batch_stan").is_not_null()
-        originals = _first(originals, key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/"))
-    return {"transaction_id": own, "original_key": originals}
+        keys = key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/")
+    else:
+        keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    wanted = originals.filter(originals["record"].is_in(frame["record"].implode()))
+    if not wanted.height:
+        return keys
+    at = np.searchsorted(frame["record"].to_numpy(), wanted["record"].to_numpy())
+    named = pl.DataFrame([frame[name] for name in ("kind", "own_at", "transmitted_at", "acquirer")])[at]
+    named = _with(named, *(wanted[name] for name in ORIGINAL))
+    named = _with(named, resolve_earlier(named, "original_transmitted_at", "own_at", clearing))
+    usable = host & other & pl.col("original_transmitted_at").is_not_null()
+    return keys.scatter(at, _first(key_where(named, usable, ORIGINAL, f"{source}:"), keys.gather(at)))
 
 
 def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:
