@@ -43,6 +43,7 @@ bench: $(VENV)/dev.done ## benchmarks as ratios in one run
 property: $(VENV)/dev.done ## long runs: 20,000 sequences through both engines, 5,000 programmes against the oracle
 	PUHUI_PROPERTY_EXAMPLES=20000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/property
 	PUHUI_ORACLE_PROGRAMMES=5000 $(BIN)/python -m pytest -q -n $(WORKERS) tests/oracle
+	PUHUI_ISO_ROUNDS=200 $(BIN)/python -m pytest -q -n $(WORKERS) tests/adapters/feeds/test_feeds_iso_columns.py
 
 fuzz: $(VENV)/dev.done ## the fuzzer over every adapter, SECONDS each; all hostile files, up to a GiB
 	$(BIN)/python tests/fuzz/fuzz_run.py all --seconds $(SECONDS)

@@ -52,7 +52,7 @@ class Plan:
         for number, (width, parts) in enumerate(self.groups.values()):
             groups[number] = begin, width
             for name, part in parts.items():
-                table[_row_of(name), w.CELLS :] = begin + part.start, width, number
+                table[_row_of(name), w.CELLS : w.RUN] = begin + part.start, width, number
             begin += height * width + 8
         return table, groups, begin
 
@@ -70,7 +70,8 @@ def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -
     table = np.zeros((w.FIELDS, w.COLUMNS), np.int64)
     table[:, [w.SLOT, w.CELLS, w.GROUP]] = -1
     for name in fields:
-        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0, -1]
+        table[_row_of(name)] = [*_row(name, whole[name]), slots.get(name, -1), -1, 0, -1, 0]
+    table[:, w.RUN] = (table[:, w.DATA] == w.ASCII) & ((table[:, w.LENGTH] == 0) | (table[:, w.CODING] == w.DIGITS))
     if any(spec[name]["data_enc"] != "b" for name in ("p", "1")):
         table[0, w.DATA] = w.OTHER
     spans: dict[tuple[str, ...], tuple[int, dict[str, slice]]] = {}

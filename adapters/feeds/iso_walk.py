@@ -18,9 +18,9 @@ SMALL = 2_000  # messages; about where loading Numba has paid for itself
 LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
 # half bytes, what the data is, pad on the left and on the right; row of `places` (-1: not wanted); where its cells
-# begin (-1: not wanted), and how far it is from one to the next.
-LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE, GROUP = range(11)
-COLUMNS, FIELDS = 11, 193
+# begin (-1: not wanted), how far it is from one to the next, their group; and whether all its bytes must be ASCII.
+LENGTH, CODING, MOST, HALVES, DATA, LEFT, RIGHT, SLOT, CELLS, STRIDE, GROUP, RUN = range(12)
+COLUMNS, FIELDS = 12, 193
 KEPT = 8  # programs: most bitmaps of a file are few
 BINARY, BCD, DIGITS = range(3)  # CODING; and BINARY as DATA
 ASCII, BYTES, OTHER = 3, 4, 5  # DATA: text of bytes below 128, of any bytes, or not to be decided here
@@ -118,14 +118,6 @@ def _field(
             lead = 1
         elif buffer[here + count - 1] & 15 != program[step, RIGHT]:
             return -1
-    if data == ASCII:
-        high, place, stop = 0, here, here + count
-        while place + 8 <= stop:
-            high |= words[place]
-            place += 8
-        high |= words[place] & FIRST[stop - place]
-        if high & HIGH:
-            return -1
     first = here * 2 + lead if data == BINARY else here
     size = count if data != BINARY else length if halves else count * 2
     if program[step, SLOT] >= 0:
@@ -133,6 +125,17 @@ def _field(
     if program[step, CELLS] >= 0:
         _copy(buffer, words, first, size, data == BINARY, cells, program[step, CELLS] + row * program[step, STRIDE])
     return int(here + count)
+
+
+def _ascii(words: Array, here: int, stop: int) -> bool:
+    """True where no byte from `here` to `stop` is above 127."""
+    high = 0
+    while here + 8 <= stop:
+        high |= words[here]
+        here += 8
+    if here < stop:
+        high |= words[here] & FIRST[stop - here]
+    return high & HIGH == 0
 
 
 def _copy(buffer: Array, words: Array, first: int, size: int, binary: bool, cells: Array, to: int) -> None:
@@ -169,7 +172,8 @@ def walk(
     number of characters, -1 where the field is absent; of binary fields both count half bytes, a pad on the left left
     out. Cells stand one behind the other, so that a word written behind the end of one is overwritten by the next;
     `groups` has where each of them begins, and its width. What a bitmap asks for is listed once, as one of KEPT
-    programs, with the bitmap and the number of fields in `bitmaps`.
+    programs, with the bitmap and the number of fields in `bitmaps`. Fields of ASCII are looked through a run of them at
+    once, from `clean` on.
     """
     for row in range(len(starts)):
         start, end = starts[row], ends[row]
@@ -195,14 +199,20 @@ def walk(
         for group in range(len(groups)):
             if bare[kept, group]:
                 _blank(cells, groups[group, 0] + row * groups[group, 1], groups[group, 1])
-        if _field(buffer, words, start, end, table, 0, places, cells, row) < 0:
-            continue
+        good = _field(buffer, words, start, end, table, 0, places, cells, row) > 0
+        good = good and (table[0, DATA] != ASCII or _ascii(words, start, here))
         here += wide
+        clean = here
         for step in range(kept * FIELDS, kept * FIELDS + count):
-            here = _field(buffer, words, here, end, program, step, places, cells, row)
-            if here < 0:
+            then = _field(buffer, words, here, end, program, step, places, cells, row)
+            if then < 0:
+                good = False
                 break
-        odd[row] = here != end
+            if not program[step, RUN]:
+                good = good and _ascii(words, clean, here)
+                clean = here + program[step, LENGTH] if program[step, DATA] == ASCII else then
+            here = then
+        odd[row] = not (good and here == end and _ascii(words, clean, here))
 
 
 def gather(buffer: Array, words: Array, places: Array, binary: bool, width: int, cells: Array) -> None:
@@ -278,7 +288,7 @@ def _machine() -> dict[Run, Run]:
 
     from settlement.model.compiled import LOOP, STEP, compiled
 
-    for step in (_listed, _field, _copy, _blank, _two):
+    for step in (_listed, _field, _ascii, _copy, _blank, _two):
         register_jitable(**STEP)(step)
     return {loop: compiled(LOOP)(loop) for loop in (chain, walk, gather, label, whole, moments)}
 

@@ -8,27 +8,39 @@ import random
 
 import feeds_support as s
 import iso8583
+import iso8583.specs
 import numpy as np
 import polars as pl
 import pytest
 
+from adapters.feeds import iso_walk
 from adapters.feeds.iso_columns import SLACK, decode_columns, plan
 from adapters.feeds.iso_encode import encode_columns
 from adapters.feeds.iso_spec import SPECS
 from settlement.model.errors import BadInput
 
 ROUNDS = int(os.environ.get("PUHUI_ISO_ROUNDS", "4"))  # 250 messages a round and body; 200 rounds make 100,000
-
-
-_FIELDS = ["t", *(str(number) for number in range(2, 129) if number != 65)]
-
+# Both bodies, those of the library, and one with lengths and texts that the two do not have, and a third bitmap.
+BODIES = {**SPECS, "default": iso8583.specs.default, "default_ascii": iso8583.specs.default_ascii}
+_ODD = {
+    "2": {"len_enc": "b", "len_type": 1}, "32": {"len_enc": "bcd", "len_type": 1}, "33": {"len_enc": "cp500"},
+    "34": {"len_enc": "gb18030"}, "35": {"data_enc": "b", "len_count": "nibbles", "left_pad": "F", "right_pad": "0"},
+    "36": {"data_enc": "b", "len_count": "nibbles", "right_pad": "E"}, "43": {"data_enc": "utf-8"},
+    "44": {"data_enc": "gb18030"}, "45": {"data_enc": "cp500"},
+}  # fmt: skip
+BODIES["odd"] = {name: {**entry, **_ODD.get(name, {})} for name, entry in SPECS["cups"].items()}
+BODIES["odd"] |= {str(number): BODIES["odd"][str(number - 127)] for number in range(129, 192)}
+WAYS = {"python": 10**9, "machine": 0}  # least messages of a block that machine code reads
 _TOGETHER = [("t", "3", "25", "39"), ("12", "13")]
-_GROUPS = [*_TOGETHER, *((name,) for name in _FIELDS if not any(name in group for group in _TOGETHER))]
+
+
+def _elements(spec):
+    return [number for number in range(2, 193) if number != 65 and str(number) in spec]
 
 
 def _generate(rng, spec):
     message = {"t": rng.choice(["0200", "0210", "0220", "0420", "0520", "0800"])}
-    for element in rng.sample([n for n in range(2, 129) if n != 65], rng.randint(0, 26)):
+    for element in rng.sample(_elements(spec), rng.randint(0, 26)):
         entry = spec[str(element)]
         size = rng.randint(0, min(entry["max_len"], 70)) if entry["len_type"] else entry["max_len"]
         if entry["data_enc"] == "b":
@@ -56,9 +68,10 @@ def _damage(rng, raw):
 def _decoded(messages, spec):
     ends = np.cumsum([len(m) for m in messages]).astype(np.int64)
     starts = ends - np.array([len(m) for m in messages], np.int64)
-    return decode_columns(
-        np.frombuffer(b"".join(messages) + bytes(SLACK), np.uint8), starts, ends, plan(spec, _GROUPS, _FIELDS)
-    )
+    buffer = np.frombuffer(bytearray(b"".join(messages) + bytes(SLACK)), np.uint8)
+    fields = ["t", *map(str, _elements(spec))]
+    alone = [(name,) for name in fields if not any(name in group for group in _TOGETHER)]
+    return decode_columns(buffer, starts, ends, plan(spec, [*_TOGETHER, *alone], fields))
 
 
 def _reference(raw, spec):
@@ -95,6 +108,8 @@ def _compare_cells(decoded, texts):
     for group, (width, parts) in decoded.plan.groups.items():
         assert decoded.cells[group].shape == (decoded.height, width)
         for name, part in parts.items():
+            if decoded.plan.spec[name]["data_enc"] not in {"b", "ascii", "latin-1"}:
+                continue  # cells are bytes, and these are not what the text is made of
             cells = decoded.cells[group][:, part]
             size = cells.shape[1]
             want = "".join((text or "").ljust(size) for text in texts[name])
@@ -103,15 +118,116 @@ def _compare_cells(decoded, texts):
             assert decoded.gathered(name, 5).tobytes().decode("latin-1") == cut, name
 
 
-@pytest.mark.parametrize("body", ["cups", "pos"])
-def test_generated_and_damaged_messages(body):
-    rng, spec = random.Random(f"iso {body}"), SPECS[body]
+@pytest.mark.parametrize(
+    ("body", "way"),
+    [("cups", "python"), ("cups", "machine"), ("pos", "python"), ("pos", "machine"), ("default", "python"),
+     ("default", "machine"), ("default_ascii", "python"), ("odd", "machine")],
+)  # fmt: skip
+def test_generated_and_damaged_messages(body, way, monkeypatch):
+    monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
+    rng, spec = random.Random(f"iso {body} {way}"), BODIES[body]
     refused = 0
     for _ in range(ROUNDS):
         messages = [bytes(iso8583.encode(_generate(rng, spec), spec)[0]) for _ in range(250)]
         assert _compare(messages, spec) == 0
         refused += _compare([_damage(rng, raw) for raw in messages], spec)
     assert refused > 100 * ROUNDS
+
+
+# what is done to a message of either body, and the field that is refused (None: whichever iso8583 names)
+_PLAIN = {"t": "0200", "2": "6222020000000001", "4": "000000001000", "11": "000001", "41": "T0000001"}
+_FAULTS = {
+    "cut in the message type": (lambda raw, at: raw[: at["t"] + 1], "t"),
+    "cut in the bitmap": (lambda raw, at: raw[: at["p"] + 7], "p"),
+    "cut in a length": (lambda raw, at: raw[: at["2"]], "2"),
+    "cut in a field": (lambda raw, at: raw[: at["4"] + 3], "4"),
+    "data behind the last field": (lambda raw, at: raw + b"0", "41"),
+    "a length above the largest": (lambda raw, at: _put(raw, at["2"], cups=b"20", pos=b"\x20"), "2"),
+    "a length that is no number": (lambda raw, at: _put(raw, at["2"], cups=b"1x", pos=b"\x1a"), "2"),
+    "a length below zero": (lambda raw, at: _put(raw, at["2"], cups=b"-5", pos=b"\xf5"), "2"),
+    "a bitmap with a field too many": (lambda raw, at: _put(raw, at["p"], cups=b"\x70", pos=b"\x70"), None),
+    "a bitmap with a field too few": (lambda raw, at: _put(raw, at["p"], cups=b"\x40", pos=b"\x40"), None),
+    "a bitmap that promises another": (lambda raw, at: _put(raw, at["p"], cups=b"\xd0", pos=b"\xd0"), None),
+}
+
+
+def _put(raw, at, cups, pos):
+    new = cups if raw[:4] == b"0200" else pos
+    return raw[:at] + new + raw[at + len(new) :]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("body", ["cups", "pos"])
+@pytest.mark.parametrize("fault", _FAULTS)
+def test_refusals_have_a_code_and_a_byte(fault, body, way, monkeypatch):
+    monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
+    raw, encoded = iso8583.encode(dict(_PLAIN), SPECS[body])
+    at, place = {}, 0
+    for name in ("t", "p", "2", "4", "11", "41"):
+        at[name], place = place, place + len(encoded[name]["len"]) + len(encoded[name]["data"])
+    damage, field = _FAULTS[fault]
+    bad = damage(bytes(raw), at)
+    _, (refused_in, position) = _reference(bad, SPECS[body])
+    assert field in {None, refused_in}
+    _, rejects, closing = _feed(bytes(raw), bad, body=body)
+    reject = next(reject for reject in rejects if reject.record == 2)
+    assert (reject.code, reject.field, reject.byte) == ("BAD_MESSAGE", f"DE{refused_in}", 2 + len(raw))
+    assert reject.message.endswith(f", at byte {position} of the message")
+    assert closing.records == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["2", "32", "43", "44"])
+def test_a_byte_that_is_no_text(name, way, monkeypatch):
+    monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
+    message = {"t": "0200", "3": "000000", name: "1" * BODIES["odd"][name]["max_len"], "49": "156"}
+    raw, encoded = iso8583.encode(message, BODIES["odd"])
+    for at in range(len(raw) - 3 - len(encoded[name]["data"]) - 3, len(raw)):
+        bad = bytes(raw[:at]) + b"\xfe" + bytes(raw[at + 1 :])
+        assert _compare([bytes(raw), bad], BODIES["odd"]) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_bitmaps_that_differ_in_one_bit(way, monkeypatch):
+    monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
+    spec, base = BODIES["odd"], {"t": "0200", "3": "000000", "66": "1", "130": "000000"}
+    fixed = [str(number) for number in _elements(spec) if not spec[str(number)]["len_type"]]
+    messages = [{**base, name: "1" * spec[name]["max_len"]} for name in fixed]
+    pairs = zip(messages, messages[::-1], strict=True)
+    raws = [bytes(iso8583.encode(dict(message), spec)[0]) for pair in pairs for message in pair]
+    assert _compare(raws, spec) == 0
+
+
+def test_a_field_that_no_specification_has():
+    raw = bytes.fromhex(b"0200".hex() + "80" + "00" * 7 + "80" + "00" * 7 + "80" + "00" * 7)  # three bitmaps, field 129
+    assert _reference(raw, SPECS["cups"]) == (None, None)
+    decoded = _decoded([raw, raw + b"x"], SPECS["cups"])
+    assert decoded.errors == dict.fromkeys((0, 1), ("129", 28, "the field is not in the specification"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"body": "pos", "header": "tpdu"}, {"framing": "len4", "header": "cups"}])
+def test_machine_code_reads_a_file_as_python_does(settings, monkeypatch):
+    given = s.context("POS20260507", "pos", s.DAY, **settings)
+    data, rng = bytearray(s.write("pos_iso8583", s.pos_frame(150), given)), random.Random(8)
+    files = [bytes(data)]
+    for _ in range(12):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        files.append(bytes(data))
+    found = {}
+    for way, least in WAYS.items():
+        monkeypatch.setattr(iso_walk, "SMALL", least)
+        found[way] = [s.read("pos_iso8583", file, given) for file in files]
+    for (frame, rejects, closing), other in zip(found["python"], found["machine"], strict=True):
+        assert frame.equals(other[0])
+        assert (rejects, closing) == other[1:]
+    assert found["python"][0][0].height == 150
+
+
+def test_more_kinds_of_codes_than_are_labelled():
+    messages = [_message(t="0210", **{"11": f"{n:06d}", "39": f"{n:02d}"}) for n in range(100)]
+    frame, rejects, closing = _feed(*messages)
+    assert (sorted(frame["stan"]), rejects) == (["000000", "000010", "000011", "000016"], [])
+    assert closing.skipped == 96
 
 
 @pytest.mark.parametrize("body", ["cups", "pos"])
@@ -248,6 +364,16 @@ def test_fields_that_iso8583_does_not_check(fields, code):
     _, rejects, closing = _feed(_message(), _message(**({"11": "000002"} | fields)))
     assert [(r.record, r.code) for r in rejects] == [(2, code)]
     assert closing.accepted == 1
+
+
+def test_zero_bytes_behind_a_text_are_blanks_and_others_are_refused():
+    frame, rejects, _ = _feed(
+        _message(**{"41": "T1" + "\0" * 6}),
+        _message(**{"11": "000002", "41": "T\0" + "1" * 6}),
+        _message(**{"11": "000003", "41": "\x1f1234567"}),
+    )
+    assert frame["terminal_no"].to_list() == ["T1"]
+    assert [(r.record, r.field, r.code) for r in rejects] == [(n, "terminal_no", "BAD_TEXT") for n in (2, 3)]
 
 
 def test_the_card_of_track_2():
