@@ -192,6 +192,7 @@ def test_bitmaps_that_differ_in_one_bit(way, monkeypatch):
     monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
     spec, base = BODIES["odd"], {"t": "0200", "3": "000000", "66": "1", "130": "000000"}
     fixed = [str(number) for number in _elements(spec) if not spec[str(number)]["len_type"]]
+    fixed = [name for name in fixed if spec[name]["data_enc"] != "b"]
     messages = [{**base, name: "1" * spec[name]["max_len"]} for name in fixed]
     pairs = zip(messages, messages[::-1], strict=True)
     raws = [bytes(iso8583.encode(dict(message), spec)[0]) for pair in pairs for message in pair]
