@@ -22,7 +22,7 @@ from adapters.feeds.columns import Bytes, Ints
 from adapters.feeds.iso_columns import SLACK
 from adapters.feeds.records import FileRefused, read_exactly
 
-BLOCK = 12 * 1024 * 1024
+BLOCK = 16 * 1024 * 1024
 PIECE = 256 * 1024
 MAX_MESSAGE = 16_384
 FRAMINGS = ("len2", "len4", "vbs", "hex")

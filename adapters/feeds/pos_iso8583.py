@@ -285,12 +285,14 @@ def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, cl
         keys = key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/")
     else:
         keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    wanted = originals.filter(originals["record"].is_in(frame["record"].implode()))
-    if not wanted.height:
+    records, wanted = frame["record"].to_numpy(), originals["record"].to_numpy()
+    at = np.searchsorted(records, wanted)
+    here = np.append(records, -1)[at] == wanted  # not among those that are rejected
+    if not here.any():
         return keys
-    at = np.searchsorted(frame["record"].to_numpy(), wanted["record"].to_numpy())
+    at, originals = at[here], originals.filter(pl.Series(here))
     named = pl.DataFrame([frame[name] for name in ("kind", "own_at", "transmitted_at", "acquirer")])[at]
-    named = _with(named, *(wanted[name] for name in ORIGINAL))
+    named = _with(named, *(originals[name] for name in ORIGINAL))
     named = _with(named, resolve_earlier(named, "original_transmitted_at", "own_at", clearing))
     usable = host & other & pl.col("original_transmitted_at").is_not_null()
     return keys.scatter(at, _first(key_where(named, usable, ORIGINAL, f"{source}:"), keys.gather(at)))
