@@ -64,7 +64,7 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
     while more and not ended:
         fresh = _fill(stream, buffer[carry : carry + BLOCK])
         more, size = fresh == BLOCK, carry + fresh
-        count, after = iso_walk.run(iso_walk.chain, size // 100, buffer, size - width + 1, kind, begins)
+        count, after = iso_walk.run(iso_walk.chain, size // 200, buffer, size - width + 1, kind, begins)
         heads = np.append(begins[:count], after)
         lengths = np.diff(heads) - width
         if framing == "vbs" and len(lengths) and lengths[-1] == 0:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 NEVER = -(1 << 63)  # a moment that is none
-SMALL = 2_000  # messages; about where loading Numba has paid for itself
+SMALL = 5_000  # messages; about where loading Numba has paid for itself
 LEN2, LEN4, VBS = 0, 1, 2  # framings that are a chain of lengths
 # Columns of a table of fields (iso_columns.plan): bytes of length, how they are written, largest length, counted in
 # half bytes, what the data is, pad on the left and on the right; row of `places` (-1: not wanted); where its cells
