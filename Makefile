@@ -7,7 +7,6 @@ DEMO ?= demo
 VOLUME ?= 20000
 WORKERS ?= 2
 SECONDS ?= 60
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help demo test check bench property fuzz crash system-packages clean lock
 
@@ -18,6 +17,7 @@ $(VENV)/run.done: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q $(PACKAGES)
 	touch $@
 
 $(VENV)/dev.done: requirements-dev.txt $(VENV)/run.done

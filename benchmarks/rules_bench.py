@@ -36,8 +36,8 @@ def timed(label: str, action, repeat: int = 3):
 
 def kernel_against_reference(folder: Path) -> None:
     import rules
-    from portal.cli.rate import load_plan, load_transactions
-    from rules import kernel
+    from portal.cli.programme import load_plan, load_transactions
+    from rules import kernel_batch
     from rules.columnar import prepare
 
     plan, state = load_plan(folder), rules.State.empty()
@@ -47,7 +47,7 @@ def kernel_against_reference(folder: Path) -> None:
     for _ in range(3):  # a batch is used up by being rated
         batch = prepare(plan, stream, state)
         start = time.perf_counter()
-        kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
+        kernel_batch.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
         best = min(best, time.perf_counter() - start)
     sales = int((stream["kind"] == "SALE").sum())
     print(f"{'kernel loop':<52} {best:8.3f} s   {sales / best:,.0f} sales a second (wanted 2,000,000)")

@@ -13,6 +13,7 @@ import polars as pl
 
 from rules.amounts import benefit_fen
 from rules.documents import WEEKDAYS, Claimed, Fixed, Percent, Price, Scheme, Steps, Tier, Tiers
+from rules.layout import SPECIAL_NAMES
 from rules.parse import Document
 from rules.plan import FAR, Plan, merchant_holds
 from rules.terms import Cap, Terms
@@ -26,6 +27,9 @@ def advise(plan: Plan, schemes: list[Document[Scheme]]) -> list[Reject]:
     """Warnings on a compiled plan, by file and line; `schemes` are the documents that it was made from."""
     by_name = {(d.value.scheme, d.value.version): d for d in schemes}
     warnings: list[Reject] = []
+    if not plan.terms:
+        message = "no scheme stands in the folder schemes: every sale gets nothing; write one"
+        warnings.append(Reject("programme.yaml", 0, -1, "", "NO_SCHEMES", message, 1, 1))
     for terms in plan.terms:
         document = by_name[terms.scheme.scheme, terms.scheme.version]
         earlier = [
@@ -37,6 +41,7 @@ def advise(plan: Plan, schemes: list[Document[Scheme]]) -> list[Reject]:
         warnings += _never_gives(terms, document)
         warnings += _limits_never_bind(terms, earlier, document)
         warnings += _tiers(terms.scheme, document)
+        warnings += _same_names(plan, terms.scheme, document)
     warnings += _gaps([by_name[t.scheme.scheme, t.scheme.version] for t in plan.terms])
     warnings += _unused_entitlements(plan)
     return sorted(warnings, key=lambda w: (w.file, w.line, w.column, w.code))
@@ -292,4 +297,25 @@ def _gaps(documents: list[Document[Scheme]]) -> list[Reject]:
             if (first - last).days > 1:
                 message = f"no version is in force between {last} and {first}; close the gap if it is not meant"
                 found.append(after.reject(("effective", "from"), "GAP", message))
+    return found
+
+
+# --- names that cannot be told apart -------------------------------------------------------------------------------
+
+
+def _same_names(plan: Plan, scheme: Scheme, document: Document[Scheme]) -> list[Reject]:
+    """A limit that the `limit` column of awards would not tell from something else; a sponsor in two shares."""
+    found: list[Reject] = []
+    pools = {pool.name for pool in plan.programme.pools}
+    for at, limit in enumerate(scheme.limits):
+        if limit.name in pools or limit.name in SPECIAL_NAMES:
+            other = "a pool" if limit.name in pools else "a word of the awards"
+            message = f"the name is that of {other} too, so no report tells them apart; write another name"
+            found.append(document.reject(("limits", at, "name"), "SAME_NAME", message))
+    seen: set[str] = set()
+    for at, share in enumerate(scheme.funding):
+        if share.sponsor in seen:
+            message = f"{share.sponsor} has a share above already, and each is rounded alone; write one share"
+            found.append(document.reject(("funding", at, "sponsor"), "SPONSOR_TWICE", message))
+        seen.add(share.sponsor)
     return found

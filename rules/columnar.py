@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,9 +22,14 @@ from rules.slots import Slots, days_of, ints
 from rules.state import State, touching
 from rules.terms import Terms, read_terms
 from settlement.model.frames import RATE_INPUT, conform
+from settlement.model.in_order import side_by_side
 
 _DAY, _HOUR, _MINUTE = 86_400_000_000, 3_600_000_000, 60_000_000  # microseconds
 _KIND = pl.Enum(list(KIND_ORDER))
+ALONE = 1 << 15  # transactions; of fewer a second thread costs more than it takes over
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,15 @@ def prepare(plan: Plan, transactions: pl.DataFrame, state: State) -> Batch:
     assert total < 2**61, "amounts sum to more than int64 holds"
     sale = kind == KIND_ORDER["SALE"]
     day, minute = local_time(ints(rows["occurred_at"].to_physical())[sale], plan.programme.timezone)
-    slots = Slots(plan, opening.sales, rows, sale, day)
+    pair = side_by_side if len(kind) > ALONE else _one_by_one
+    (links, (order, rated)), slots = pair(
+        lambda: _linked(rows, kind, sale, opening, waited), lambda: Slots(plan, opening.sales, rows, sale, day)
+    )
     rights = _rights(plan, numbers, opening.entitlements, opening.lines["entitlement_no"])
-    links = _Links(rows, kind, sale, opening)
-    order, rated = links.order(waited)
-    codes, opening_use = key_codes(numbers, slots, opening.usage)
-    work = _work(plan, numbers, opening, rows, minute, slots, rights, links, codes)
+    (codes, opening_use), looked_at = pair(
+        lambda: key_codes(numbers, slots, opening.usage), lambda: _candidates(plan, slots, rows["instrument"], minute)
+    )
+    work = _work(plan, numbers, opening, rows, looked_at, slots, rights, links, codes)
     members = plan.members.height + 1
     first_right = np.searchsorted(ints(rights["member"]), np.arange(members + 1)).astype(np.int64)
     most_lines = len(plan.terms) if plan.programme.combine == "stack" else 1
@@ -75,6 +85,17 @@ def prepare(plan: Plan, transactions: pl.DataFrame, state: State) -> Batch:
     return Batch(
         numbers, packed, work, opening_use, rows, slots, opening, rights, order, rated, waited, combine
     )  # fmt: skip
+
+
+def _one_by_one(one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
+    return one(), other()
+
+
+def _linked(
+    rows: pl.DataFrame, kind: Ints, sale: NDArray[np.bool_], opening: State, waited: int
+) -> tuple[_Links, tuple[Ints, int]]:
+    links = _Links(rows, kind, sale, opening)
+    return links, links.order(waited)
 
 
 def in_order(frame: pl.DataFrame, kind: Ints) -> Ints:
@@ -254,14 +275,14 @@ def _work(
     numbers: Numbers,
     opening: State,
     rows: pl.DataFrame,
-    minute: Ints,
+    looked_at: tuple[Ints, arrays.Mask],
     slots: Slots,
     rights: pl.DataFrame,
     links: _Links,
     codes: Ints,
 ) -> Work:
     sales, ops, count = opening.sales, opening.operations, opening.operations.height + len(links.op_row)
-    pre, mask = _candidates(plan, slots, rows["instrument"], minute)
+    pre, mask = looked_at
     first_line, line_count = _line_places(opening, slots.count)
     target, is_op = links.targets()
     none = np.full(ops.height, -1, np.int64)

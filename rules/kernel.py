@@ -15,9 +15,10 @@ import numpy as np
 
 from rules import layout as c
 from rules.layout import Arrays, Ints, Work
-from settlement.model.compiled import LOOP, STEP, WHOLE, compiled
+from settlement.model.compiled import LOOP, STEP, WHOLE, ask_for, compiled
 
 Int = Any  # an int64 inside the kernel
+AHEAD = 3  # sales: how far the loop asks for memory before it needs it
 
 
 class Env(NamedTuple):
@@ -116,27 +117,51 @@ def benefit(arrays: Arrays, t: Int, gross: Int, claimed: Int) -> tuple[Int, Int]
 
 
 @compiled(STEP)
+def spot(key: Int) -> Int:
+    """Where to look for a key first, once cut to the size of the table."""
+    mixed = np.uint64(key ^ (key >> 31))  # brings the limit's number, which stands high, down to where it counts
+    return np.int64((mixed * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(24))
+
+
+@compiled(STEP)
 def place(rows: Ints, key: Int) -> Int:
     """Where `key` stands in the table, or the free row it would take."""
     size = rows.shape[0] - 1
-    mixed = np.uint64(key ^ (key >> 31))  # brings the limit's number, which stands high, down to where it counts
-    at = np.int64((mixed * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(24)) & size
+    at = spot(key) & size
     while rows[at, 0] != key and rows[at, 0] != -1:
         at = (at + 1) & size
     return at
 
 
+@compiled(STEP)
+def fetch(env: Env, slot: Int) -> None:
+    """Asks for the rows of usage that a sale's candidates will look at: a fifth of the loop was waiting for them."""
+    arrays, work, rows = env.arrays, env.work, env.rows
+    size, gross = rows.shape[0] - 1, work.gross[slot]
+    t = next_candidate(work, slot, 0)
+    while t >= 0:
+        if gross >= arrays.terms[t, c.T_GMIN]:
+            for cap in range(arrays.terms[t, c.T_CAP0], arrays.terms[t, c.T_CAP1]):
+                ask_for(rows, spot(key_of(env, cap, slot)) & size)
+        t = next_candidate(work, slot, t + 1)
+
+
 @compiled(WHOLE)
-def grown(rows: Ints, cold: Ints) -> tuple[Ints, Ints]:
-    """The table with twice the room."""
-    size = rows.shape[0] * 2
-    out, beside = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
+def moved(rows: Ints, cold: Ints, wider: Ints, beside: Ints) -> None:
+    """Puts the table into one with more room (`wider` has only free rows)."""
     for n in range(rows.shape[0]):
         if rows[n, 0] != -1:
-            at = place(out, rows[n, 0])
-            out[at] = rows[n]
+            at = place(wider, rows[n, 0])
+            wider[at] = rows[n]
             beside[at] = cold[n]
-    return out, beside
+
+
+@compiled(WHOLE)
+def brought(rows: Ints, cold: Ints, opening: Ints) -> None:
+    """Puts what State brings, (key, used), into an empty table."""
+    for n in range(len(opening)):
+        at = place(rows, opening[n, 0])
+        rows[at, 0], rows[at, 1], cold[at, 0], cold[at, 1] = opening[n, 0], opening[n, 1], opening[n, 1], -1
 
 
 @compiled(STEP)
@@ -459,6 +484,8 @@ def stretch(env: Env, order: Ints, start: Int, combine: Int) -> Int:
     for at in range(start, len(order)):
         if env.state[0] + most_lines > len(env.out) or 2 * (env.keys[0] + most_caps * most_lines) > len(env.rows):
             return at
+        if at + AHEAD < len(order) and work.tx_index[order[at + AHEAD]] >= 0:
+            fetch(env, work.tx_index[order[at + AHEAD]])
         tx, first = order[at], env.state[0]
         index = work.tx_index[tx]
         if index >= 0:
@@ -469,31 +496,3 @@ def stretch(env: Env, order: Ints, start: Int, combine: Int) -> Int:
             part = rate_operation(env, tx, -1 - index)
         work.moved[tx, 0], work.moved[tx, 1] = part, refunded(work, env.out[first, c.R_SALE])
     return len(order)
-
-
-@compiled(WHOLE)
-def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: Int) -> tuple[Ints, Ints, Ints]:
-    """Rates the transactions of `order`; `opening` is (key, used) of what limits have used before.
-
-    Returns (rows of awards, Env's `rows` and `cold` in the end).
-    """
-    size = 1024
-    while size < 4 * len(opening) or size < 2 * len(order):
-        size *= 2
-    rows, cold = np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)
-    count = np.array([len(opening), len(opening)])
-    for n in range(len(opening)):
-        at = place(rows, opening[n, 0])
-        rows[at, 0], rows[at, 1], cold[at, 0], cold[at, 1] = opening[n, 0], opening[n, 1], opening[n, 1], -1
-    state = np.array([0, work.lines_before[0]])  # rows of awards written, lines written
-    out = np.empty((len(order) + len(order) // 8 + 64, c.ROW_WIDTH), np.int64)
-    done = stretch(Env(arrays, work, rows, cold, count, out, state), order, 0, combine)
-    while done < len(order):
-        if state[0] + arrays.most[1] > len(out):
-            longer = np.empty((2 * len(out) + arrays.most[1], c.ROW_WIDTH), np.int64)
-            longer[: state[0]] = out[: state[0]]
-            out = longer
-        if 2 * (count[0] + arrays.most[0] * arrays.most[1]) > len(rows):
-            rows, cold = grown(rows, cold)
-        done = stretch(Env(arrays, work, rows, cold, count, out, state), order, done, combine)
-    return out[: state[0]], rows, cold

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.layout import Ints
+from rules import kernel
+from rules.layout import ROW_WIDTH, Arrays, Ints, Work
 from settlement.model.compiled import WHOLE, compiled
 
 Flags = NDArray[np.bool_]
@@ -94,16 +95,14 @@ def candidates(
 
 
 @compiled(WHOLE)
-def codes_of(day: Ints, parts: Ints, windows: Ints, factors: Ints) -> Ints:
+def codes_of(day: Ints, parts: Ints, windows: Ints, factors: Ints, out: Ints) -> None:
     """The code of each row's key under each kind of limit (rules.keycodes); `day` counts the columns of `windows`."""
-    out = np.empty((len(day), windows.shape[0]), np.int64)
     for row in range(len(day)):
         for shape in range(windows.shape[0]):
             code = windows[shape, day[row]]
             for part in range(parts.shape[0]):
                 code += parts[part, row] * factors[shape, part]
             out[row, shape] = code
-    return out
 
 
 @compiled(WHOLE)
@@ -119,3 +118,37 @@ def used_rows(rows: Ints, cold: Ints) -> Ints:
             out[count, 0], out[count, 1], out[count, 2], out[count, 3] = rows[n, 0], rows[n, 1], cold[n, 0], cold[n, 1]
             count += 1
     return out
+
+
+def run(arrays: Arrays, work: Work, order: Ints, opening: Ints, combine: int) -> tuple[Ints, Ints, Ints]:
+    """Rates the transactions of `order`; `opening` is (key, used) of what limits have used before.
+
+    Returns (rows of awards, Env's `rows` and `cold` in the end). The tables are NumPy's, which asks for large pages of
+    memory where Numba does not: their rows are met in no order, and small pages made the loop a tenth slower.
+    """
+    size = 1024
+    while size < max(4 * len(opening), 2 * len(order)):
+        size *= 2
+    rows, cold = _table(size)
+    kernel.brought(rows, cold, opening)
+    count = np.array([len(opening), len(opening)])
+    state = np.array([0, work.lines_before[0]])  # rows of awards written, lines written
+    out = np.empty((len(order) + len(order) // 8 + 64, ROW_WIDTH), np.int64)
+    most_caps, most_lines = (int(most) for most in arrays.most)
+    done = kernel.stretch(kernel.Env(arrays, work, rows, cold, count, out, state), order, 0, combine)
+    while done < len(order):
+        if state[0] + most_lines > len(out):
+            longer = np.empty((2 * len(out) + most_lines, ROW_WIDTH), np.int64)
+            longer[: state[0]] = out[: state[0]]
+            out = longer
+        if 2 * (count[0] + most_caps * most_lines) > len(rows):
+            wider = _table(2 * len(rows))
+            kernel.moved(rows, cold, *wider)
+            rows, cold = wider
+        done = kernel.stretch(kernel.Env(arrays, work, rows, cold, count, out, state), order, done, combine)
+    return out[: state[0]], rows, cold
+
+
+def _table(size: int) -> tuple[Ints, Ints]:
+    """Free rows of usage."""
+    return np.full((size, 2), -1, np.int64), np.empty((size, 2), np.int64)

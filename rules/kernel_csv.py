@@ -7,6 +7,7 @@ Rejected: a frame of nine columns of text (four times the time and the memory of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from rules.arrays import Numbers
 from rules.layout import Ints
 from rules.slots import Slots
 from settlement.model.compiled import STEP, WHOLE, compiled
+from settlement.model.in_order import in_order
 from settlement.model.outcomes import Outcome
 
 Bytes = NDArray[np.uint8]
@@ -106,11 +108,14 @@ def pieces_of(numbers: Numbers, slots: Slots) -> Pieces:
 def csv_rows(out: Ints, ids: Texts, pieces: Pieces) -> Iterator[bytes]:
     """The lines of `out` (the kernel's rows) in pieces; `ids` of the batch's transactions."""
     size = np.diff(ids.start)
-    for start in range(0, len(out), ROWS):
+
+    def piece(start: int) -> bytes:
         some = out[start : start + ROWS]
         room = int(size[some[:, c.R_TX]].sum()) + len(some) * int(pieces.most[0])
         buffer = np.empty(room, np.uint8)
-        yield buffer[: write_rows(some, ids, pieces, buffer)].tobytes()
+        return buffer[: write_rows(some, ids, pieces, buffer)].tobytes()
+
+    yield from in_order(partial(piece, start) for start in range(0, len(out), ROWS))
 
 
 @compiled(STEP)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rules import kernel
+from rules import kernel_batch
 from rules.columnar import Batch, prepare
 from rules.kernel_batch import used_rows
 from rules.kernel_csv import csv_rows, ids_of, pieces_of
@@ -45,7 +45,9 @@ from settlement.model.outcomes import Outcome
 def rate(plan: Plan, transactions: pl.DataFrame, state: State) -> Rated:
     """One batch by the kernel; the same as `rules.reference.rate`."""
     batch = prepare(plan, transactions, state)
-    out, *usage = kernel.run(batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine)
+    out, *usage = kernel_batch.run(
+        batch.arrays, batch.work, batch.order[: batch.rated], batch.opening_use, batch.combine
+    )
     return Rated(Written(batch, out, usage), state)
 
 

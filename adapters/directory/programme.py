@@ -30,15 +30,24 @@ TRANSACTION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeFiles:
-    """What a programme directory holds: documents as (file, text), directory frames, and the table behind merchants."""
+    """What a programme directory holds beside its documents: directory frames, and the table behind merchants."""
 
-    programme: tuple[str, str]
-    schemes: tuple[tuple[str, str], ...]
     merchants: pl.DataFrame
     members: pl.DataFrame
     entitlements: pl.DataFrame
     calendar: pl.DataFrame
     merchant_table: Table
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file of a programme directory that is read where it exists."""
+    tables = ("merchants.csv", "members.csv", "entitlements.csv", "calendar.csv")
+    return [folder / "programme.yaml", *_schemes(folder), *(folder / name for name in tables)]
+
+
+def _schemes(folder: Path) -> list[Path]:
+    paths = [p for p in (folder / "schemes").glob("*.y*ml") if p.suffix in {".yaml", ".yml"}]
+    return sorted(paths, key=lambda p: p.name)
 
 
 def read_documents(folder: Path) -> tuple[tuple[str, str], tuple[tuple[str, str], ...]] | list[Reject]:
@@ -55,8 +64,7 @@ def read_documents(folder: Path) -> tuple[tuple[str, str], tuple[tuple[str, str]
         return str(path), found
 
     programme = text(folder / "programme.yaml")
-    paths = [p for p in (folder / "schemes").glob("*.y*ml") if p.suffix in {".yaml", ".yml"}]
-    schemes = tuple(text(path) for path in sorted(paths, key=lambda p: p.name))
+    schemes = tuple(text(path) for path in _schemes(folder))
     return rejects or (programme, schemes)
 
 
@@ -76,13 +84,10 @@ def _text(path: Path) -> str | Reject:
 
 
 def read_programme(folder: Path, *, whole: bool = True) -> ProgrammeFiles | list[Reject]:
-    """Everything a programme directory holds, or everything in its CSV files that cannot be read.
+    """The CSV files of a programme directory, or everything in them that cannot be read.
 
     Without `whole`, merchants.csv and members.csv may be missing (a folder of rules alone).
     """
-    documents = read_documents(folder)
-    if isinstance(documents, list):
-        return documents
     must = _must if whole else _optional
     merchants = must(folder / "merchants.csv", MERCHANT_COLUMNS, _merchants, MERCHANTS)
     members = must(folder / "members.csv", MEMBER_COLUMNS, _members, MEMBERS)
@@ -94,14 +99,17 @@ def read_programme(folder: Path, *, whole: bool = True) -> ProgrammeFiles | list
     if isinstance(entitlements, list) or isinstance(calendar, list):
         return rejects
     table, shops = merchants
-    return ProgrammeFiles(documents[0], documents[1], shops, members[1], entitlements[1], calendar[1], table)
+    return ProgrammeFiles(shops, members[1], entitlements[1], calendar[1], table)
 
 
 Build = Callable[[Reader], pl.DataFrame]
 
 
 def _load(path: Path, columns: tuple[str, ...], build: Build) -> tuple[Table, pl.DataFrame] | list[Reject]:
-    table = read_table(path, columns)
+    return _built(read_table(path, columns), build)
+
+
+def _built(table: Table | list[Reject], build: Build) -> tuple[Table, pl.DataFrame] | list[Reject]:
     if isinstance(table, list):
         return table
     reader = Reader(table)
@@ -154,9 +162,19 @@ def _calendar(reader: Reader) -> pl.DataFrame:
     return conform(pl.DataFrame([reader.date("date"), reader.word("kind", ("workday", "restday"))]), CALENDAR)
 
 
+def transaction_texts(path: Path) -> Table | list[Reject]:
+    """transactions.csv as texts: the first half of `read_transactions`, in which Polars works alone."""
+    return read_table(path, TRANSACTION_COLUMNS)
+
+
+def typed_transactions(texts: Table | list[Reject]) -> tuple[Table, pl.DataFrame] | list[Reject]:
+    """The second half of `read_transactions`."""
+    return _built(texts, _transactions)
+
+
 def read_transactions(path: Path) -> tuple[Table, pl.DataFrame] | list[Reject]:
     """transactions.csv as RATE_INPUT, or everything in it that cannot be read; nothing of a bad file is given."""
-    return _load(path, TRANSACTION_COLUMNS, _transactions)
+    return typed_transactions(transaction_texts(path))
 
 
 def _transactions(reader: Reader) -> pl.DataFrame:

@@ -15,7 +15,6 @@ import polars as pl
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject
 from adapters.feeds.fixed_blocks import fixed_blocks
-from adapters.feeds.in_order import in_order
 from adapters.feeds.records import (
     Block,
     FileRefused,
@@ -29,6 +28,7 @@ from adapters.layout import CellError, Layout, Value, shipped_layout
 from adapters.yaml_document import document_of
 from settlement.model.cards import CardTokens
 from settlement.model.errors import BadInput
+from settlement.model.in_order import in_order
 from settlement.model.rejects import Reject
 
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)

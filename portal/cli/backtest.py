@@ -45,7 +45,7 @@ def backtest(
     """
     from batch import backtest as trial
     from batch.release import reader
-    from portal.cli.rate import load_transactions
+    from portal.cli.programme import load_transactions
     from portal.session import open_session
 
     since, until = day(first, "--from") if first else None, day(last, "--to") if last else None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from portal.cli.programme import load_documents, plan_of, refuse
 from settlement.model.errors import BadInput, PuhuiError, TryAgain
 from settlement.model.rejects import Reject
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     import rules
-    from adapters.directory.programme import ProgrammeFiles
     from adapters.directory.programme_table import Table
 
-SHOWN = 20
 ROW_BYTES = 60  # of a short row of transactions.csv
 MAX_SUM = 2**59  # fen in one file; rating keeps sums below 2**61
 
@@ -55,7 +53,7 @@ def rate(
             chosen = engine
         case _:
             raise BadInput("--engine: unknown; write auto, kernel or reference")
-    _apart(transactions, out, explain)
+    _apart(directory, transactions, out, explain)
     with held(state) if state is not None else nullcontext():
         _rate(directory, transactions, out, state, explain, chosen)
 
@@ -64,16 +62,22 @@ def _rate(
     directory: Path, transactions: Path, out: Path, state: Path | None, explain: Path | None, chosen: rules.Engine
 ) -> None:
     """The command with its options read and the state directory held."""
-    import rules
+    from adapters.directory.programme import transaction_texts, typed_transactions
     from adapters.directory.programme_state import drop_older, stage_state
 
-    with ThreadPoolExecutor(1) as beside:  # Polars reads the large file while Python reads the documents
-        reading = beside.submit(_read_transactions, transactions)
-        plan = load_plan(directory)
-        opening = _opening(state, plan)
+    with ThreadPoolExecutor(1) as beside:
+        # Polars reads the large file while Python loads what it needs and reads the documents. Its columns come after
+        # that: their hundred small steps would wait for Python's lock at each.
+        texts = beside.submit(transaction_texts, transactions)
+        import rules
+
         if chosen == "kernel" or (chosen == "auto" and _is_large(transactions)):
             rules.warm()
-        rows = _new_transactions(reading.result(), opening)
+        documents = load_documents(directory)
+        typed = beside.submit(lambda: typed_transactions(texts.result()))
+        plan = plan_of(directory, documents)
+        opening = _opening(state, plan)
+        rows = _new_transactions(typed.result(), opening)
     rated = rules.rate(plan, rows, opening, engine=chosen)
     renames: list[tuple[Path, Path]] = []
     try:
@@ -92,9 +96,12 @@ def _rate(
             drop_older(state)
 
 
-def _apart(transactions: Path, out: Path, explain: Path | None) -> None:
+def _apart(directory: Path, transactions: Path, out: Path, explain: Path | None) -> None:
     """Ends the command where what it writes would fall on another file of the command, or on a directory."""
-    taken = {transactions.resolve(): "--transactions"}
+    from adapters.directory.programme import files_of
+
+    taken = dict.fromkeys((path.resolve() for path in files_of(directory)), "the programme")
+    taken[transactions.resolve()] = "--transactions"
     for name, path in (("--out", out), ("--explain", explain)):
         if path is None:
             continue
@@ -103,89 +110,6 @@ def _apart(transactions: Path, out: Path, explain: Path | None) -> None:
         other = taken.setdefault(path.resolve(), name)
         if other != name:
             raise BadInput(f"{name}: {path} is the file of {other} too; give another file")
-
-
-def refuse(rejects: list[Reject]) -> NoReturn:
-    """Prints the first of the rejects, each with its place, and ends the command with status 2."""
-    for reject in rejects[:SHOWN]:
-        print(say(reject), file=sys.stderr)
-    if len(rejects) > SHOWN:
-        print(f"and {len(rejects) - SHOWN} more; correct these first", file=sys.stderr)
-    raise typer.Exit(2)
-
-
-def say(reject: Reject) -> str:
-    """`file:line: what is wrong; what to write instead`."""
-    name = f"{reject.field}: " if reject.field else ""
-    return f"{reject.file}:{reject.line or 1}: {name}{reject.message}"
-
-
-def load_plan(directory: Path, *, whole: bool = True) -> rules.Plan:
-    """The compiled plan of a programme directory; ends the command where anything in it is wrong."""
-    import rules
-    from adapters.directory.programme import read_programme
-
-    files = read_programme(directory, whole=whole)
-    if isinstance(files, list):
-        refuse(_with_documents(files, directory))
-    programme, schemes, rejects = parse_documents(files.programme, files.schemes)
-    if rejects or programme is None:
-        refuse(rejects)
-    plan = rules.compile_plan(programme, schemes, files.merchants, files.members, files.entitlements, files.calendar)
-    if isinstance(plan, list):
-        refuse([_placed(reject, files) for reject in plan])
-    return plan
-
-
-def parse_documents(
-    programme: tuple[str, str], schemes: tuple[tuple[str, str], ...]
-) -> tuple[rules.Document[rules.Programme] | None, list[rules.Document[rules.Scheme]], list[Reject]]:
-    """(file, text) pairs to documents, and everything wrong with them."""
-    import rules
-
-    rejects: list[Reject] = []
-    documents: list[rules.Document[rules.Scheme]] = []
-    head = rules.parse_programme(programme[1], programme[0])
-    if isinstance(head, list):
-        rejects += head
-    for file, text in schemes:
-        scheme = rules.parse_scheme(text, file)
-        if isinstance(scheme, list):
-            rejects += scheme
-        else:
-            documents.append(scheme)
-    return (None if isinstance(head, list) else head), documents, rejects
-
-
-def _with_documents(rejects: list[Reject], directory: Path) -> list[Reject]:
-    """Errors of the CSV files, and those of the documents beside them, so that one run shows them all."""
-    from adapters.directory.programme import read_documents
-
-    documents = read_documents(directory)
-    return rejects + (parse_documents(*documents)[2] if not isinstance(documents, list) else [])
-
-
-def _placed(reject: Reject, files: ProgrammeFiles) -> Reject:
-    """A reject about a row of the merchants frame, with the file and line of that row."""
-    if reject.file != "merchants.csv":
-        return reject
-    table = files.merchant_table
-    line = table.line(reject.record - 1)
-    return Reject(table.file, reject.record, -1, reject.field, reject.code, reject.message, line)
-
-
-def load_transactions(path: Path) -> tuple[Table, pl.DataFrame]:
-    """transactions.csv as RATE_INPUT; ends the command where anything in it is wrong."""
-    rows = _read_transactions(path)
-    if isinstance(rows, list):
-        refuse(rows)
-    return rows
-
-
-def _read_transactions(path: Path) -> tuple[Table, pl.DataFrame] | list[Reject]:
-    from adapters.directory.programme import read_transactions
-
-    return read_transactions(path)
 
 
 def _is_large(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from portal.cli.common import print_rejects, print_rows
-from portal.cli.rate import _placed, load_plan, parse_documents
+from portal.cli.programme import load_documents, load_plan, placed
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 
@@ -80,14 +80,12 @@ def _row(reject: Reject) -> dict[str, Any]:
 def _examined(directory: Path) -> tuple[int, list[Reject], list[Reject]]:
     """(scheme versions, everything wrong, everything odd); documents that read are checked beside those that do not."""
     import rules
-    from adapters.directory.programme import read_documents, read_programme
+    from adapters.directory.programme import read_programme
     from rules.advice import advise
     from rules.plan import reference_rejects
 
-    documents = read_documents(directory)
-    if isinstance(documents, list):
-        return 0, documents, []
-    programme, schemes, errors = parse_documents(*documents)
+    documents = load_documents(directory)
+    programme, schemes, errors = documents.programme, documents.schemes, documents.rejects
     files = read_programme(directory, whole=False)
     if isinstance(files, list):
         errors += files
@@ -98,7 +96,7 @@ def _examined(directory: Path) -> tuple[int, list[Reject], list[Reject]]:
         programme, schemes, files.merchants, files.members, files.entitlements, files.calendar
     )  # fmt: skip
     if isinstance(plan, list):
-        return len(schemes), [_placed(reject, files) for reject in plan], []
+        return len(schemes), [placed(reject, files) for reject in plan], []
     warnings = [w if "/" in w.file else replace(w, file=str(directory / w.file)) for w in advise(plan, schemes)]
     return len(schemes), [], warnings
 

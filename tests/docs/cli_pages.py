@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from portal.cli.main import app
+from portal.cli.main import application
 
 WIDTH = 110
 HEAD = """# Command line
@@ -41,7 +41,7 @@ def commands() -> Iterator[tuple[tuple[str, ...], Any, Any]]:
 @cache
 def root() -> Any:
     """The `puhui` command itself."""
-    return typer.main.get_command(app)
+    return typer.main.get_command(application())
 
 
 def example(command: Any) -> str:

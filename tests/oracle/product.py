@@ -9,10 +9,10 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from portal.cli.main import app
+from portal.cli.main import application
 from tests.oracle.rate_oracle import COLUMNS, Award
 
-COMMAND = get_command(app)  # made once: it costs more than a rating
+COMMAND = get_command(application())  # made once: it costs more than a rating
 
 
 class RefusedError(Exception):

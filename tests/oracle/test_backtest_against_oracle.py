@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import rules
-from portal.cli.rate import load_plan, load_transactions
+from portal.cli.programme import load_plan, load_transactions
 from rules.trial import Batch, compare, replay
 from tests.oracle.generate import town
 from tests.oracle.oracle_grant import window_of

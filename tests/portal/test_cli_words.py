@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+import typer
 
+from portal.cli import main
 from portal.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,3 +82,13 @@ def test_the_demo_in_a_file_or_beside_a_broken_record(tmp_path: Path, capsys: py
     assert refused(capsys, "demo", str(tmp_path)) == (
         f"{tmp_path}/demo.json: not what a demonstration wrote; give an empty or new folder"
     )
+
+
+def test_a_verb_alone_is_the_verb_among_all() -> None:
+    whole = typer.main.get_command(main.application()).commands
+    assert set(whole) == {verb for verbs in main.VERBS.values() for verb in verbs}
+    for verbs in main.VERBS.values():
+        for verb in verbs:
+            alone = typer.main.get_command(main.application(verb)).commands
+            assert set(alone) == set(verbs)
+            assert alone[verb].get_short_help_str() == whole[verb].get_short_help_str()

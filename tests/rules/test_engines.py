@@ -11,7 +11,9 @@ from types import ModuleType
 import pytest
 
 import rules
-from portal.cli.rate import load_plan, load_transactions
+from portal.cli.programme import load_plan, load_transactions
+from rules import columnar, kernel_csv
+from settlement.model import in_order
 
 
 def load_cases() -> ModuleType:
@@ -44,3 +46,12 @@ def test_case_gives_the_same_rows_by_each_engine(path: Path, engine: rules.Engin
     if cases.can_be_cut(path):
         cut = cases.cut_in_time(case)
         cases.compare(cut, by_engine(cut, engine))
+
+
+@pytest.mark.parametrize("path", cases.CASE_FILES, ids=lambda path: path.stem)
+def test_case_gives_the_same_rows_in_two_threads(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columnar, "ALONE", -1)
+    monkeypatch.setattr(kernel_csv, "ROWS", 1)
+    monkeypatch.setattr(in_order.pl, "thread_pool_size", lambda: 3)
+    case = cases.lay_out(path, tmp_path / "town")
+    cases.compare(case, by_engine(case, "kernel"))

@@ -201,6 +201,9 @@ def test_an_output_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     [
         ("transactions.csv", "e.jsonl", "is the file of --transactions too"),
         ("a.csv", "a.csv", "is the file of --out too"),
+        ("a.csv", "members.csv", "is the file of the programme too"),
+        ("programme.yaml", "e.jsonl", "is the file of the programme too"),
+        ("schemes/bread.yaml", "e.jsonl", "is the file of the programme too"),
         ("a.csv", "schemes", "is a directory"),
         ("schemes", "e.jsonl", "is a directory"),
     ],

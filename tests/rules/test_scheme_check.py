@@ -228,6 +228,9 @@ ODD = [
     ("per: [merchant], measure: amount, value: 500.00, window: month",
      "per: [member, merchant], measure: amount, value: 15.00, window: week", "17:5", "NEVER_BINDS"),
     (PERCENT, TIERS, "14:54", "TIER_LOWERS"),
+    ("name: week", "name: budget", "16:12", "SAME_NAME"),
+    ("name: month", "name: min_grant", "17:12", "SAME_NAME"),
+    ("{sponsor: bank, share: 2}", "{sponsor: bank, share: 2}, {sponsor: city, share: 1}", "19:75", "SPONSOR_TWICE"),
     (PERCENT, "{kind: tiers, tiers: [{from: 600, off: 9}, {from: 20, off: 1}]}", "14:32", "TIER_UNREACHED"),
 ]  # fmt: skip
 
@@ -240,6 +243,20 @@ def test_an_odd_scheme_is_told_by_place(old: str, new: str, place: str, code: st
     told = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
     assert any(f"bread.yaml:{place}: " in line and line.endswith(f"[{code}]") for line in told), told
     assert all("; " in line for line in told)
+
+
+def test_a_programme_without_schemes_is_told(tmp_path: Path) -> None:
+    folder = town(tmp_path)
+    (folder / BREAD).unlink()
+    for _ in ("empty", "missing"):
+        result = run("check", str(folder))
+        assert (result.exit_code, "programme.yaml:1:1: " in result.stderr, "[NO_SCHEMES]" in result.stderr) == (
+            1,
+            True,
+            True,
+        )
+        if (folder / "schemes").exists():
+            (folder / "schemes").rmdir()
 
 
 def test_entitlements_of_nobody_are_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Work on the blocks of a file on as many cores as Polars uses, with results in the order of the file."""
+"""Work on the blocks of a file, or on two things, on as many cores as Polars uses; results in the order of tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypeVar
 import polars as pl
 
 T = TypeVar("T")
+U = TypeVar("U")
 MOST = 3  # threads: beyond these they wait for each other, since Python runs one at a time between array operations
 
 
@@ -37,3 +38,12 @@ def in_order(tasks: Iterator[Callable[[], T]]) -> Generator[T]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def side_by_side(one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
+    """Both results; where there are two cores `other` runs in a thread of its own."""
+    if pl.thread_pool_size() < 2:
+        return one(), other()
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(other)
+        return one(), later.result()
