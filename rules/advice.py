@@ -198,7 +198,7 @@ def _limits_never_bind(terms: Terms, earlier: list[Terms], document: Document[Sc
     kept = list(terms.caps)
     for cap in [cap for cap in terms.caps if cap.scope]:
         # two equal limits make each other idle: the one that is told is out of the race
-        other = next((o for o in kept if o is not cap and _idle(cap, o, terms, earlier)), None)
+        other = next((o for o in kept if o is not cap and _idle(cap, o, kept, terms, earlier)), None)
         if other is not None:
             kept.remove(cap)
             message = f"never binds: {other.name} is always met first; remove it or lower it"
@@ -216,7 +216,7 @@ _INSIDE = {
 }
 
 
-def _idle(cap: Cap, by: Cap, terms: Terms, earlier: list[Terms]) -> bool:
+def _idle(cap: Cap, by: Cap, kept: list[Cap], terms: Terms, earlier: list[Terms]) -> bool:
     """Whether `cap` changes no grant because of `by`, whose key takes in every sale that the key of `cap` does.
 
     Not where an earlier version lacks `by`: then `cap` may have used more than `by` knows of.
@@ -226,7 +226,7 @@ def _idle(cap: Cap, by: Cap, terms: Terms, earlier: list[Terms]) -> bool:
     if any(not any(_same_count(other, by) for other in version.caps) for version in earlier):
         return False
     if cap.measure == by.measure:
-        return _tighter(cap, by, terms)
+        return _tighter(cap, by, kept)
     if cap.measure == "count" or earlier:
         return False
     # an amount that the count of `by` cannot reach; not where a use can come back and its amount cannot
@@ -240,12 +240,17 @@ def _same_count(one: Cap, other: Cap) -> bool:
     )  # fmt: skip
 
 
-def _tighter(cap: Cap, by: Cap, terms: Terms) -> bool:
-    """Whether `by` has never more left than `cap`, and does to the figure what `cap` would do, or does it before."""
-    first = terms.caps.index(by) < terms.caps.index(cap)
-    if by.value > cap.value or (by.value == cap.value and not first):
+def _tighter(cap: Cap, by: Cap, kept: list[Cap]) -> bool:
+    """Whether `by` has never more left than `cap`, and the figure after both is the same without `cap`."""
+    at, there = kept.index(cap), kept.index(by)
+    if by.value > cap.value or (by.value == cap.value and at < there):
         return False
-    return first or cap.measure == "count" or not cap.deny or by.deny
+    if there < at or cap.measure == "count":
+        return True
+    # Until `by` the figure is larger without `cap`: one that denies in between would deny it; and where `cap` denies,
+    # one that lowers it in between would leave less than `by` denies.
+    between = [other for other in kept[at + 1 : there] if other.measure == "amount"]
+    return (by.deny and not between) if cap.deny else not any(other.deny for other in between)
 
 
 # --- tiers and versions --------------------------------------------------------------------------------------------

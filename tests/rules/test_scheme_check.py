@@ -278,6 +278,28 @@ def test_a_limit_that_denies_can_bind_before_a_tighter_one(tmp_path: Path) -> No
     assert "NEVER_BINDS" in run("check", str(town(tmp_path / "2", **{BREAD: partial}))).stderr
 
 
+@pytest.mark.parametrize(
+    ("one", "between", "last", "told"),
+    [
+        ("", ", on_exceed: deny", "", False),  # figure 5, left 4, 4, 1: 4 passes the second, 5 does not
+        ("", "", "", True),
+        (", on_exceed: deny", "", ", on_exceed: deny", False),  # left 4, 1, 3: 1 passes the third, 5 not the first
+        (", on_exceed: deny", ", on_exceed: deny", ", on_exceed: deny", False),
+        ("", "", ", on_exceed: deny", True),
+    ],
+)
+def test_a_limit_counts_for_those_between_it_and_a_tighter_one(
+    one: str, between: str, last: str, told: bool, tmp_path: Path
+) -> None:
+    limits = (
+        f"limits:\n  - {{name: a, measure: amount, value: 6.00, window: day{one}}}\n"
+        f"  - {{name: b, measure: amount, value: 5.00, window: day, per: [member]{between}}}\n"
+        f"  - {{name: c, measure: amount, value: 3.00, window: day{last}}}\n"
+    )
+    said = run("check", str(town(tmp_path, **{BREAD: re.sub(r"limits:\n.*\n.*\n", limits, SCHEME)}))).stderr
+    assert ("bread.yaml:16:5" in said) == told, said
+
+
 def test_a_limit_that_a_new_version_brings_says_nothing_of_older_use(tmp_path: Path) -> None:
     """`places` has used 100 before `tight` began at 0: it may be met first."""
     first = SCHEME.replace("to: 2026-12-31", "to: 2026-05-31")
