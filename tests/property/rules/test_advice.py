@@ -29,7 +29,7 @@ def warned(town: Town) -> list[tuple[str, str, int]]:
     """(scheme, code, place in the list that the field names, from 0)."""
     documents = [rules.parse_scheme(as_yaml(scheme), scheme["scheme"]) for scheme in town.schemes]
     found = advise(town.plan, [d for d in documents if isinstance(d, rules.Document)])
-    return [(w.file, w.code, int(w.field.partition("[")[2].rstrip("]") or 0) - 1) for w in found if w.record == 0]
+    return [(w.file, w.code, int("".join(filter(str.isdigit, w.field)) or 0) - 1) for w in found if w.record == 0]
 
 
 def granted(plan: rules.Plan, town: Town) -> list[tuple[str, str | None, int]]:
