@@ -135,6 +135,8 @@ def transactions(
     stands = found.rows.drop(key).rename({"base_id": "transaction_id"})
     vanished = _vanished(connection, table, file_id, rows, schema) if again else stands.clear()
     judged = judge(rows, stands, found.undone, vanished, again=again, copies=table is t.clearing_item)
+    if table is t.transaction and sum(source.role == "feed" for source in run.config.sources) > 1:
+        judged = judged.without(intake.under_another_source(connection, judged.accepted))
     store(connection, table, judged.accepted)
     status, code, message = judged.status(len(rejects))
     return Outcome(
@@ -142,7 +144,7 @@ def transactions(
         closing=closing,
         accepted=judged.accepted.height,
         duplicate=judged.duplicate.height,
-        quarantined=judged.conflict.height + judged.held.height,
+        quarantined=judged.conflict.height + judged.held.height + judged.other_source,
         clearing_date=closing.clearing_date or _day(frame, "clearing_date"),
         code=code,
         message=message,

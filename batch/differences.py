@@ -8,7 +8,7 @@ them under another key, so new rows are held too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -35,6 +35,7 @@ DUPLICATE_ROW = "DUPLICATE_ROW"
 CONFLICT = "CONFLICT"
 VANISHED = "VANISHED"
 HELD = "HELD"
+OTHER_SOURCE = "OTHER_SOURCE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,30 @@ class Judged:
     held: pl.DataFrame
     vanished: pl.DataFrame
     again: bool
+    elsewhere: pl.DataFrame | None = None  # rows that another source has brought, with its key as `twin`
+
+    @property
+    def other_source(self) -> int:
+        """How many rows another source has brought."""
+        return 0 if self.elsewhere is None else self.elsewhere.height
+
+    def without(self, twins: pl.DataFrame) -> Judged:
+        """The same, but new rows among `twins` (transaction_id, twin) are held: another source has brought them."""
+        if twins.is_empty():
+            return self
+        held = self.accepted.join(twins, on="transaction_id", how="inner", maintain_order="left")
+        rest = self.accepted.join(twins, on="transaction_id", how="anti", maintain_order="left")
+        return replace(self, accepted=rest, elsewhere=held)
 
     def status(self, rejected: int) -> tuple[FileStatus, str | None, str | None]:
         """(status, code, message) of the delivery, of which so many records cannot be read."""
         if not self.again:
-            partial = bool(rejected or self.conflict.height)
+            partial = bool(rejected or self.conflict.height or self.other_source)
             return (FileStatus.PARTIAL if partial else FileStatus.ACCEPTED), None, None
         if self.conflict.height or self.vanished.height:
             message = f"{self.conflict.height} rows differ from the delivery before, {self.vanished.height} are missing"
             return FileStatus.CONFLICT, CONFLICT, f"{message}; held until decided"
-        if not self.accepted.height and not rejected:
+        if not self.accepted.height and not rejected and not self.other_source:
             return FileStatus.DUPLICATE, "SAME_ROWS", "the same rows as the delivery before; nothing was done"
         return FileStatus.SUPERSET, None, None
 
@@ -64,6 +79,8 @@ class Judged:
         """Rows without effect, with what they would have moved. What an earlier delivery brought is only counted."""
         told = [] if self.again else _row_rejects(self.duplicate, DUPLICATE_ROW)
         told += [*_row_rejects(self.conflict, CONFLICT), *_row_rejects(self.held, HELD)]
+        if self.elsewhere is not None:
+            told += _row_rejects(self.elsewhere, OTHER_SOURCE)
         missing = self.vanished.with_columns(
             record=pl.lit(0, pl.Int64), byte_start=pl.lit(-1, pl.Int64), gone=pl.lit(value=False)
         )
@@ -133,6 +150,8 @@ def _why(row: dict[str, Any], code: str) -> str:
             return f"{name} ({shown}) came with an earlier delivery and is not in this one; it stands until decided"
         case "HELD":
             return f"{name} ({shown}) is new while earlier rows are missing: it may be one of them; held until decided"
+        case "OTHER_SOURCE":
+            return f"{name} ({shown}) is {row['twin']} of another source; held until decided"
         case _ if row["gone"]:
             return f"{name} ({shown}) was taken back by a decision; held until decided"
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -99,6 +99,63 @@ def known_rows(connection: Connection, table: Table, key: str, ids: pl.Series, s
         table.c[key].in_(select(text("id")).select_from(text("wanted_id")))
     )
     return copy_out(connection, query, schema)
+
+
+_TWINS = f"""
+WITH stands AS (
+  SELECT transaction_id, substr(transaction_id, length(source) + 2) AS own, kind, rrn, terminal_no, gross_fen, paid_fen,
+         occurred_at
+  FROM {t.transaction.fullname} x
+  WHERE source <> :source AND business_date >= :first AND occurred_at BETWEEN :low AND :high
+    AND NOT EXISTS (SELECT 1 FROM {t.correction.fullname} c WHERE c.ends = x.transaction_id)
+    AND NOT EXISTS (SELECT 1 FROM {t.correction.fullname} c WHERE c.row_id = x.transaction_id AND c.version IS NULL)
+), found AS (
+  SELECT w.transaction_id, x.transaction_id AS twin, w.occurred_at - x.occurred_at AS apart
+  FROM wanted_row w JOIN stands x ON x.kind = w.kind AND x.rrn = w.rrn AND x.terminal_no = w.terminal_no
+    AND (x.gross_fen = w.gross_fen OR x.paid_fen = w.paid_fen)
+  UNION ALL
+  SELECT w.transaction_id, x.transaction_id, w.occurred_at - x.occurred_at
+  FROM wanted_row w JOIN stands x ON x.kind = w.kind AND x.own = w.own
+)
+SELECT transaction_id, min(twin) AS twin FROM found
+WHERE apart BETWEEN interval '-1 day' AND interval '1 day' GROUP BY transaction_id
+"""
+_IDENTITY: frames.Schema = {
+    "transaction_id": pl.String,
+    "own": pl.String,
+    "kind": pl.String,
+    "rrn": pl.String,
+    "terminal_no": pl.String,
+    "gross_fen": pl.Int64,
+    "paid_fen": pl.Int64,
+    "occurred_at": frames.INSTANT,
+}
+
+
+def under_another_source(connection: Connection, rows: pl.DataFrame) -> pl.DataFrame:
+    """(transaction_id, twin) of those canonical rows of one source that stand under another one as `twin`.
+
+    feeds.md: the same natural key (acquirer, STAN, time), or RRN, terminal and amount. The kind is the same and the
+    times are less than a day apart, for all these numbers come again. What came in that long before is not looked at.
+    """
+    schema: frames.Schema = {"transaction_id": pl.String, "twin": pl.String}
+    low, high = rows["occurred_at"].min(), rows["occurred_at"].max()
+    if not isinstance(low, datetime) or not isinstance(high, datetime):
+        return frames.empty(schema)
+    source = str(rows["source"][0])
+    wanted_rows = rows.with_columns(own=pl.col("transaction_id").str.slice(len(source) + 1)).select(list(_IDENTITY))
+    connection.execute(
+        text(
+            "CREATE TEMP TABLE IF NOT EXISTS wanted_row (transaction_id text, own text, kind text, rrn text,"
+            " terminal_no text, gross_fen bigint, paid_fen bigint, occurred_at timestamptz) ON COMMIT DROP"
+        )
+    )
+    connection.execute(text("TRUNCATE wanted_row"))
+    copy_in(connection, "wanted_row", wanted_rows)
+    connection.execute(text("ANALYZE wanted_row"))
+    day = timedelta(days=1)
+    bounds = {"first": low.date() - day, "low": low - day, "high": high + day}
+    return copy_out(connection, _TWINS, schema, {"source": source, **bounds})
 
 
 def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataFrame:

@@ -34,11 +34,16 @@ class Trial:
     home: Path
     town: Town
     pos: pl.DataFrame  # the POS feed of the first day
+    card: pl.DataFrame  # the citizen-card feed of the first day, its bank rail
     capsys: Any = None
 
     def send(self, frame: pl.DataFrame, name: str = NAME) -> None:
         """The bank drops the POS feed of the first day, once more."""
         week.put(self.home, "posbank", name, week._write("pos_iso8583", "pos", name, frame, FIRST))
+
+    def send_card(self, frame: pl.DataFrame, name: str) -> None:
+        """A file of the citizen-card feed."""
+        week.put(self.home, "smk", name, week._write("citizen_card", "smk", name, frame, FIRST))
 
     def night(self, number: int) -> None:
         day = FIRST + timedelta(days=number)
@@ -77,7 +82,8 @@ def city_trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         town = city.town_of(home, SEED, VOLUME)
         with open_session(home):  # one server for all verbs
             week.drop(town, home, FIRST, 0)
-            trial = Trial(home, town, week.clearing_day(town, FIRST, 0).ours["pos"])
+            ours = week.clearing_day(town, FIRST, 0).ours
+            trial = Trial(home, town, ours["pos"], ours["bank_account"])
             trial.night(0)
             yield trial
         server.destroy(home)
@@ -125,6 +131,7 @@ def test_a_file_sent_again_waits_for_two_people_and_then_flows_through(trial: Tr
     later = _what_stands_is_compared(trial, case)
     _back_to_the_first_figures(trial, case, later)
     _a_row_in_another_file_is_kept_as_it_stands(trial)
+    _a_sale_under_two_sources_is_held(trial)
 
 
 def _nothing_moves_and_people_are_told(trial: Trial, case: Case) -> tuple[str, str]:
@@ -244,6 +251,41 @@ def _a_row_in_another_file_is_kept_as_it_stands(trial: Trial) -> None:
     rows = trial.rows("SELECT count(*) FROM puhui.correction")
     trial.night(8)
     assert trial.rows("SELECT count(*) FROM puhui.correction") == rows
+
+
+def _a_sale_under_two_sources_is_held(trial: Trial) -> None:
+    """The citizen-card feed brings a sale that the POS feed brought: RRN, terminal and amount are the same."""
+    sql = (
+        "SELECT transaction_id, rrn, terminal_no, gross_fen, paid_fen, claimed_fen, occurred_at FROM puhui.transaction"
+    )
+    sales = trial.rows(f"{sql} WHERE source = 'pos' AND kind = 'SALE' AND rrn IS NOT NULL ORDER BY 1 LIMIT 3")
+    before = trial.rows("SELECT count(*) FROM puhui.transaction")
+    name = f"SMK_{FIRST:%Y%m%d}_7"
+    trial.send_card(pl.concat([_as_card_sale(trial, n, *sale[1:]) for n, sale in enumerate(sales)]), name)
+    trial.night(9)
+    number, status = str(trial.newest()[0]), trial.newest()[1]
+    assert (status, trial.rows("SELECT count(*) FROM puhui.transaction")) == ("PARTIAL", [(before[0][0] + 2,)])
+    seen = trial.json("show", number)
+    (told,) = seen["rejects"]
+    assert told["code"] == "OTHER_SOURCE"
+    assert f"is {sales[0][0]} of another source; held until decided" in told["message"]
+    assert [change["what"] for change in seen["changes"]] == ["added"]
+    trial.do("keep", number, "--reason", "one sale", "--as", "wang")
+    assert trial.json("list", "--open") == []
+
+
+def _as_card_sale(trial: Trial, number: int, *figures: Any) -> pl.DataFrame:
+    """A sale of the citizen-card feed with the figures of a POS sale; of the second another RRN, the third later."""
+    rrn, terminal, gross, paid, claimed, at = figures
+    row = trial.card.filter((pl.col("kind") == "SALE") & (pl.col("rail") == "bank_account"))[number : number + 1]
+    rrn = rrn if number != 1 else f"{int(rrn) + 500_000:012d}"
+    at = at + timedelta(days=2) if number == 2 else at
+    key = "/".join([*row["transaction_id"][0].split("/")[:-2], terminal, str(900_000 + number)])
+    return row.with_columns(
+        transaction_id=pl.lit(key), rrn=pl.lit(rrn), terminal_no=pl.lit(terminal), gross_fen=pl.lit(gross, pl.Int64),
+        paid_fen=pl.lit(paid, pl.Int64), claimed_fen=pl.lit(claimed, pl.Int64),
+        occurred_at=pl.lit(at, row.schema["occurred_at"]),
+    )  # fmt: skip
 
 
 def _fen(yuan: str) -> int:
