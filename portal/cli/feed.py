@@ -61,7 +61,8 @@ def check(
 ) -> int:
     """Say what would be accepted, every reject with its place and remedy, and the receipt the bank would get.
 
-    Exit 0: all accepted; 1: rejects, conflicts, or balances that do not add up; 2: the file as a whole is refused.
+    Exit 0: all accepted; 1: rejects, conflicts, or balances that do not add up or lack; 2: the file as a whole is
+    refused.
     Example: puhui feed check SMK_20260507 --format citizen_card --against sent/SMK_20260507
     """
     from portal.cli.feed_check import compare, print_findings
@@ -75,7 +76,7 @@ def check(
         findings = _found(chosen, file, stream, keep=before is not None)
         findings.compared = None if before is None else compare(before, findings)
         print_findings(findings, stream, chosen.settings, as_json=as_json)
-    return findings.exit_code
+    return findings.check_code
 
 
 def _found(chosen: Chosen, file: Path, stream: BinaryIO, *, keep: bool) -> Findings:

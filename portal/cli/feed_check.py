@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
-from adapters.accounts.statement import out_of_balance
+from adapters.accounts.statement import out_of_balance, unproven
 from adapters.base import Adapter, Closing, Parsed
 from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_name
 from adapters.layout_text import columns
@@ -80,6 +80,17 @@ class Findings:
         wrong = self.rejects or self.closing.rejected or out_of_balance(self.closing.notes)
         conflict = self.compared is not None and self.compared.status == "CONFLICT"
         return 1 if wrong or conflict else 0
+
+    @property
+    def check_code(self) -> int:
+        """`exit_code`, but 1 where a statement lacks a balance too: `convert` writes it, the night refuses it."""
+        return self.exit_code or int(bool(self.unbalanced))
+
+    @property
+    def unbalanced(self) -> list[str]:
+        """Notes for which the night takes nothing of a statement: its balances do not prove its lines."""
+        assert self.closing is not None
+        return [*out_of_balance(self.closing.notes), *unproven(self.closing.notes)]
 
     def lines(self) -> list[str]:
         """Rejects, notes and the refusal, a line each."""
@@ -289,10 +300,11 @@ def _yuan(value: int | None) -> str:
 def _receipt(findings: Findings, closing: Closing) -> Receipt:
     """The receipt of this delivery: the first of its name, or the second where it was compared."""
     refused, now, compared = closing.refused, clock.now(), findings.compared
-    rejects = [*findings.rejects, *(compared.rejects if compared else []), *([refused] if refused else [])]
-    status: Status = "ACCEPTED" if findings.exit_code == 0 else "PARTIAL"
+    held = [] if refused else [Reject("", 0, -1, "", "BALANCE", note) for note in findings.unbalanced]
+    rejects = [*findings.rejects, *(compared.rejects if compared else []), *([refused] if refused else held)]
+    status: Status = "ACCEPTED" if findings.check_code == 0 else "PARTIAL"
     accepted, records, rejected = closing.accepted, closing.records, closing.rejected
-    if refused is not None or (findings.adapter.gives == "statement" and findings.exit_code):
+    if refused is not None or (findings.adapter.gives == "statement" and findings.check_code):
         status, accepted, rejected = "REJECTED", 0, closing.records  # a statement is taken whole or not at all
     if compared is not None:
         status, accepted = compared.status, compared.accepted

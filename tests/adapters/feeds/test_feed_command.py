@@ -236,3 +236,37 @@ def test_a_payout_file_is_read_as_its_bank_will(tmp_path, capsys):
     (tmp_path / name).write_bytes(data.replace(b"|12345|", b"|12346|", 1) if b"|12345|" in data else data[:-1])
     assert run(["feed", "check", *arguments]) == 2
     assert "6222021234567890" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("balances", "codes", "said"),
+    [
+        (("OPBD", "CLBD"), (0, 0), None),
+        (("OPBD",), (1, 0), "BALANCE_MISSING"),  # `convert` writes what a person may look at; the night takes nothing
+        (("OPBD", "ITBD", "CLBD"), (1, 1), "BALANCE_DIFFERENCE"),
+    ],
+)
+def test_a_statement_is_taken_only_where_its_balances_prove_it(tmp_path, capsys, balances, codes, said):
+    amount = {"OPBD": "10.00", "CLBD": "13.00" if len(balances) < 3 else "14.00"}
+    parts = [
+        f"<Bal><Tp><CdOrPrtry><Cd>{name}</Cd></CdOrPrtry></Tp><Amt Ccy='CNY'>{amount[name]}</Amt>"
+        "<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-05-07</Dt></Dt></Bal>"
+        for name in balances
+        if name in amount
+    ]
+    path = tmp_path / "camt.xml"
+    path.write_text(
+        "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.02'><BkToCstmrStmt><GrpHdr><MsgId>M</MsgId>"
+        "<CreDtTm>2026-05-07T00:00:00</CreDtTm></GrpHdr><Stmt><Id>S1</Id><Acct><Id><Othr><Id>3220001</Id></Othr></Id>"
+        f"<Ccy>CNY</Ccy></Acct>{''.join(parts)}<Ntry><Amt Ccy='CNY'>3.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"
+        "<Sts>BOOK</Sts><BookgDt><Dt>2026-05-07</Dt></BookgDt></Ntry></Stmt></BkToCstmrStmt></Document>",
+        "utf-8",
+    )
+    out = str(tmp_path / "x.csv")
+    code = run(["feed", "check", str(path), "--format", "camt053", "--json"])
+    receipt = json.loads(capsys.readouterr().out)
+    assert (code, run(["feed", "convert", str(path), "--format", "camt053", "--out", out])) == codes
+    assert (receipt["status"], receipt["accepted"]) == (("REJECTED", 0) if said else ("ACCEPTED", 1))
+    assert [(r["code"], r["message"].split(":")[0]) for r in receipt["rejects"]] == (
+        [("BALANCE", said)] if said else []
+    )
