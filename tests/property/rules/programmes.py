@@ -16,18 +16,18 @@ import rules
 from rules.yamltext import Place
 from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT
 
-EXAMPLES = int(os.environ.get("PUHUI_PROPERTY_EXAMPLES", "0"))
+TIMES = int(os.environ.get("PUHUI_PROPERTY_TIMES", "1"))
 
 
 def examples(sequences: int, side_by_side: int = 1) -> settings:
-    """The settings of one property: so many sequences here, PUHUI_PROPERTY_EXAMPLES in the long run.
+    """The settings of one property: so many sequences here, PUHUI_PROPERTY_TIMES as many in the long run.
 
     `side_by_side`: how many sequences one example holds.
     """
     return settings(
-        max_examples=-(-max(sequences, EXAMPLES) // side_by_side),
+        max_examples=-(-sequences * TIMES // side_by_side),
         deadline=None,
-        derandomize=not EXAMPLES,
+        derandomize=TIMES == 1,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
