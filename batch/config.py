@@ -8,11 +8,12 @@ import re
 import tomllib
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from adapters.payments.bank_template import payout_layout
 from adapters.yaml_document import read_yaml
 from settlement.model.errors import BadConfiguration
 
@@ -99,12 +100,37 @@ class PayoutConfig(_Document):
     """How payouts leave."""
 
     account: Word
-    format: Literal["pain001"] = "pain001"
-    version: Literal["03", "09"] = "09"
+    format: Literal["pain001", "bank_template"] = "pain001"
+    version: Literal["03", "09"] = Field(default="09", description="of pain001")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="of bank_template: `layout`, and the fields that it takes from settings"
+    )
+    file_name: str = Field(
+        default="{batch_no}.xml", description="with {batch_no}, or {day} (YYYYMMDD) and {number} (001, of the day)"
+    )
     folder: Word
     debtor_name: str
     debtor_bank_code: str = Field(pattern=r"^[0-9]{12}$")
     unpaid_after_days: int = Field(default=3, ge=1, le=30, description="banking days until a released item is UNPAID")
+
+    @model_validator(mode="after")
+    def _file_can_be_named(self) -> Self:
+        try:
+            one, other = (self.name_of(batch) for batch in ("B-20260507-1", "B-20260507-2"))
+        except (KeyError, IndexError, ValueError):
+            raise ValueError("file_name: write it with {batch_no}, or with {day} and {number}") from None
+        if one == other or self.name_of("B-20260508-1") == one:
+            raise ValueError("file_name: two batches would have one name; write {batch_no}, or {day} and {number}")
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", one) is None:
+            raise ValueError("file_name: letters, digits, '.', '_' and '-', without folders")
+        if (self.format == "bank_template") != ("layout" in self.settings):
+            raise ValueError("settings: bank_template needs a layout, pain001 takes none; write both or neither")
+        return self
+
+    def name_of(self, batch_no: str) -> str:
+        """The file's name of a batch B-<day>-<number>."""
+        _, day, number = batch_no.split("-")
+        return self.file_name.format(batch_no=batch_no, day=day, number=f"{int(number):03d}")
 
 
 class PolicyConfig(_Document):
@@ -177,15 +203,26 @@ def load_config(home: Path) -> Config:
     return _with_documents(parse_config(data, path), home)
 
 
+T = TypeVar("T", SourceConfig, PayoutConfig)
+
+
 def _with_documents(config: Config, home: Path) -> Config:
-    """The configuration with the YAML files that settings of sources name (below the home) read into their place."""
+    """The configuration with the YAML files that settings name (below the home) read into their place."""
 
-    def read(source: SourceConfig) -> SourceConfig:
-        named = {k: v for k, v in source.settings.items() if isinstance(v, str) and v.endswith((".yaml", ".yml"))}
+    def read(part: T) -> T:
+        named = {k: v for k, v in part.settings.items() if isinstance(v, str) and v.endswith((".yaml", ".yml"))}
         documents = {key: read_yaml(home / value) for key, value in named.items()}
-        return source.model_copy(update={"settings": source.settings | documents}) if documents else source
+        return part.model_copy(update={"settings": part.settings | documents}) if documents else part
 
-    return config.model_copy(update={"sources": tuple(read(source) for source in config.sources)})
+    sources, payout = tuple(read(source) for source in config.sources), read(config.payout)
+    if payout.format == "bank_template":
+        layout, name = payout_layout(payout.settings), payout.name_of("B-20260507-1")
+        if layout.filename and re.search(layout.filename, name) is None:
+            raise BadConfiguration(
+                f"{home / CONFIG_NAME}: payout.file_name: the bank of {layout.format} takes files named"
+                f" {layout.filename}, not {name}; correct the file"
+            )
+    return config.model_copy(update={"sources": sources, "payout": payout})
 
 
 def parse_config(data: bytes, path: Path) -> Config:

@@ -11,7 +11,8 @@ from datetime import date, datetime
 import polars as pl
 
 from adapters.base import Context
-from adapters.payments.pain001 import check_items, write
+from adapters.payments import bank_template, pain001
+from adapters.payments.bank_template import payout_layout
 from batch.run import Run
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -21,30 +22,52 @@ NAME_LENGTH = 70  # the shortest that any version takes
 
 
 def file_bytes(run: Run, batch_no: str, execution_date: date, created_at: datetime, sealed: pl.DataFrame) -> bytes:
-    """The file of a batch. `sealed`: its items with sealed accounts (settlement.store.settle.SEALED)."""
-    payout = run.config.payout
-    account = run.config.account(payout.account)
+    """The file of a batch. `sealed`: its items with sealed accounts (settlement.store.settle.SEALED).
+
+    Both writers read what they wrote and compare counts and totals before they give it.
+    """
+    payout, name = run.config.payout, file_name(run, batch_no)
+    items = conform(_opened(run, sealed), PAYMENT)
+    if payout.format == "bank_template":
+        return bank_template.write(items, Context(name, "payout", payout.settings, None, execution_date))
     settings = {
         "version": payout.version,
         "message_id": batch_no,
         "created_at": created_at.astimezone(run.config.programme.zone).isoformat(timespec="seconds"),
         "execution_date": execution_date,
         "debtor_name": payout.debtor_name,
-        "debtor_account": account.number,
+        "debtor_account": run.config.account(payout.account).number,
         "debtor_bank_code": payout.debtor_bank_code,
     }
-    return write(conform(_opened(run, sealed), PAYMENT), Context(file_name(batch_no), "payout", settings))
+    return pain001.write(items, Context(name, "payout", settings))
 
 
 def refused(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:
-    """Items that the file cannot carry (a bank code, a name): statement_no and the reason (HOLD)."""
+    """Items that the file cannot carry (a bank code, a name, one too many): statement_no and the reason (HOLD)."""
     found = []
     for item in _opened(run, sealed).iter_slices(1):
         try:
-            check_items(conform(item, PAYMENT), NAME_LENGTH, "payout")
+            _check(run, conform(item, PAYMENT))
         except BadInput as error:
             found.append((item["statement_no"][0], f"{error}; import a corrected account"))
-    return pl.DataFrame(found, schema=HOLD, orient="row")
+    held = pl.DataFrame(found, schema=HOLD, orient="row")
+    payout = run.config.payout
+    most = payout_layout(payout.settings).maximum_records if payout.format == "bank_template" else None
+    if most is None:
+        return held
+    fit = sealed.sort("end_to_end_id").filter(~pl.col("statement_no").is_in(held["statement_no"].implode()))
+    over = fit.filter(pl.int_range(pl.len()).over("payee_kind") >= most)
+    message = f"the bank takes {most} items in a file; it leaves with the next"
+    return pl.concat([held, over.select("statement_no", reason=pl.lit(message))])
+
+
+def _check(run: Run, item: pl.DataFrame) -> None:
+    payout = run.config.payout
+    if payout.format == "pain001":
+        pain001.check_items(item, NAME_LENGTH, "payout")
+    else:
+        day = date(2026, 1, 1)  # that of a file never to be written
+        bank_template.write(item, Context(payout.name_of("B-20260101-1"), "payout", payout.settings, None, day))
 
 
 def _opened(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:
@@ -57,9 +80,17 @@ def _opened(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def file_name(batch_no: str) -> str:
+def file_name(run: Run, batch_no: str) -> str:
     """The name under which a batch leaves."""
-    return f"{batch_no}.xml"
+    return run.config.payout.name_of(batch_no)
+
+
+def format_of(run: Run) -> str:
+    """What a batch is written as, like pain001.09."""
+    payout = run.config.payout
+    if payout.format == "pain001":
+        return f"pain001.{payout.version}"
+    return f"bank_template.{payout_layout(payout.settings).format}"
 
 
 def digest(content: bytes) -> str:

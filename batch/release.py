@@ -66,7 +66,7 @@ def release(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
     content = _bytes(connection, run, row)
     approval = may_release(batch, actor, payments.digest(content), run.business_date)
     _refuse_overdraft(connection, run, batch_no)
-    name = payments.file_name(batch_no)
+    name = payments.file_name(run, batch_no)
     _decide(connection, run, batch, "released", actor, approver=approval.actor, file_name=name)
     path = str(_folder(run.config) / name)
     payouts.put_artifact(connection, run.business_date, path, batch_no, batch.digest, len(content))
@@ -88,7 +88,7 @@ def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
     """
     batch, row = load(connection, batch_no)
     assert batch.state in {"released", "sent"}, batch.state
-    path = run.home / _folder(run.config) / payments.file_name(batch_no)
+    path = run.home / _folder(run.config) / payments.file_name(run, batch_no)
     if batch.taken(WRITTEN):
         return path
     content = _bytes(connection, run, row)

@@ -222,7 +222,7 @@ def _store_payouts(connection: Connection, run: Run, due: date, items: Items) ->
         created_at=pl.lit(_began(connection, run)).cast(INSTANT),
         maker=pl.lit(MAKER),
         account=pl.lit(run.config.payout.account),
-        format=pl.lit(f"{run.config.payout.format}.{run.config.payout.version}"),
+        format=pl.lit(payments.format_of(run)),
         digest=pl.Series(digests, dtype=pl.String),
     )
     holds = items.holds.with_columns(business_date=pl.lit(run.business_date))

@@ -56,6 +56,13 @@ def test_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('name = "pos"\ntitle = "银行POS流水"', 'name = "smk"\ntitle = "银行POS流水"', "sources: a name stands twice"),
         ('account = "main"', 'account = "min"', "payout.account: no account 'min'"),
         ("[policy]", "[policy]\ncolour = 1", "policy.colour: Extra inputs are not permitted"),
+        ('version = "09"', 'file_name = "{batch}.xml"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'file_name = "pay.xml"', "payout: file_name: two batches would have one name"),
+        ('version = "09"', 'file_name = "{day}.xml"', "payout: file_name: two batches would have one name"),
+        ('version = "09"', 'file_name = "../{batch_no}"', "payout: file_name: letters, digits"),
+        ('"pain001"', '"bank_template"', "payout: settings: bank_template needs a layout"),
+        ('version = "09"', 'settings = { layout = "x" }', "payout: settings: bank_template needs a layout"),
+        ('"pain001"', '"bank_template"\nsettings = { layout = "minsheng_payout" }', "takes files named ^req_20"),
     ],
 )
 def test_wrong_configuration(home: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
+from adapters.payments import bank_template
 from batch import payments, release
 from batch.reports.settlement import proven_digest
 from settlement.model.errors import NotAllowed
-from tests.batch.settle.books import FRI, MON, SAT, SUN, THU, TUE, at
+from tests.batch.settle.books import FRI, GOOD_BANK, MON, SAT, SUN, THU, TUE, at
 
 DECIDED = ("ann", "bo")
 
@@ -299,3 +301,43 @@ def test_a_night_run_again_after_a_rollback_is_the_same_night(books):
     assert statements(books) == []
     books.finish()
     assert books.rows("SELECT digest FROM puhui.payout_batch") == [(str(stopped.value),)]
+
+
+def test_a_payout_leaves_in_the_template_of_the_bank(books):
+    outer = {"layout": "minsheng_payout_outer"}
+    with_template(books, format="bank_template", settings=outer, file_name="req_outer_{day}_{number}.txt")
+    books.sale(THU, 1000)
+    books.night(THU)
+    path = decide(books, FRI, "B-20260507-1")
+    assert path.name == "req_outer_20260507_001.txt"
+    layout = bank_template.payout_layout(outer)
+    assert bank_template.read_back(path.read_bytes(), layout) == (1, 1000)
+    heading, item, mark = path.read_bytes().decode("gb18030").split("\r\n")
+    assert (heading, mark) == ("PO|1|1000", "########")
+    assert item.split("|")[0] == "SZ-2026-000001-1"
+    assert item.split("|")[3] == GOOD_BANK
+    assert books.rows("SELECT format FROM puhui.payout_batch") == [("bank_template.minsheng_payout_outer",)]
+    stored = books.rows("SELECT digest FROM puhui.payout_batch")[0][0]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == stored
+
+
+def test_a_template_holds_what_does_not_fit_its_file(books):
+    layout = bank_template.payout_layout({"layout": "minsheng_payout"})
+    with_template(
+        books, format="bank_template", file_name="req_{day}_{number}.txt",
+        settings={"layout": layout.model_copy(update={"maximum_records": 1})},
+    )  # fmt: skip
+    books.sale(THU, 1000)
+    books.account("M3")
+    books.sale(THU, 2000, payee=("merchant", "M3"))
+    books.night(THU)
+    assert [row[1] for row in holds(books, THU)] == ["the bank takes 1 items in a file; it leaves with the next"]
+    assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(1,)]
+    books.night(FRI)
+    assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(2,)]
+
+
+def with_template(books, **payout):
+    """The programme pays out otherwise."""
+    config = books.run.config.model_copy(update={"payout": books.run.config.payout.model_copy(update=payout)})
+    books.run = replace(books.run, config=config)
