@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.base import Context
@@ -154,3 +156,53 @@ def test_check_digits_of_real_banks_hold() -> None:
         assert not is_cnaps(code[:11] + str((int(code[11]) + 1) % 10))
     for text in ("", "10210009999", "1021000999960", "１０２１０００９９９９６", "10210009999X"):
         assert not is_cnaps(text)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=70).filter(
+    lambda text: text.strip() and text not in {"\ufffe", "\uffff"}
+)
+ITEMS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "amount_fen": st.integers(1, 10**15),
+            "payee_name": TEXT,
+            "payee_account": st.from_regex(r"[0-9A-Z]{1,34}", fullmatch=True),
+            "payee_bank_name": st.none() | TEXT,
+            "payee_bank_code": st.sampled_from([ICBC, CCB]),
+            "remittance": st.none() | TEXT,
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+PATHS = {
+    "end_to_end_id": "PmtId/EndToEndId",
+    "payee_name": "Cdtr/Nm",
+    "payee_account": "CdtrAcct/Id/Othr/Id",
+    "payee_bank_name": "CdtrAgt/FinInstnId/Nm",
+    "payee_bank_code": "CdtrAgt/FinInstnId/ClrSysMmbId/MmbId",
+    "remittance": "RmtInf/Ustrd",
+}
+
+
+@pytest.mark.parametrize("version", ["03", "09"])
+@settings(max_examples=60, deadline=None)
+@given(values=ITEMS)
+def test_every_file_written_has_its_rows(version: str, values: list[dict[str, Any]]) -> None:
+    """Read by another library's eyes: every text of every item, and the amount, as they went in."""
+    rows = [item(number, **value) for number, value in enumerate(values, 1)]
+    data = written(*rows, version=version)
+    root = etree.fromstring(data)
+    found = []
+    for transfer in root.iterfind(".//{*}CdtTrfTxInf"):
+        got = {
+            name: transfer.findtext("/".join(f"{{*}}{step}" for step in path.split("/")))
+            for name, path in PATHS.items()
+        }
+        amount = transfer.find("{*}Amt/{*}InstdAmt")
+        assert amount is not None
+        assert amount.get("Ccy") == "CNY"
+        found.append(got | {"amount_fen": int(amount.text.replace(".", ""))})
+    assert found == [{name: row[name] or None for name in (*PATHS, "amount_fen")} for row in rows]
+    assert read_back(data) == (len(rows), sum(row["amount_fen"] for row in rows))
+    assert root.findtext(".//{*}GrpHdr/{*}NbOfTxs") == str(len(rows))
