@@ -6,10 +6,12 @@ import gc
 import os
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from batch import VERSION
 from settlement.model.errors import PuhuiError
 
 COLLECT_AFTER = 50_000  # new objects; 700 is Python's own
@@ -43,10 +45,25 @@ def application(first: str = "") -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(lambda: None)  # without it Typer takes a single verb for the whole command
+    app.callback()(_whole)  # also keeps Typer from taking a single verb for the whole command
     for module in [name for name, verbs in VERBS.items() if first in verbs] or VERBS:
         import_module(f"portal.cli.{module}").register(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"puhui {VERSION}")
+        raise typer.Exit
+
+
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command as a whole."""
+    del version  # done by its callback
 
 
 def main() -> None:
@@ -64,6 +81,14 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs the command in this process and gives its exit status; messages go to standard error."""
     try:
+        return _run(arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         result = application(*arguments[:1])(arguments, standalone_mode=False)
     except PuhuiError as error:
         return _say(str(error), error.exit_code)
@@ -76,8 +101,7 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say("stopped; run the same command again to go on", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
     except Exception as error:
         if os.environ.get("PUHUI_DEBUG"):
             raise

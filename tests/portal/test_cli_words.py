@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from pathlib import Path
 
@@ -92,3 +93,8 @@ def test_a_verb_alone_is_the_verb_among_all() -> None:
             alone = typer.main.get_command(main.application(verb)).commands
             assert set(alone) == set(verbs)
             assert alone[verb].get_short_help_str() == whole[verb].get_short_help_str()
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"puhui {importlib.metadata.version('puhui-settlement')}\n"
