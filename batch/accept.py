@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Table
 
+from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
@@ -227,19 +228,19 @@ def _statement_wrong(
     connection: Connection, accounts: dict[str, AccountConfig], opening: dict[str, int], row: dict[str, Any]
 ) -> tuple[str, str] | None:
     """(code, message) of what is wrong with a statement; None when it adds up and goes on from the last one."""
-    account = row["account"]
+    account, name = row["account"], mask_cards(row["statement"])
     if account not in accounts:
         return "ACCOUNT", f"account {mask(account)} is not in puhui.toml for this source; add it or correct the file"
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return (
             "BALANCE",
-            f"statement {row['statement']} lacks its opening or closing balance; ask the bank for the whole",
+            f"statement {name} lacks its opening or closing balance; ask the bank for the whole",
         )
     difference = row["closing_fen"] - row["opening_fen"] - row["amount_fen"]
     if difference:
         return (
             "BALANCE",
-            f"statement {row['statement']}: opening + lines differ from closing by {format_yuan(difference)}",
+            f"statement {name}: opening + lines differ from closing by {format_yuan(difference)}",
         )
     last = opening.get(account)
     if last is None:
@@ -248,7 +249,7 @@ def _statement_wrong(
         last = accounts[account].first_opening_fen
     if row["opening_fen"] != last:
         gap = format_yuan(row["opening_fen"] - last)
-        return "GAP", f"statement {row['statement']} opens {gap} away from the last closing; a statement is missing"
+        return "GAP", f"statement {name} opens {gap} away from the last closing; a statement is missing"
     opening[account] = row["closing_fen"]
     return None
 

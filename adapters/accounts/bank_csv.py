@@ -296,10 +296,10 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                self.notes.append(f"NO_ACCOUNT: statement {statement.statement} does not name its account; set account")
+                self.notes.append(f"NO_ACCOUNT: statement {statement.shown} does not name its account; set account")
             gap = _balances(owner)
             if gap:
-                self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.statement}: {gap}")
+                self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
             block.add(statement, owner.lines or [empty_line(0, self.position)])

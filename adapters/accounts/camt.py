@@ -175,7 +175,7 @@ class _Reader:
         statement = head.statement
         if head.undivided:
             said = f"entries whose details have no amount in {statement.currency}, one line each: {head.undivided}"
-            statement.notes.append(f"{UNDIVIDED}: statement {statement.statement}: {said}")
+            statement.notes.append(f"{UNDIVIDED}: statement {statement.shown}: {said}")
         self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"

@@ -43,22 +43,20 @@ class Head:
         """Refuses a declared total that is not the entries', and balances that stand after the first entry."""
         late = sum(parts.local[child.tag] in {"Bal", "TxsSummry"} for child in element) - self.balances
         if late:
-            message = f"statement {self.statement.statement}: a balance or total after the first entry"
+            message = f"statement {self.statement.shown}: a balance or total after the first entry"
             raise XmlRefusedError("LATE_BALANCE", message)
         count, total = self.declared
         if count is not None and count not in {self.entries + self.unread, self.booked}:
-            message = (
-                f"statement {self.statement.statement} declares {count} entries and has {self.entries + self.unread}"
-            )
+            message = f"statement {self.statement.shown} declares {count} entries and has {self.entries + self.unread}"
             raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again")
         if total is None:
             return
         if self.unread:
-            message = f"statement {self.statement.statement} declares a total, and an amount in it cannot be read"
+            message = f"statement {self.statement.shown} declares a total, and an amount in it cannot be read"
             raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again")
         if total not in {self.entries_fen, self.booked_fen}:
             says, has = (format_minor(v, self.statement.currency) for v in (total, self.entries_fen))
-            message = f"statement {self.statement.statement} declares a total of {says} and its entries sum to {has}"
+            message = f"statement {self.statement.shown} declares a total of {says} and its entries sum to {has}"
             raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
 
 
@@ -97,9 +95,8 @@ def read_head(element: Any, parts: Elements) -> Head:
         statement.closing_fen, statement.closing_date = closing.amount_fen, closing.day
     for kind, balance in (("opening", opening), ("closing", closing)):
         if balance is not None and balance.currency != currency:
-            statement.notes.append(
-                f"{BALANCE_CURRENCY}: statement {identity} is in {currency}, its {kind} balance in {balance.currency}"
-            )
+            said = f"is in {currency}, its {kind} balance in {balance.currency}"
+            statement.notes.append(f"{BALANCE_CURRENCY}: statement {statement.shown} {said}")
     declared = (None, None) if summary is None or paged else _declared(summary, parts, currency)
     return Head(statement, seen, declared)
 

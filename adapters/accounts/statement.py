@@ -76,6 +76,11 @@ class Statement:
     lines: int = 0
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def shown(self) -> str:
+        """The statement's name for messages: banks name statements as they like, also by a card number."""
+        return mask_cards(self.statement)
+
     def balance_notes(self, *, wants_balances: bool) -> list[str]:
         """The notes of this statement, with its balance difference or, where balances are due, their absence."""
         if self.notes and any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
@@ -86,7 +91,7 @@ class Statement:
             which = [n for n, v in (("opening", self.opening_fen), ("closing", self.closing_fen)) if v is None]
             return [
                 *self.notes,
-                f"{BALANCE_MISSING}: statement {self.statement} has no {' and no '.join(which)} balance",
+                f"{BALANCE_MISSING}: statement {self.shown} has no {' and no '.join(which)} balance",
             ]
         gap = self.opening_fen + self.total_fen - self.closing_fen
         if gap == 0:
@@ -95,7 +100,7 @@ class Statement:
             format_minor(v, self.currency) for v in (self.opening_fen, self.total_fen, self.closing_fen, gap)
         )
         said = (
-            f"{BALANCE_DIFFERENCE}: statement {self.statement}: opening {opening} + lines {total} is not closing "
+            f"{BALANCE_DIFFERENCE}: statement {self.shown}: opening {opening} + lines {total} is not closing "
             f"{closing} {self.currency}; difference {difference}"
         )
         return [*self.notes, said]

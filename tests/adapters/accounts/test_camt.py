@@ -217,6 +217,13 @@ def test_a_difference_is_named_and_the_lines_are_given() -> None:
     assert out_of_balance(closing.notes) == list(closing.notes)
 
 
+def test_a_statement_that_is_named_by_a_card_number_is_told_masked() -> None:
+    named = statement(entry("3"), closing="").replace("<Id>S1</Id>", "<Id>6217000000000000011</Id>", 1)
+    _, _, closing = read("camt053", named.encode())
+    (note,) = closing.notes
+    assert note == "BALANCE_MISSING: statement 621700*********0011 has no closing balance"
+
+
 def test_a_missing_balance_and_one_in_another_currency_are_named() -> None:
     closing = read("camt053", statement(entry("3"), closing="").encode())[2]
     assert unproven(closing.notes) == ["BALANCE_MISSING: statement S1 has no closing balance"]
