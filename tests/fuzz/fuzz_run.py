@@ -40,6 +40,9 @@ INPUT_SECONDS = 20
 MAX_INPUT = 8192
 EVERY = 250  # executions to one file of a batch of records, for formats of one record length
 FOUND = 77
+# Executions of one process: instrumented code grows by 2 KB with each (the same code without instrumentation does not),
+# and that growth would be taken for the reader's.
+SLICE = 100_000
 
 
 class Run:
@@ -174,23 +177,35 @@ def child(given: argparse.Namespace) -> int:
     return code
 
 
+def _in_slices(given: argparse.Namespace, name: str, engine: str) -> int:
+    """All executions of a name, in as many processes as it takes, which share the corpus; the first bad exit code."""
+    script = str(Path(__file__).relative_to(ROOT))
+    for number, start in enumerate(range(0, max(given.executions, 1), SLICE)):
+        executions = min(SLICE, given.executions - start) if given.executions else 0
+        options = [f"--executions={executions}", f"--seconds={given.seconds}", f"--seed={given.seed + number}"]
+        options += [f"--log={given.log}"] if given.log else []
+        command = [sys.executable, script, name, f"--child={engine}", *options]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        if code:
+            return code
+    return 0
+
+
 def parent(given: argparse.Namespace, names: list[str]) -> int:
     """Every name in a process of its own; ends at the first finding, with its path and the command that repeats it."""
+    script = str(Path(__file__).relative_to(ROOT))
     engine = "mutator" if given.mutator or importlib.util.find_spec("atheris") is None else "atheris"
     for name in names:
-        options = [f"--executions={given.executions}", f"--seconds={given.seconds}", f"--seed={given.seed}"]
-        options += [f"--log={given.log}"] if given.log else []
-        script = str(Path(__file__).relative_to(ROOT))
         began = time.time() - 1
-        ended = subprocess.run([sys.executable, script, name, f"--child={engine}", *options], cwd=ROOT, check=False)
-        if ended.returncode == 0:
+        ended = _in_slices(given, name, engine)
+        if ended == 0:
             continue
         found = [path for path in (KEPT / "findings" / name).glob("*") if path.stat().st_mtime >= began]
         for path in found:
             where = path.relative_to(ROOT)
             print(f"{name}: finding kept in {where}; repeat it: {sys.executable} {script} {name} --repeat {where}")
         if not found:
-            print(f"{name}: the fuzzer ended with {ended.returncode} and kept no input")
+            print(f"{name}: the fuzzer ended with {ended} and kept no input")
         return 1
     return 0
 

@@ -1,10 +1,24 @@
-"""The table of docs/results from the log of runs: python tests/fuzz/fuzz_table.py fuzz.jsonl"""
+"""The table of docs/results from the log of runs: python tests/fuzz/fuzz_table.py FILE..."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
+
+
+def together(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One result of each name, whose run was cut into slices; in the order of the names' first."""
+    out: dict[str, dict[str, Any]] = {}
+    for one in results:
+        whole = out.setdefault(one["name"], dict.fromkeys(one, 0) | {"name": one["name"], "outcomes": Counter()})
+        for name in ("executions", "records_in_batches", "seconds", "cpu_seconds"):
+            whole[name] += one[name]
+        whole["peak_mib"] = max(whole["peak_mib"], one["peak_mib"])
+        whole["outcomes"].update(one["outcomes"])
+    return list(out.values())
 
 
 def row(result: dict[str, object]) -> str:
@@ -21,5 +35,5 @@ def row(result: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    for line in Path(sys.argv[1]).read_text("utf-8").splitlines():
-        print(row(json.loads(line)))
+    lines = [line for path in sys.argv[1:] for line in Path(path).read_text("utf-8").splitlines()]
+    print("\n".join(map(row, together([json.loads(line) for line in lines]))))
