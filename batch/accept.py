@@ -136,7 +136,9 @@ def transactions(
     stands = found.rows.drop(key).rename({"base_id": "transaction_id"})
     vanished = _vanished(connection, table, file_id, rows, schema) if again else stands.clear()
     judged = judge(rows, stands, found.undone, vanished, again=again, copies=table is t.clearing_item)
-    if table is t.transaction and sum(source.role == "feed" for source in run.config.sources) > 1:
+    no_feeds = [source.name for source in run.config.sources if source.role != "feed"]
+    of_feed = table is t.transaction and judged.accepted.height > 0
+    if of_feed and intake.has_feeds_but(connection, str(rows["source"][0]), no_feeds):
         judged = judged.without(intake.under_another_source(connection, judged.accepted))
     store(connection, table, judged.accepted)
     status, code, message = judged.status(len(rejects))

@@ -8,14 +8,19 @@ import re
 import tomllib
 from datetime import date, time
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from adapters.base import Context
 from adapters.payments.bank_template import payout_layout
+from adapters.payments.bank_template import write as write_template
 from adapters.yaml_document import read_yaml
-from settlement.model.errors import BadConfiguration
+from settlement.model.errors import BadConfiguration, BadInput
+from settlement.model.frames import PAYMENT
 
 CONFIG_NAME = "puhui.toml"
 
@@ -108,6 +113,9 @@ class PayoutConfig(_Document):
     file_name: str = Field(
         default="{batch_no}.xml", description="with {batch_no}, or {day} (YYYYMMDD) and {number} (001, of the day)"
     )
+    bank: str | None = Field(
+        default=None, pattern=r"^[0-9]{3}$", description="pays accounts at this bank alone: first digits of the 联行号"
+    )
     folder: Word
     debtor_name: str
     debtor_bank_code: str = Field(pattern=r"^[0-9]{12}$")
@@ -116,12 +124,18 @@ class PayoutConfig(_Document):
     @model_validator(mode="after")
     def _file_can_be_named(self) -> Self:
         try:
-            one, other = (self.name_of(batch) for batch in ("B-20260507-1", "B-20260507-2"))
-        except (KeyError, IndexError, ValueError):
-            raise ValueError("file_name: write it with {batch_no}, or with {day} and {number}") from None
-        if one == other or self.name_of("B-20260508-1") == one:
+            parts = list(Formatter().parse(self.file_name))
+        except ValueError:
+            parts = [("", "?", "", None)]
+        fields = {field for _, field, _, _ in parts if field is not None}
+        plain = not any(spec or conversion for _, _, spec, conversion in parts)
+        if not plain or not fields <= {"batch_no", "day", "number"}:
+            raise ValueError(
+                "file_name: write it with {batch_no}, or with {day} and {number}, and nothing else in braces"
+            )
+        if "batch_no" not in fields and not fields >= {"day", "number"}:
             raise ValueError("file_name: two batches would have one name; write {batch_no}, or {day} and {number}")
-        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", one) is None:
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name_of("B-20260507-1")) is None:
             raise ValueError("file_name: letters, digits, '.', '_' and '-', without folders")
         if (self.format == "bank_template") != ("layout" in self.settings):
             raise ValueError("settings: bank_template needs a layout, pain001 takes none; write both or neither")
@@ -216,13 +230,36 @@ def _with_documents(config: Config, home: Path) -> Config:
 
     sources, payout = tuple(read(source) for source in config.sources), read(config.payout)
     if payout.format == "bank_template":
-        layout, name = payout_layout(payout.settings), payout.name_of("B-20260507-1")
-        if layout.filename and re.search(layout.filename, name) is None:
-            raise BadConfiguration(
-                f"{home / CONFIG_NAME}: payout.file_name: the bank of {layout.format} takes files named"
-                f" {layout.filename}, not {name}; correct the file"
-            )
+        _check_template(payout, home / CONFIG_NAME)
     return config.model_copy(update={"sources": sources, "payout": payout})
+
+
+_SAMPLE = {
+    "end_to_end_id": "X-1",
+    "amount_fen": 1,
+    "payee_name": "X",
+    "payee_account": "1",
+    "payee_bank_name": "X",
+    "payee_bank_code": "102100099996",
+    "remittance": "X",
+}
+
+
+def _check_template(payout: PayoutConfig, path: Path) -> None:
+    """Writes a file of one item, so that a wrong setting is told now and not by every payee's hold."""
+    layout, name = payout_layout(payout.settings), payout.name_of("B-20260507-1")
+    lines = (*layout.header, layout.record, *layout.trailer)
+    fields = {field.name for line in lines for field in line.fields}
+    for key, value in payout.settings.items():
+        if key != "layout" and (key not in fields or not isinstance(value, str)):
+            wrong = "write it in quotes" if key in fields else f"no field of {layout.format} has this name"
+            raise BadConfiguration(f"{path}: payout.settings.{key}: {wrong}; correct the file")
+    try:
+        context = Context(name, "payout", payout.settings, None, date(2026, 5, 7))
+        write_template(pl.DataFrame([_SAMPLE], schema=PAYMENT), context)
+    except BadInput as error:
+        said = str(error).removeprefix(f"{name}: ")
+        raise BadConfiguration(f"{path}: payout: file_name or settings: {said}; correct the file") from None
 
 
 def parse_config(data: bytes, path: Path) -> Config:

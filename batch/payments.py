@@ -13,6 +13,7 @@ import polars as pl
 from adapters.base import Context
 from adapters.payments import bank_template, pain001
 from adapters.payments.bank_template import payout_layout
+from adapters.payments.cnaps import is_cnaps
 from batch.run import Run
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -62,12 +63,17 @@ def refused(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _check(run: Run, item: pl.DataFrame) -> None:
-    payout = run.config.payout
+    """BadInput where a file of the programme cannot carry the item."""
+    payout, code = run.config.payout, item["payee_bank_code"][0]
+    if payout.bank is not None and not (code or "").startswith(payout.bank):
+        raise BadInput(f"the payout file goes to accounts at bank {payout.bank} alone, this one is at {code}")
     if payout.format == "pain001":
         pain001.check_items(item, NAME_LENGTH, "payout")
-    else:
-        day = date(2026, 1, 1)  # that of a file never to be written
-        bank_template.write(item, Context(payout.name_of("B-20260101-1"), "payout", payout.settings, None, day))
+        return
+    if payout_layout(payout.settings).record.field("payee_bank_code") is not None and not is_cnaps(code or ""):
+        raise BadInput(f"payee_bank_code {code} is not a 联行号 (12 digits with check digit)")
+    day = date(2026, 1, 1)  # that of a file never to be written
+    bank_template.write(item, Context(payout.name_of("B-20260101-1"), "payout", payout.settings, None, day))
 
 
 def _opened(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:

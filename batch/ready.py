@@ -34,7 +34,8 @@ def _readable(source: SourceConfig) -> None:
     """A source's format must give what its role takes."""
     chosen = adapter(source.format)
     wanted = _GIVES[source.role]
-    if chosen.read is None or chosen.gives != wanted:
+    # a credit and debit notification has no balances, so that the night could prove none of it
+    if chosen.read is None or chosen.gives != wanted or (source.role == "statement" and source.format == "camt054"):
         raise BadConfiguration(
             f"puhui.toml: sources.{source.name}: {source.format} gives no {wanted}; `puhui feed list` shows what does"
         )

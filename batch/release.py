@@ -18,7 +18,7 @@ from batch.config import Config
 from batch.run import Run
 from batch.steps.post import chart_of
 from settlement.ledger.chart import Role
-from settlement.model.errors import FoundWrong, NotAllowed
+from settlement.model.errors import BadConfiguration, FoundWrong, NotAllowed
 from settlement.model.money import format_yuan
 from settlement.payout.life import Batch, Decided, may_approve, may_confirm, may_release, over_drawn
 from settlement.store import close, payouts, reference, settle
@@ -88,7 +88,7 @@ def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
     """
     batch, row = load(connection, batch_no)
     assert batch.state in {"released", "sent"}, batch.state
-    path = run.home / _folder(run.config) / payments.file_name(run, batch_no)
+    path = run.home / _folder(run.config) / payouts.released_as(connection, batch_no)
     if batch.taken(WRITTEN):
         return path
     content = _bytes(connection, run, row)
@@ -130,7 +130,13 @@ def _folder(config: Config) -> Path:
 
 
 def _bytes(connection: Connection, run: Run, row: dict[str, Any]) -> bytes:
-    """The file of a stored batch."""
+    """The file of a stored batch. BadConfiguration: puhui.toml says another format by now."""
+    now = payments.format_of(run)
+    if row["format"] != now:
+        raise BadConfiguration(
+            f"payout {row['batch_no']}: drafted as {row['format']}, and puhui.toml (payout.format) says {now};"
+            " put it back until this batch has left"
+        )
     sealed = settle.sealed_items(connection, row["batch_no"])
     execution: date = row["execution_date"]
     return payments.file_bytes(run, row["batch_no"], execution, row["created_at"], sealed)

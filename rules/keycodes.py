@@ -54,7 +54,7 @@ def key_codes(numbers: Numbers, slots: Slots, usage: pl.DataFrame) -> tuple[Ints
             parts.append(_numbered(code[day - low], [parts[n] for n in used]))
             factors[at, len(parts) - 1] = 1
     table = np.stack(parts) if parts else np.zeros((0, len(day)), np.int64)
-    codes = np.empty((len(day), len(numbers.shapes)), np.int64)  # NumPy's, for large pages: see rules.kernel.run
+    codes = np.empty((len(day), len(numbers.shapes)), np.int64)  # NumPy's, for large pages: see rules.kernel_batch.run
     kernel_batch.codes_of(day - low, table, windows, factors, codes)
     return codes[: slots.count], _opening(numbers, usage, codes[slots.count :])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -102,24 +103,25 @@ def known_rows(connection: Connection, table: Table, key: str, ids: pl.Series, s
 
 
 _TWINS = f"""
-WITH stands AS (
-  SELECT transaction_id, substr(transaction_id, length(source) + 2) AS own, kind, rrn, terminal_no, gross_fen, paid_fen,
-         occurred_at
+WITH stands AS NOT MATERIALIZED (
+  SELECT transaction_id, split_part(substr(transaction_id, length(source) + 2), '~', 1) AS own, kind, rrn, terminal_no,
+         gross_fen, paid_fen, occurred_at
   FROM {t.transaction.fullname} x
-  WHERE source <> :source AND business_date >= :first AND occurred_at BETWEEN :low AND :high
+  WHERE source <> :source AND occurred_at BETWEEN :low AND :high
     AND NOT EXISTS (SELECT 1 FROM {t.correction.fullname} c WHERE c.ends = x.transaction_id)
     AND NOT EXISTS (SELECT 1 FROM {t.correction.fullname} c WHERE c.row_id = x.transaction_id AND c.version IS NULL)
 ), found AS (
   SELECT w.transaction_id, x.transaction_id AS twin, w.occurred_at - x.occurred_at AS apart
   FROM wanted_row w JOIN stands x ON x.kind = w.kind AND x.rrn = w.rrn AND x.terminal_no = w.terminal_no
-    AND (x.gross_fen = w.gross_fen OR x.paid_fen = w.paid_fen)
+    AND w.rrn !~ '^0*$' AND (x.gross_fen = w.gross_fen OR x.paid_fen = w.paid_fen)
   UNION ALL
   SELECT w.transaction_id, x.transaction_id, w.occurred_at - x.occurred_at
   FROM wanted_row w JOIN stands x ON x.kind = w.kind AND x.own = w.own
 )
 SELECT transaction_id, min(twin) AS twin FROM found
-WHERE apart BETWEEN interval '-1 day' AND interval '1 day' GROUP BY transaction_id
+WHERE apart > interval '-1 day' AND apart < interval '1 day' GROUP BY transaction_id
 """
+LATE = timedelta(days=45)
 _IDENTITY: frames.Schema = {
     "transaction_id": pl.String,
     "own": pl.String,
@@ -136,7 +138,8 @@ def under_another_source(connection: Connection, rows: pl.DataFrame) -> pl.DataF
     """(transaction_id, twin) of those canonical rows of one source that stand under another one as `twin`.
 
     feeds.md: the same natural key (acquirer, STAN, time), or RRN, terminal and amount. The kind is the same and the
-    times are less than a day apart, for all these numbers come again. What came in that long before is not looked at.
+    times are less than a day apart, for all these numbers come again. Rows that lie LATE before the newest are not
+    looked at: a single one of a year ago would have the whole year read.
     """
     schema: frames.Schema = {"transaction_id": pl.String, "twin": pl.String}
     low, high = rows["occurred_at"].min(), rows["occurred_at"].max()
@@ -154,8 +157,14 @@ def under_another_source(connection: Connection, rows: pl.DataFrame) -> pl.DataF
     copy_in(connection, "wanted_row", wanted_rows)
     connection.execute(text("ANALYZE wanted_row"))
     day = timedelta(days=1)
-    bounds = {"first": low.date() - day, "low": low - day, "high": high + day}
+    bounds = {"low": max(low, high - LATE) - day, "high": high + day}
     return copy_out(connection, _TWINS, schema, {"source": source, **bounds})
+
+
+def has_feeds_but(connection: Connection, source: str, no_feeds: Sequence[str]) -> bool:
+    """Whether files came from any source but `source` and those that bring no feed, today's or one of before."""
+    query = select(literal(1)).where(t.file.c.source.not_in([source, *no_feeds])).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataFrame:

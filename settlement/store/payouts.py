@@ -155,6 +155,13 @@ def decisions(connection: Connection, batch_no: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+def released_as(connection: Connection, batch_no: str) -> str:
+    """The name under which a batch was released."""
+    d = t.payout_decision.c
+    query = select(d.file_name).where(d.batch_no == batch_no, d.step == "released")
+    return str(connection.execute(query).scalar_one())
+
+
 def put_decision(connection: Connection, **row: Any) -> None:
     """Appends a step taken on a batch (columns of payout_decision)."""
     connection.execute(insert(t.payout_decision).values(**row))

@@ -73,7 +73,7 @@ file_reject = Table(
     words("field"),
     words("code"),
     words("message"),
-    comment="ingest: rows without effect: unreadable, DUPLICATE_ROW, CONFLICT, HELD, VANISHED",
+    comment="ingest: rows without effect: unreadable, DUPLICATE_ROW, CONFLICT, HELD, VANISHED, OTHER_SOURCE",
 )
 
 
@@ -113,6 +113,8 @@ transaction = Table(
     metadata,
     Column("transaction_id", Text, primary_key=True),
     *_transaction_columns(),
+    # rows come in about the order of their time, so a block range says enough and costs next to nothing
+    Index(None, "occurred_at", postgresql_using="brin"),
     comment="ingest: our side",
 )
 

@@ -13,6 +13,7 @@ from portal.cli.main import run
 from settlement.store.keys import generate
 
 ROOT = Path(__file__).resolve().parents[2]
+NETWORK = "DF12345678123456789012345{day}0{number}I.txt"
 GOOD = (ROOT / "examples" / "suzhou" / "puhui.toml").read_text("utf-8")
 
 
@@ -57,12 +58,29 @@ def test_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('account = "main"', 'account = "min"', "payout.account: no account 'min'"),
         ("[policy]", "[policy]\ncolour = 1", "policy.colour: Extra inputs are not permitted"),
         ('version = "09"', 'file_name = "{batch}.xml"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'file_name = "{batch_no.x}"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'file_name = "{day[7]}{number}"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'file_name = "{number:>999}{day}"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'file_name = "{batch_no"', "payout: file_name: write it with {batch_no}"),
+        ('version = "09"', 'bank = "30"', "payout.bank: String should match pattern"),
         ('version = "09"', 'file_name = "pay.xml"', "payout: file_name: two batches would have one name"),
         ('version = "09"', 'file_name = "{day}.xml"', "payout: file_name: two batches would have one name"),
         ('version = "09"', 'file_name = "../{batch_no}"', "payout: file_name: letters, digits"),
         ('"pain001"', '"bank_template"', "payout: settings: bank_template needs a layout"),
         ('version = "09"', 'settings = { layout = "x" }', "payout: settings: bank_template needs a layout"),
         ('"pain001"', '"bank_template"\nsettings = { layout = "minsheng_payout" }', "takes files named ^req_20"),
+        *(
+            (
+                '"pain001"',
+                f'"bank_template"\nfile_name = "{NETWORK}"\nsettings = {{ layout = "unionpay_payout"{more} }}',
+                said,
+            )
+            for more, said in (
+                ("", "header: version has no value"),
+                (', version = 1.0, account_type = "01"', "payout.settings.version: write it in quotes"),
+                (', version = "1.0", account_tipe = "01"', "payout.settings.account_tipe: no field of unionpay_payout"),
+            )
+        ),
     ],
 )
 def test_wrong_configuration(home: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:

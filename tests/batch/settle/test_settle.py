@@ -10,7 +10,7 @@ import pytest
 from adapters.payments import bank_template
 from batch import payments, release
 from batch.reports.settlement import proven_digest
-from settlement.model.errors import NotAllowed
+from settlement.model.errors import BadConfiguration, NotAllowed
 from tests.batch.settle.books import FRI, GOOD_BANK, MON, SAT, SUN, THU, TUE, at
 
 DECIDED = ("ann", "bo")
@@ -335,6 +335,41 @@ def test_a_template_holds_what_does_not_fit_its_file(books):
     assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(1,)]
     books.night(FRI)
     assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(2,)]
+
+
+def test_a_template_goes_to_its_bank_alone_and_to_codes_that_exist(books):
+    outer = {"layout": "minsheng_payout_outer"}
+    named = {"file_name": "req_outer_{day}_{number}.txt", "format": "bank_template", "settings": outer}
+    with_template(books, bank=GOOD_BANK[:3], **named)
+    books.account("M3", bank_code="105100000017")
+    books.account("M4", bank_code="102100099997")
+    for fen, payee in ((1000, "M1"), (2000, "M3"), (3000, "M4")):
+        books.sale(THU, fen, payee=("merchant", payee))
+    books.night(THU)
+    assert [said.split(";")[0] for _, said in holds(books, THU)] == [
+        "the payout file goes to accounts at bank 102 alone, this one is at 105100000017",
+        "payee_bank_code 102100099997 is not a 联行号 (12 digits with check digit)",
+    ]
+    assert books.rows("SELECT amount_fen FROM puhui.payout_item") == [(1000,)]
+
+
+def test_a_batch_leaves_in_the_format_that_it_was_drafted_in(books):
+    books.sale(THU, 1000)
+    books.night(THU)
+    before = books.run.config.payout
+    with_template(
+        books, format="bank_template", settings={"layout": "minsheng_payout"}, file_name="req_{day}_{number}.txt"
+    )
+    with pytest.raises(
+        BadConfiguration, match=r"drafted as pain001.09, and puhui.toml \(payout.format\) says bank_temp"
+    ):
+        decide(books, FRI, "B-20260507-1")
+    with_template(books, **before.model_dump())
+    who = (books.run.home, books.run.config, books.run.keys, at(FRI, 2))
+    path = release.release_and_write(books.base, *who, "B-20260507-1", "bo")
+    with_template(books, file_name="x{batch_no}.xml")
+    assert books.do(lambda c: release.write_released(c, release.desk(c, *who), "B-20260507-1")) == path
+    assert path.exists()
 
 
 def with_template(books, **payout):
