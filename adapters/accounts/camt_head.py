@@ -86,6 +86,10 @@ def read_head(element: Any, parts: Elements) -> Head:
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
         raise XmlRefusedError("NO_ACCOUNT", "a statement without an id or an account; ask the bank to send it again")
+    if currency and not is_currency(currency):
+        raise XmlRefusedError(
+            "BAD_CURRENCY", "the account's currency is not three capital letters, like CNY; ask the bank"
+        )
     opening, closing = _ends(balances, currency)
     currency = currency or next((b.currency for b in (opening, closing) if b is not None), "")
     statement = Statement(identity, account, currency)

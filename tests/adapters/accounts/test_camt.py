@@ -224,6 +224,14 @@ def test_a_statement_that_is_named_by_a_card_number_is_told_masked() -> None:
     assert note == "BALANCE_MISSING: statement 621700*********0011 has no closing balance"
 
 
+def test_an_account_in_no_currency_refuses_the_file() -> None:
+    wrong = statement(entry("3"), closing="13.00").replace("<Ccy>CNY</Ccy>", "<Ccy>6217000000000000011</Ccy>", 1)
+    frame, _, closing = read("camt053", wrong.encode())
+    assert closing.refused is not None
+    assert (closing.refused.code, frame.height) == ("BAD_CURRENCY", 0)
+    assert "6217" not in closing.refused.message
+
+
 def test_a_missing_balance_and_one_in_another_currency_are_named() -> None:
     closing = read("camt053", statement(entry("3"), closing="").encode())[2]
     assert unproven(closing.notes) == ["BALANCE_MISSING: statement S1 has no closing balance"]
