@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adapters.feeds.mapping import CsvMapping, End, SpokenTotal
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError, LayoutField, parse_cell
+from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
 Sums = Mapping[tuple[str, str], int]
@@ -55,11 +56,11 @@ def check_end(
         value = _value(spec, text, mapping)
         if spec.declares == "count":
             count = value
-            _compare("COUNT_MISMATCH", "records", value, sum(numbers.values()))
+            _compare_count(value, sum(numbers.values()))
         elif spec.declares == "total":
             total = value if spec.of == basis_of(mapping) else total
             _proven(spec.of, unreadable)
-            _compare("TOTAL_MISMATCH", "fen", value, sum_of(sums, spec.of))
+            _compare_total(value, sum_of(sums, spec.of))
     for spoken in end.spoken:
         _check_spoken(spoken, tail, numbers, sums, unreadable)
     return EndRows(count, total)
@@ -99,10 +100,17 @@ def _proven(name: str, unreadable: Mapping[str, int]) -> None:
         raise FileRefused("TOTAL_UNPROVEN", message, name, unreadable[name])
 
 
-def _compare(code: str, unit: str, declared: int | None, have: int) -> None:
+def _compare_count(declared: int | None, have: int) -> None:
     if declared != have:
-        message = f"the end of the file declares {declared} {unit} and its records have {have}; correct the file"
-        raise FileRefused(code, message)
+        message = f"the end of the file declares {declared} records and it has {have}; correct the file"
+        raise FileRefused("COUNT_MISMATCH", message)
+
+
+def _compare_total(declared: int | None, have: int) -> None:
+    if declared != have:
+        said = "nothing" if declared is None else shown_total(declared)
+        message = f"the end of the file declares {said} yuan and its records have {shown_total(have)}; correct the file"
+        raise FileRefused("TOTAL_MISMATCH", message)
 
 
 def _check_spoken(
@@ -114,8 +122,8 @@ def _check_spoken(
     groups = found.groupdict()
     kinds = [spoken.kind] if spoken.kind else list(numbers)
     if groups.get("count") is not None:
-        _compare("COUNT_MISMATCH", "records", int(groups["count"]), sum(numbers.get(kind, 0) for kind in kinds))
+        _compare_count(int(groups["count"]), sum(numbers.get(kind, 0) for kind in kinds))
     if groups.get("total") is not None:
         _proven(spoken.of, unreadable)
         have = sum(sums.get((spoken.of, kind), 0) for kind in kinds)
-        _compare("TOTAL_MISMATCH", "fen", parse_amount(groups["total"]), have)
+        _compare_total(parse_amount(groups["total"]), have)

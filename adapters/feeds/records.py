@@ -17,6 +17,7 @@ import polars as pl
 from adapters.feeds.columns import Column, Ints, Mask
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError, Layout, Line, Value, decode_line
+from settlement.model.cards import shown_total
 
 BLOCK = 16 * 1024 * 1024
 MAX_LINE = 1024 * 1024
@@ -159,7 +160,9 @@ def compare_declared(state: FileState, totals: Totals) -> None:
             raise FileRefused("TOTAL_UNPROVEN", message, name, record, byte)
         have = totals.sums.get(name, 0)
         if declared != have:
-            message = f"the file declares a total of {declared} fen and its records sum to {have}; correct the file"
+            total = shown_total(declared) if isinstance(declared, int) else "nothing"
+            said = f"declares a total of {total} yuan and its records sum to {shown_total(have)}"
+            message = f"the file {said}; correct the file"
             raise FileRefused("TOTAL_MISMATCH", message, name)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from adapters.layout import CellError, Layout, Line, Value, decode_line, parse_cell, split_line
+from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX
 
 MAX_LINE = 64 * 1024
@@ -200,7 +201,6 @@ def _compare(layout: Layout, declared: Declared) -> None:
             message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
             raise FileRefusedError("TOTAL_UNPROVEN", message, name)
         if declared.sums.get(name, 0) != total:
-            message = (
-                f"the file declares {total} fen and its rows sum to {declared.sums.get(name, 0)}; correct the file"
-            )
+            have = shown_total(declared.sums.get(name, 0))
+            message = f"the file declares {shown_total(total)} yuan and its rows sum to {have}; correct the file"
             raise FileRefusedError("TOTAL_MISMATCH", message, name)

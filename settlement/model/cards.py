@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from settlement.model.money import format_yuan
+
 TOKEN = 32  # characters of a token
 KEPT = 1 << 20
 _LONG_DIGITS = re.compile(r"[0-9]{12,19}")
@@ -31,6 +33,11 @@ def mask(number: str) -> str:
 def mask_digits(text: str) -> str:
     """`text` with every run of 12 to 19 digits masked, for messages and raw rows shown to people."""
     return _LONG_DIGITS.sub(lambda match: mask(match.group()), text)
+
+
+def shown_total(fen: int) -> str:
+    """A total in yuan for a message; a file whose columns slipped may sum card numbers, and those stay masked."""
+    return mask_digits(format_yuan(fen))
 
 
 @dataclass(frozen=True, slots=True)

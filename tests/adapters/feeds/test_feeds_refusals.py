@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from adapters.feeds.canonical import unionpay_kind
+from settlement.model.cards import shown_total
 
 STRIDE = 312
 HEAD = 25
@@ -151,3 +152,10 @@ def test_a_source_may_take_only_whole_files(citizen):
 def test_kinds(mti, processing, condition, kind):
     frame = pl.DataFrame({"m": [mti], "p": [processing], "c": [condition]}, schema=dict.fromkeys("mpc", pl.String))
     assert frame.select(unionpay_kind("m", "p", "c")).item() == kind
+
+
+def test_a_total_of_card_numbers_is_told_masked():
+    """Columns that slipped: the card number stands where the amount should."""
+    assert shown_total(74_723_58) == "74723.58"
+    assert shown_total(6241777631706690_00) == "624177******6690.00"
+    assert shown_total(-6241777631706690) == "-624177****7066.90"
