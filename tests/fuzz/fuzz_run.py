@@ -40,8 +40,8 @@ INPUT_SECONDS = 20
 MAX_INPUT = 8192
 EVERY = 250  # executions to one file of a batch of records, for formats of one record length
 FOUND = 77
-# Executions of one process: instrumented code grows by 2 to 8 KB with each (the same code without instrumentation does not),
-# and that growth would be taken for the reader's.
+# Executions of one process: instrumented code grows by 2 to 8 KB with each (without instrumentation it does not), and
+# that growth would be taken for the reader's.
 SLICE = 25_000
 
 
