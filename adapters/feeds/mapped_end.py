@@ -121,9 +121,14 @@ def _check_spoken(
         raise FileRefused("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
     groups = found.groupdict()
     kinds = [spoken.kind] if spoken.kind else list(numbers)
-    if groups.get("count") is not None:
-        _compare_count(int(groups["count"]), sum(numbers.get(kind, 0) for kind in kinds))
-    if groups.get("total") is not None:
+    try:
+        count = None if groups.get("count") is None else int(groups["count"])
+        total = None if groups.get("total") is None else parse_amount(groups["total"])
+    except ValueError:
+        message = "a count or total at the end is not a number; correct the file"
+        raise FileRefused("BAD_TRAILER", message) from None
+    if count is not None:
+        _compare_count(count, sum(numbers.get(kind, 0) for kind in kinds))
+    if total is not None:
         _proven(spoken.of, unreadable)
-        have = sum(sums.get((spoken.of, kind), 0) for kind in kinds)
-        _compare_total(parse_amount(groups["total"]), have)
+        _compare_total(total, sum(sums.get((spoken.of, kind), 0) for kind in kinds))

@@ -91,6 +91,9 @@ def test_alipay():
         ("REFUND", 500, 450, 50, -3),  # what the merchant gets back
     ]
     assert frame["original_key"].to_list() == [None, frame["transaction_id"][0]]
+    for no_amount in ("共-0.014.50元", "共..元"):
+        spoken = ALIPAY.replace("共18.00元", no_amount).encode("gb18030")
+        assert s.read("mapped_csv", spoken, given)[2].refused.code == "BAD_TRAILER"
     lied = ALIPAY.replace("共18.00元", "共18.01元").encode("gb18030")
     assert s.read("mapped_csv", lied, given)[2].refused.code == "TOTAL_MISMATCH"
     assert s.read("mapped_csv", ALIPAY.encode(), given)[2].refused.code in {"BAD_ENCODING", "BAD_HEADING"}
