@@ -144,7 +144,12 @@ def _recount_unionpay(file: bytes, closing: Closing) -> None:
 
 def _recount_purse(file: bytes, closing: Closing) -> None:
     rows = list(csv.reader(io.StringIO(file.decode("gb18030"), newline="")))
-    head = next(number for number, row in enumerate(rows) if any("实付金额" in cell for cell in row))
+    wanted = {
+        "实付金额",
+        "卡号",
+        "商户号",
+    }  # what has not all of them is a preamble, however much it looks like headings
+    head = next(n for n, row in enumerate(rows) if wanted <= {cell.strip("\t \u3000") for cell in row})
     place = next(i for i, cell in enumerate(rows[head]) if cell.strip("\t \u3000") == "实付金额")
     body = [row for row in rows[head + 1 :] if any(cell.strip() for cell in row)]
     last = next(number for number, row in enumerate(body) if row[0].strip("\t ").startswith("合计"))
