@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,9 +25,6 @@ from settlement.model.in_order import side_by_side
 _DAY, _HOUR, _MINUTE = 86_400_000_000, 3_600_000_000, 60_000_000  # microseconds
 _KIND = pl.Enum(list(KIND_ORDER))
 ALONE = 1 << 15  # transactions; of fewer a second thread costs more than it takes over
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +61,17 @@ def prepare(plan: Plan, transactions: pl.DataFrame, state: State) -> Batch:
     assert total < 2**61, "amounts sum to more than int64 holds"
     sale = kind == KIND_ORDER["SALE"]
     day, minute = local_time(ints(rows["occurred_at"].to_physical())[sale], plan.programme.timezone)
-    pair = side_by_side if len(kind) > ALONE else _one_by_one
-    (links, (order, rated)), slots = pair(
-        lambda: _linked(rows, kind, sale, opening, waited), lambda: Slots(plan, opening.sales, rows, sale, day)
+    small = len(kind) <= ALONE
+    (links, (order, rated)), slots = side_by_side(
+        lambda: _linked(rows, kind, sale, opening, waited),
+        lambda: Slots(plan, opening.sales, rows, sale, day),
+        small=small,
     )
     rights = _rights(plan, numbers, opening.entitlements, opening.lines["entitlement_no"])
-    (codes, opening_use), looked_at = pair(
-        lambda: key_codes(numbers, slots, opening.usage), lambda: _candidates(plan, slots, rows["instrument"], minute)
+    (codes, opening_use), looked_at = side_by_side(
+        lambda: key_codes(numbers, slots, opening.usage),
+        lambda: _candidates(plan, slots, rows["instrument"], minute),
+        small=small,
     )
     work = _work(plan, numbers, opening, rows, looked_at, slots, rights, links, codes)
     members = plan.members.height + 1
@@ -85,10 +84,6 @@ def prepare(plan: Plan, transactions: pl.DataFrame, state: State) -> Batch:
     return Batch(
         numbers, packed, work, opening_use, rows, slots, opening, rights, order, rated, waited, combine
     )  # fmt: skip
-
-
-def _one_by_one(one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
-    return one(), other()
 
 
 def _linked(

@@ -40,9 +40,9 @@ def in_order(tasks: Iterator[Callable[[], T]]) -> Generator[T]:
                 future.cancel()
 
 
-def side_by_side(one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
-    """Both results; where there are two cores `other` runs in a thread of its own."""
-    if pl.thread_pool_size() < 2:
+def side_by_side(one: Callable[[], T], other: Callable[[], U], *, small: bool) -> tuple[T, U]:
+    """Both results; where there are two cores, and the work is not `small`, `other` runs in a thread of its own."""
+    if small or pl.thread_pool_size() < 2:
         return one(), other()
     with ThreadPoolExecutor(1) as pool:
         later = pool.submit(other)
