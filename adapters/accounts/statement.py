@@ -38,9 +38,11 @@ UNDIVIDED = "DETAILS_WITHOUT_AMOUNT"
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.
 _CARD = r"(?:^|[^0-9])((?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?:[^0-9]|$)"
 _CARD_NUMBER = re.compile(r"(?<![0-9])(?:(?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?![0-9])", re.ASCII)
-# the shortest card number, as `_long_number` sees it
+# what `_may_hold_a_card` looks for: the shortest card number, then one that stands alone and begins as they do. The
+# first character comes first, for that is what the search jumps to.
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _DIGIT_RUN = b"0" * 14
+_LIKE_A_CARD = re.compile(r"[4568](?<![0-9].)[0-9]{13,18}(?![0-9])", re.ASCII)
 
 
 class Line(NamedTuple):
@@ -180,12 +182,13 @@ def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
     series = pl.Series(name, values, STATEMENT_LINE[name], strict=True)
-    return _masked(series) if name in _MAY_HOLD_CARDS and _long_number(values) else series
+    return _masked(series) if name in _MAY_HOLD_CARDS and _may_hold_a_card(values) else series
 
 
-def _long_number(texts: Iterable[str | None]) -> bool:
-    """True where digits stand in a row that could be a card; most columns have none, and this is the quickest look."""
-    return _DIGIT_RUN in "\n".join(filter(None, texts)).encode().translate(_DIGITS)
+def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
+    """True where digits stand that could be a card; most columns have none, and this is the quickest look."""
+    joined = "\n".join(filter(None, texts))
+    return _DIGIT_RUN in joined.encode().translate(_DIGITS) and _LIKE_A_CARD.search(joined) is not None
 
 
 def empty_line(start: int, end: int) -> Line:
