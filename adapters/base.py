@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Literal
 
 import polars as pl
 
+from adapters.description import Part
 from adapters.shown import Show, show_line
 from settlement.model.cards import Tokeniser
 from settlement.model.rejects import Reject
@@ -68,7 +69,7 @@ Write = Callable[[pl.DataFrame, Context], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One format by name. `gives` says which canonical frame `read` yields; `describe` prints its layout as a table;
+    """One format by name. `gives` says which canonical frame `read` yields; `describe` tells its layout;
     `show` gives the bytes that a reject is about, cards masked.
     """
 
@@ -77,5 +78,5 @@ class Adapter:
     gives: Literal["transaction", "statement", "result", "payment", "none"]
     read: Read | None
     write: Write | None
-    describe: Callable[[Mapping[str, Any]], str]
+    describe: Callable[[Mapping[str, Any]], list[Part]]
     show: Show = show_line

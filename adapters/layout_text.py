@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, BinaryIO
-from unicodedata import east_asian_width
 
+from adapters.description import Part, lines
 from adapters.layout import CellError, Layout, LayoutField, Line, Value, encode_line, format_cell
 from adapters.shown import Show, Shown, mask_cell, mask_number, mask_text, plain, read_at, show_line
 from settlement.model.rejects import Reject
@@ -23,8 +23,8 @@ _DIGIT_RUN = re.compile(r"\d{11,}")
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-def describe(layout: Layout) -> str:
-    """The layout as a table for people: one line per field, then an example of every line of the file."""
+def describe(layout: Layout) -> list[Part]:
+    """The layout for people: one row per field, then an example of every line of the file."""
     how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
     ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF, one kind in a file"}[layout.newline]
     head = [
@@ -38,30 +38,11 @@ def describe(layout: Layout) -> str:
     head += [f"key of the original: {' '.join(layout.original_key)}"] if layout.original_key else []
     head += [f"source: {layout.source}"] if layout.source else []
     parts = _parts(layout)
-    for title, line in parts:
-        size = f" ({line.width} bytes)" if layout.shape == "fixed" else f" ({len(line.fields)} fields)"
-        head += ["", f"{title}{size}", *_field_table(layout, line)]
-    head += ["", "example"]
+    tables = [_field_table(layout, title, line) for title, line in parts]
     examples = [encode_line(layout, line, _values(layout, line)).decode(layout.write_encoding) for _, line in parts]
-    head += [*examples, *([layout.end_mark] if layout.end_mark else []), ""]
-    return "\n".join([*head, *(f"note: {note}" for note in layout.notes)]).rstrip("\n") + "\n"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with aligned columns, the last one free; Chinese characters are two columns wide."""
-    count = max(len(row) for row in rows) - 1
-    sizes = [max(columns(row[n]) for row in rows) for n in range(count)]
-    return [
-        "  ".join(
-            [*(cell + " " * (sizes[n] - columns(cell)) for n, cell in enumerate(row[:count])), row[count]]
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def columns(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+    examples += [layout.end_mark] if layout.end_mark else []
+    notes = [f"note: {note}" for note in layout.notes]
+    return [lines("", head), *tables, lines("example", examples), lines("", notes)]
 
 
 def _parts(layout: Layout) -> list[tuple[str, Line]]:
@@ -73,15 +54,16 @@ def _parts(layout: Layout) -> list[tuple[str, Line]]:
     ]
 
 
-def _field_table(layout: Layout, line: Line) -> list[str]:
+def _field_table(layout: Layout, title: str, line: Line) -> Part:
     fixed = layout.shape == "fixed"
-    rows = [("bytes" if fixed else "field", "length", "type", "must", "name", "what")]
+    rows = []
     for number, field in enumerate(line.fields, 1):
         place = f"{field.start}-{field.end}" if fixed else str(number)
         length = str(field.length) if fixed else f"to {field.length}" if field.length else ""
         must = "must" if field.required or field.constant is not None else ""
         rows.append((place, length, field.type, must, field.name, field_words(layout, field)))
-    return aligned(rows)
+    size = f"{line.width} bytes" if fixed else f"{len(line.fields)} fields"
+    return Part(f"{title} ({size})", ("bytes" if fixed else "field", "length", "type", "must", "name", "what"), rows)
 
 
 def field_words(layout: Layout, field: LayoutField) -> str:

@@ -34,9 +34,13 @@ def _readable(source: SourceConfig) -> None:
     """A source's format must give what its role takes."""
     chosen = adapter(source.format)
     wanted = _GIVES[source.role]
-    # a credit and debit notification has no balances, so that the night could prove none of it
-    if chosen.read is None or chosen.gives != wanted or (source.role == "statement" and source.format == "camt054"):
+    if chosen.read is None or chosen.gives != wanted:
         raise BadConfiguration(
             f"puhui.toml: sources.{source.name}: {source.format} gives no {wanted}; `puhui feed list` shows what does"
+        )
+    if source.role == "statement" and source.format == "camt054":
+        raise BadConfiguration(
+            f"puhui.toml: sources.{source.name}: camt054 has no balances, so that nothing proves it whole; have the bank "
+            "send camt053, mt940 or an export"
         )
     check_settings(source.format, source.settings, f"puhui.toml: sources.{source.name}.settings.")

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.currency import is_currency
+from adapters.description import Part, lines
 from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
@@ -151,16 +152,15 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
     raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
 
 
-def describe_bank(settings: Mapping[str, Any]) -> str:
-    """The mapping in force as a table; without the setting `layout`, that of ICBC."""
+def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
+    """The mapping in force; without the setting `layout`, that of ICBC."""
     chosen = bank_map({"layout": "icbc"} | dict(settings), "bank_csv")
-    lines = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
-    lines += [f"source: {chosen.source}"] if chosen.source else []
+    head = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
+    parts = [lines("", head + ([f"source: {chosen.source}"] if chosen.source else []))]
     for number, form in enumerate(chosen.forms, 1):
-        lines += [f"form {number}; days {form.date_format}; an amount above zero is a {form.amount_positive}"]
-        lines += [
-            f"{n.ljust(20)}  {' | '.join(headings)}" for n, headings in form.columns.model_dump().items() if headings
-        ]
+        title = f"form {number}; days {form.date_format}; an amount above zero is a {form.amount_positive}"
         marks = ", ".join(f"{mark} {'+' if sign > 0 else '-'}" for mark, sign in form.directions.items())
-        lines += [f"directions: {marks}"] if marks else []
-    return "\n".join(lines) + "\n"
+        rows = [(name, " | ".join(headings)) for name, headings in form.columns.model_dump().items() if headings]
+        rows += [("(directions)", marks)] if marks else []
+        parts.append(Part(title, ("name", "headings"), rows))
+    return parts

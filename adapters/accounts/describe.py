@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.description import Part, lines
+
+COLUMNS = ("name", "what")
+
 _CAMT = (
     ("statement", "Stmt/Id or Ntfctn/Id"),
     ("account", "Acct/Id/IBAN or Acct/Id/Othr/Id"),
@@ -25,16 +29,11 @@ _CAMT = (
 )
 
 
-def table(rows: tuple[tuple[str, str], ...]) -> str:
-    """Two columns of text, the first padded."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.ljust(width)}  {source}" for name, source in rows) + "\n"
-
-
-def describe_camt(settings: Mapping[str, Any]) -> str:
+def describe_camt(settings: Mapping[str, Any]) -> list[Part]:
     """Columns of camt053 and camt054; `settings` change only whether details become rows."""
     whole = settings.get("details") == "entry"
-    return table(_CAMT) + ("details=entry: one row per entry\n" if whole else "one row per detail (details=rows)\n")
+    said = "details=entry: one row per entry" if whole else "one row per detail (details=rows)"
+    return [Part("", COLUMNS, _CAMT), lines("", [said])]
 
 
 _MT940 = (
@@ -57,6 +56,6 @@ _MT940 = (
 )
 
 
-def describe_mt940(settings: Mapping[str, Any]) -> str:
+def describe_mt940(settings: Mapping[str, Any]) -> list[Part]:
     """Columns of mt940 and the encoding in force."""
-    return table(_MT940) + f"encoding {settings.get('encoding', 'utf-8')}\n"
+    return [Part("", COLUMNS, _MT940), lines("", [f"encoding {settings.get('encoding', 'utf-8')}"])]

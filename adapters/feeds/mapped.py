@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
+from adapters.description import Part
 from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
@@ -282,7 +283,7 @@ def _third_amount(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _describe(settings: Mapping[str, object]) -> str:
+def _describe(settings: Mapping[str, object]) -> list[Part]:
     return describe_mapping(mapping_of(settings))
 
 

@@ -8,8 +8,8 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from adapters.description import Part, lines
 from adapters.layout import Encoding, LayoutField
-from adapters.layout_text import aligned
 from adapters.yaml_document import document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
@@ -147,22 +147,24 @@ def _chosen(chosen: object) -> CsvMapping:
     return document_of(chosen, "setting mapping", CsvMapping)
 
 
-def describe_mapping(mapping: CsvMapping) -> str:
-    """The mapping as a table for people."""
-    lines = [f"{mapping.format}: {mapping.title}"]
-    lines += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
-    lines += [f"source: {mapping.source}"] * bool(mapping.source)
-    lines += [f"natural key: {' '.join(mapping.key)}"]
-    lines += [f"file name: {mapping.filename}"] * bool(mapping.filename)
+def describe_mapping(mapping: CsvMapping) -> list[Part]:
+    """The mapping for people: its columns, and what stands above the records."""
+    head = [f"{mapping.format}: {mapping.title}"]
+    head += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
+    head += [f"source: {mapping.source}"] * bool(mapping.source)
+    head += [f"natural key: {' '.join(mapping.key)}"]
+    head += [f"file name: {mapping.filename}"] * bool(mapping.filename)
     if mapping.end is not None:
-        lines += [f"records end at a row that begins with {' or '.join(mapping.end.starts_with)}"]
-    rows = [("heading" if mapping.headings else "cell", "type", "must", "name", "what")]
+        head += [f"records end at a row that begins with {' or '.join(mapping.end.starts_with)}"]
+    rows = []
     for number, column in enumerate(mapping.columns, 1):
         words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
         words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
         heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
         what = "; ".join(word for word in [*words, column.note] if word)
         rows.append((heading, column.type, "must" * column.required, column.name, what))
+    headings = ("heading" if mapping.headings else "cell", "type", "must", "name", "what")
     heads = mapping.separator.join(column.title for column in mapping.columns)
-    example = ["", "example", *mapping.preamble, heads] if mapping.headings else []
-    return "\n".join([*lines, "", *aligned(rows), *example, "", *(f"note: {n}" for n in mapping.notes)]).rstrip() + "\n"
+    example = [*mapping.preamble, heads] if mapping.headings else []
+    notes = [f"note: {note}" for note in mapping.notes]
+    return [lines("", head), Part("", headings, rows), lines("example", example), lines("", notes)]

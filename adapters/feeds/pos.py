@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.base import Adapter
+from adapters.description import Part, lines
 from adapters.feeds import pos_write
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_iso8583 import NAME, read
 from adapters.feeds.pos_settings import PosSettings, pos_settings
 from adapters.feeds.pos_shown import USE, show, size_words
-from adapters.layout_text import aligned
 
 
-def _describe(settings: Mapping[str, object]) -> str:
+def _describe(settings: Mapping[str, object]) -> list[Part]:
     chosen = pos_settings(settings)
-    lines = [f"{NAME}: ISO 8583 messages; framing {chosen.framing}, header {chosen.header}, body {chosen.body}"]
-    lines += ["settings:"] + [f"  {line[4:]}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()]
-    rows = [("field", "size", "coding", "what", "gives")]
-    for name, entry in SPECS[chosen.body].items():
-        if name == "h":
-            continue
-        rows.append((name, size_words(entry), entry["data_enc"], entry["desc"], USE.get(name, "")))
-    return "\n".join([*lines, "", *aligned(rows)]) + "\n"
+    head = [f"{NAME}: ISO 8583 messages; framing {chosen.framing}, header {chosen.header}, body {chosen.body}"]
+    said = [f"  {line[4:]}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()]
+    rows = [
+        (name, size_words(entry), entry["data_enc"], entry["desc"], USE.get(name, ""))
+        for name, entry in SPECS[chosen.body].items()
+        if name != "h"
+    ]
+    return [lines("", head), lines("settings:", said), Part("", ("field", "size", "coding", "what", "gives"), rows)]
 
 
 ADAPTER = Adapter(NAME, "ISO 8583 POS messages", "transaction", read, pos_write.write, _describe, show)

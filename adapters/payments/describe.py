@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.description import Part, lines
+
 _PAIN001 = (
     ("message_id", "GrpHdr/MsgId and PmtInf/PmtInfId, 35"),
     ("created_at", "GrpHdr/CreDtTm: the stored time of the draft"),
@@ -30,16 +32,12 @@ _PAIN002 = (
 )
 
 
-def _table(rows: tuple[tuple[str, str], ...]) -> str:
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.ljust(width)}  {source}" for name, source in rows) + "\n"
-
-
-def describe_pain001(settings: Mapping[str, Any]) -> str:
+def describe_pain001(settings: Mapping[str, Any]) -> list[Part]:
     """Settings and columns of pain001."""
-    return f"version {settings.get('version', '09')} (09 or 03)\n" + _table(_PAIN001)
+    version = f"version {settings.get('version', '09')} (09 or 03)"
+    return [lines("", [version]), Part("", ("name", "what"), _PAIN001)]
 
 
-def describe_pain002(settings: Mapping[str, Any]) -> str:  # noqa: ARG001 every describe takes settings; this has none
+def describe_pain002(settings: Mapping[str, Any]) -> list[Part]:  # noqa: ARG001 every describe takes settings; this has none
     """Columns of pain002."""
-    return _table(_PAIN002)
+    return [Part("", ("name", "what"), _PAIN002)]

@@ -131,14 +131,16 @@ def describe(
 
     Example: puhui feed describe --format unionpay_acom --set record=acomn
     """
+    from adapters.description import as_data, as_text
+
     chosen = _choose(source, format_name, settings, home)
-    text = chosen.adapter.describe(chosen.settings)
+    parts = chosen.adapter.describe(chosen.settings)
     if as_json:
         import json
 
-        print(json.dumps({"format": chosen.adapter.name, "layout": text.splitlines()}, ensure_ascii=False, indent=1))
+        print(json.dumps({"format": chosen.adapter.name, "parts": as_data(parts)}, ensure_ascii=False, indent=1))
     else:
-        print(text, end="")
+        print(as_text(parts), end="")
 
 
 def list_formats(home: Home = HERE, as_json: Json = False) -> None:

@@ -16,8 +16,8 @@ import polars as pl
 
 from adapters.accounts.statement import out_of_balance, unproven
 from adapters.base import Adapter, Closing, Parsed
+from adapters.description import columns
 from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_name
-from adapters.layout_text import columns
 from adapters.remedies import REMEDY
 from adapters.shown import Shown
 from portal import clock

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
 import adapters
+from adapters.description import as_text
 from adapters.layout import Layout, decode_line, load_layout
 from adapters.layout_text import describe, show_record
 from adapters.registry import ALL, SETTINGS, adapter, check_settings, shipped
@@ -29,6 +31,14 @@ def test_every_format_describes_itself(entry, capsys):
     out = capsys.readouterr().out
     assert len(out.splitlines()) >= 5
     assert any(word in out for word in ("amount", "paid", "income"))
+    assert run(["feed", "describe", "--format", entry.name, *options, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["format"] == entry.name
+    tables = [part["rows"] for part in told["parts"] if "rows" in part]
+    assert tables
+    for row in (row for table in tables for row in table):
+        assert row.keys() >= {"what"} or row.keys() == {"name", "headings"}
+        assert all(cell in out for cell in row.values())
 
 
 @pytest.mark.parametrize(("form", "setting", "value"), LAYOUTS, ids=str)
@@ -44,7 +54,7 @@ def _layouts() -> list[Layout]:
 
 @pytest.mark.parametrize("layout", _layouts(), ids=lambda layout: layout.format)
 def test_the_example_is_a_file_of_the_layout(layout):
-    text = describe(layout)
+    text = as_text(describe(layout))
     lines = text.split("\nexample\n")[1].split("\n")
     kinds = [*layout.header, layout.record, *layout.trailer]
     for line, told in zip(kinds, lines, strict=False):
