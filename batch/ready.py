@@ -40,7 +40,7 @@ def _readable(source: SourceConfig) -> None:
         )
     if source.role == "statement" and source.format == "camt054":
         raise BadConfiguration(
-            f"puhui.toml: sources.{source.name}: camt054 has no balances, so that nothing proves it whole; have the bank "
-            "send camt053, mt940 or an export"
+            f"puhui.toml: sources.{source.name}: camt054 has no balances, so that nothing proves it whole; have the "
+            "bank send camt053, mt940 or an export"
         )
     check_settings(source.format, source.settings, f"puhui.toml: sources.{source.name}.settings.")
