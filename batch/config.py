@@ -59,7 +59,7 @@ class SourceConfig(_Document):
     name: Word
     title: str
     format: str
-    role: Literal["feed", "clearing", "statement"]
+    role: Literal["feed", "clearing", "statement", "result"]
     folder: Word
     pattern: str = Field(description="glob of the file names that belong to this source", min_length=1)
     complete: Literal["marker", "rename"] = "marker"

@@ -16,7 +16,7 @@ from settlement.store import reference
 
 # A monthly cycle looks a month on and over the holidays at its end.
 CALENDAR_DAYS = 40
-_GIVES = {"feed": "transaction", "clearing": "transaction", "statement": "statement"}
+_GIVES = {"feed": "transaction", "clearing": "transaction", "statement": "statement", "result": "result"}
 
 
 def ready(connection: Connection, run: Run) -> None:

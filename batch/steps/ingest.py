@@ -1,6 +1,7 @@
 """ingest: parses deliveries, accepts, rejects, receipts. One transaction a file.
 
-Writes transaction, clearing_item, correction, bank_statement, bank_line, card_token, file_outcome, file_reject.
+Writes transaction, clearing_item, correction, bank_statement, bank_line, payout_answer, card_token, file_outcome,
+file_reject.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from adapters.registry import adapter
 from batch import accept
 from batch.config import SourceConfig
 from batch.corrections import plan, take, why_not
+from batch.results import results
 from batch.run import Run, Summary
 from settlement.model.errors import BadConfiguration
 from settlement.model.outcomes import FileStatus
@@ -153,6 +155,8 @@ def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceC
         again = intake.same_name_before(connection, delivery.file_id, delivery.source, delivery.name)
         if source.role == "statement":
             outcome = accept.statements(connection, run, source, delivery.file_id, content.frame, closing)
+        elif source.role == "result":
+            outcome = results(connection, delivery.file_id, run.business_date, content.frame, content.rejects, closing)
         else:
             table = t.transaction if source.role == "feed" else t.clearing_item
             outcome = accept.transactions(

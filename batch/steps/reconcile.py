@@ -1,6 +1,7 @@
 """reconcile: feeds against clearing files, payouts against account statements, and the life of discrepancies.
 
-Writes recon_match, discrepancy, discrepancy_event, money_match, payout_result. People's decisions come first, then the
+Writes recon_match, discrepancy, discrepancy_event, money_match, payout_result, and in payout_decision that the bank has
+a batch. People's decisions come first, then the
 channels, the findings of rating and the bank lines; each may close what earlier nights left open, and opens new ones.
 """
 
@@ -14,14 +15,15 @@ from sqlalchemy import Connection
 
 from batch.config import ChannelConfig
 from batch.run import Run, Summary
-from settlement.model.frames import conform
+from settlement.model.frames import INSTANT, conform
 from settlement.model.outcomes import Discrepancy, Outcome
 from settlement.reconciliation import discrepancies as life
 from settlement.reconciliation import money, rated
 from settlement.reconciliation.matching import MATCH, RECON_ITEM, Matching, match
 from settlement.store import reconcile as rows
-from settlement.store import reference
+from settlement.store import reference, runs
 
+BANK = "bank"  # who says that it has a batch
 UNKNOWN = (Discrepancy.UNKNOWN_CREDIT, Discrepancy.UNKNOWN_DEBIT)
 
 
@@ -160,9 +162,11 @@ def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
     again = lines.join(named, left_on="line_id", right_on="theirs_id", how="semi")
     fresh = lines.join(again.join(returned_late, on="line_id", how="anti"), on="line_id", how="anti")
     night.found.append(money.found_lines(fresh, known, sent))
+    refused = _answers(connection, run, night)
     _unpaid(connection, run, night)
-    unknown = lines.height - known.height
-    return dict(known.group_by("kind").len().sort("kind").iter_rows()) | ({"unknown": unknown} if unknown else {})
+    counts = dict(known.group_by("kind").len().sort("kind").iter_rows())
+    more = {"unknown": lines.height - known.height, "rejected": refused}
+    return counts | {name: count for name, count in more.items() if count}
 
 
 def _money_closed(night: Night, known: pl.DataFrame, results: pl.DataFrame, sent: pl.DataFrame) -> None:
@@ -174,6 +178,28 @@ def _money_closed(night: Night, known: pl.DataFrame, results: pl.DataFrame, sent
     paid = results.filter(pl.col("result") == "paid").join(sent, on="end_to_end_id", how="left")
     anew = paid.filter(pl.col("replaces").is_not_null()).select(ours_id="replaces", evidence="end_to_end_id")
     night.happened(life.closed_because(night.known, [Discrepancy.RETURNED], "ours_id", anew, "另起付款已付"))
+
+
+def _answers(connection: Connection, run: Run, night: Night) -> int:
+    """What tonight's result files say, after the account statements: how many items the banks refused."""
+    answers = rows.answers(connection, money.ANSWER, run.business_date)
+    sent = rows.sent_named(connection, answers["end_to_end_id"], run.business_date)
+    refused = money.refused(answers, sent)
+    stamp = pl.lit(run.business_date, pl.Date).alias("business_date")
+    rows.store(connection, {"payout_result": refused.with_columns(stamp)})
+    why = refused.select("evidence", ours_id="end_to_end_id")
+    night.happened(life.closed_because(night.known, [Discrepancy.UNPAID], "ours_id", why, "银行已答复"))
+    night.found.append(money.found_answers(answers, sent, run.config.payout.account))
+    has_it = rows.acknowledged(connection, run.business_date).with_columns(
+        stamp,
+        step=pl.lit("sent"),
+        at=pl.lit(runs.began(connection, run.business_date)).cast(INSTANT),
+        actor=pl.lit(BANK),
+        approver=pl.lit(None, pl.String),
+        file_name=pl.lit(None, pl.String),
+    )
+    rows.store(connection, {"payout_decision": has_it})
+    return refused.height
 
 
 def _unpaid(connection: Connection, run: Run, night: Night) -> None:

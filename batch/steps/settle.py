@@ -6,7 +6,7 @@ statement of its due awards, and every payable that is in no live item gets one,
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -53,21 +53,13 @@ def settle(connection: Connection, run: Run) -> Summary:
     }
 
 
-def _began(connection: Connection, run: Run) -> datetime:
-    """When the night first began: what a killed run would have written, the next one writes too."""
-    row = runs.night_row(connection, run.business_date)
-    assert row is not None, "a step runs inside a night"
-    began: datetime = row["started_at"]
-    return began
-
-
 def _void_expired(connection: Connection, run: Run) -> int:
     """A row `voided` for each batch whose execution date passed unreleased; its payables are drafted anew."""
     expired = rows.expired(connection, run.business_date)
     decisions = expired.select(
         "batch_no",
         step=pl.lit("voided"),
-        at=pl.lit(_began(connection, run)).cast(INSTANT),
+        at=pl.lit(runs.began(connection, run.business_date)).cast(INSTANT),
         actor=pl.lit(VOIDER),
         maker="maker",
         digest="digest",
@@ -215,11 +207,13 @@ def _store_payouts(connection: Connection, run: Run, due: date, items: Items) ->
     for batch_no in batches["batch_no"]:
         of_batch = items.items.filter(pl.col("batch_no") == batch_no)
         sealed = rows.sealed_accounts(connection, of_batch)
-        digests.append(payments.digest(payments.file_bytes(run, batch_no, due, _began(connection, run), sealed)))
+        digests.append(
+            payments.digest(payments.file_bytes(run, batch_no, due, runs.began(connection, run.business_date), sealed))
+        )
     stored = batches.drop("payee_kind").with_columns(
         business_date=pl.lit(run.business_date),
         execution_date=pl.lit(due),
-        created_at=pl.lit(_began(connection, run)).cast(INSTANT),
+        created_at=pl.lit(runs.began(connection, run.business_date)).cast(INSTANT),
         maker=pl.lit(MAKER),
         account=pl.lit(run.config.payout.account),
         format=pl.lit(payments.format_of(run)),

@@ -26,6 +26,8 @@ LINE: Schema = {
 }
 # Payout items that have left. `result`: the last known, null while nothing came back.
 SENT: Schema = {"end_to_end_id": pl.String, "amount_fen": pl.Int64, "result": pl.String, "payee_no": pl.String}
+# What a result file says of a released item, and where it says so.
+ANSWER: Schema = {"end_to_end_id": pl.String, "result": pl.String, "reason": pl.String, "evidence": pl.String}
 MONEY: Schema = {
     "line_id": pl.String,
     "kind": pl.String,  # paid returned sponsor_funds charge interest
@@ -125,6 +127,51 @@ def found_lines(lines: pl.DataFrame, known: pl.DataFrame, sent: pl.DataFrame) ->
         theirs_fen=pl.col("amount_fen"),
         difference_fen=ours_fen.fill_null(0) - pl.col("amount_fen"),
         detail=cause,
+    )
+
+
+def refused(answers: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """Rows of payout_result for the items (SENT with `seq`) that result files (ANSWER) call rejected, and `evidence`.
+
+    Only the account statement shows that money went: an item of which a line has told already keeps what the line said.
+    """
+    rows = conform(answers, ANSWER).join(sent.rename({"result": "known"}), on="end_to_end_id")
+    rows = rows.filter((pl.col("result") == "rejected") & pl.col("known").is_null()).sort("end_to_end_id")
+    seq = pl.col("seq") + 1
+    return rows.select("end_to_end_id", "reason", "evidence", "result", seq=seq, line_id=_NO_TEXT)
+
+
+def found_answers(answers: pl.DataFrame, sent: pl.DataFrame, account: str) -> pl.DataFrame:
+    """FOUND rows of result files: RETURNED where an item was refused, UNPAID where file and statement contradict.
+
+    `sent`: SENT as the statements and earlier files left it.
+    """
+    rows = conform(answers, ANSWER).join(sent.rename({"result": "known"}), on="end_to_end_id").sort("end_to_end_id")
+    no, known = pl.col("result") == "rejected", pl.col("known")
+    fresh = no & known.is_null()
+    told = pl.col("reason").fill_null("未给原因")
+    detail = (
+        pl.when(fresh)
+        .then(pl.format("银行拒付: {}; 更正收款账户后另起付款", told))
+        .when(no & (known == "paid"))
+        .then(pl.format("回盘称付款失败 ({}), 而对账单已付出: 向银行查询是否退回", told))
+        .when((pl.col("result") == "paid") & (known == "rejected"))
+        .then(pl.lit("回盘先称付款失败, 后称已付: 向银行查询, 不得重复付款"))
+    )
+    rows = rows.with_columns(detail=detail).filter(pl.col("detail").is_not_null())
+    ours = -pl.col("amount_fen")
+    return _found(
+        rows,
+        kind=pl.when(fresh).then(pl.lit(str(Discrepancy.RETURNED))).otherwise(pl.lit(str(Discrepancy.UNPAID))),
+        channel=pl.lit(account),
+        ours_id=pl.col("end_to_end_id"),
+        theirs_id=_NO_TEXT,
+        reference=pl.col("end_to_end_id"),
+        clearing_date=pl.col("execution_date"),
+        ours_fen=ours,
+        theirs_fen=_NO_FEN,
+        difference_fen=ours,
+        detail=pl.col("detail"),
     )
 
 

@@ -11,7 +11,7 @@ from settlement.store import tables as t
 from settlement.store.database import Database
 from settlement.store.server import APP, OWNER
 
-HEAD = "0003"
+HEAD = "0004"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('puhui.migrate'))"
 
 

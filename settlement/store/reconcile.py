@@ -309,6 +309,41 @@ def sent_unanswered(connection: Connection, day: date) -> pl.DataFrame:
     return _read(connection, _SENT + " AND r.result IS NULL", SENT, {"day": day})
 
 
+RELEASED: Schema = {"end_to_end_id": pl.String, "batch_no": pl.String, "amount_fen": pl.Int64}
+
+
+def released(connection: Connection, ids: pl.Series, batches: pl.Series, day: date) -> pl.DataFrame:
+    """Released payout items (RELEASED) among `ids`, and all those of `batches`."""
+    intake.wanted(connection, pl.concat([ids, batches]).drop_nulls().unique().rename("id"))
+    sql = """SELECT i.end_to_end_id, i.batch_no, i.amount_fen FROM puhui.payout_item i
+      WHERE (i.end_to_end_id IN (SELECT id FROM wanted_id) OR i.batch_no IN (SELECT id FROM wanted_id))
+        AND EXISTS (SELECT 1 FROM puhui.payout_decision d
+                    WHERE d.batch_no = i.batch_no AND d.step = 'released' AND d.business_date <= :day)"""
+    return _read(connection, sql, RELEASED, {"day": day})
+
+
+def answers(connection: Connection, schema: Schema, day: date) -> pl.DataFrame:
+    """What tonight's result files say of each item, the last file's word (columns of money.ANSWER)."""
+    sql = """SELECT DISTINCT ON (a.end_to_end_id) a.end_to_end_id, a.result, a.reason,
+        f.name || ':' || a.record AS evidence
+      FROM puhui.payout_answer a JOIN puhui.file f USING (file_id)
+      WHERE a.business_date = :day ORDER BY a.end_to_end_id, a.file_id DESC"""
+    return _read(connection, sql, schema, {"day": day})
+
+
+ACKNOWLEDGED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String}
+
+
+def acknowledged(connection: Connection, day: date) -> pl.DataFrame:
+    """Batches (ACKNOWLEDGED) that tonight's result files answer and of which nobody knew that the bank has them."""
+    sql = """SELECT DISTINCT b.batch_no, b.maker, b.digest
+      FROM puhui.payout_answer a JOIN puhui.payout_item i USING (end_to_end_id)
+      JOIN puhui.payout_batch b USING (batch_no)
+      WHERE a.business_date = :day AND NOT EXISTS (
+        SELECT 1 FROM puhui.payout_decision d WHERE d.batch_no = b.batch_no AND d.step = 'sent')"""
+    return _read(connection, sql, ACKNOWLEDGED, {"day": day}).sort("batch_no")
+
+
 # --- writing -------------------------------------------------------------------------------------------------------
 
 

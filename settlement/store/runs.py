@@ -100,6 +100,14 @@ def dates_run(connection: Connection, last_step: str) -> list[date]:
     return [row[0] for row in connection.execute(query)]
 
 
+def began(connection: Connection, business_date: date) -> datetime:
+    """When the night first began: what a killed run would have written, the next one writes too."""
+    row = night_row(connection, business_date)
+    assert row is not None, "a step runs inside a night"
+    instant: datetime = row["started_at"]
+    return instant
+
+
 def night_row(connection: Connection, business_date: date) -> dict[str, Any] | None:
     """The row of a night that has begun."""
     row = connection.execute(select(t.night).where(t.night.c.business_date == business_date)).mappings().one_or_none()

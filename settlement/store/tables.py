@@ -19,6 +19,7 @@ from settlement.store.tables_facts import (
     file,
     file_outcome,
     file_reject,
+    payout_answer,
     rated,
     transaction,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "night",
     "organisation",
     "payee_account",
+    "payout_answer",
     "payout_batch",
     "payout_decision",
     "payout_hold",

@@ -176,6 +176,18 @@ bank_line = Table(
     comment="ingest",
 )
 
+payout_answer = Table(
+    "payout_answer",
+    metadata,
+    Column("file_id", BigInteger, ForeignKey(file.c.file_id), primary_key=True),
+    Column("end_to_end_id", Text, primary_key=True, comment="a released payout item"),
+    Column("record", BigInteger, nullable=False),
+    Column("result", Text, nullable=False, comment="paid rejected unknown"),
+    words("reason", null=True),
+    Column("business_date", Date, nullable=False, index=True),
+    comment="ingest: what a result file (pain.002, 回盘) says of an item; the account statement is the money itself",
+)
+
 # --- rate ----------------------------------------------------------------------------------------------------------
 
 rated = Table(

@@ -241,7 +241,8 @@ payout_decision = Table(
     ForeignKeyConstraint(["batch_no", "maker"], [payout_batch.c.batch_no, payout_batch.c.maker]),
     CheckConstraint("actor <> maker", name="not_the_maker"),
     CheckConstraint("step <> 'released' OR (approver IS NOT NULL AND approver <> actor)", name="second_person"),
-    comment="portal: approval and release by people; settle: voided when the execution date has passed",
+    comment="portal: approval and release by people; settle: voided when the execution date has passed; reconcile: "
+    "sent on the bank's answer",
 )
 
 payout_result = Table(
@@ -251,7 +252,7 @@ payout_result = Table(
     Column("seq", SmallInteger, primary_key=True),
     day("business_date"),
     Column("result", Text, nullable=False, comment="paid returned rejected"),
-    Column("line_id", Text, ForeignKey(bank_line.c.line_id), nullable=True),
+    Column("line_id", Text, ForeignKey(bank_line.c.line_id), nullable=True, comment="null: refused, by a result file"),
     words("reason", null=True),
     comment="reconcile",
 )
