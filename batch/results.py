@@ -40,11 +40,12 @@ def results(
     answers = pl.concat([part.with_columns(**stamp).select(names) for part in (own, rest)])
     copy_in(connection, t.payout_answer, answers.sort("record", "end_to_end_id"))
     wrong = [*rejects, *own_wrong, *whole_wrong]
+    silent = whole.height - rest["record"].n_unique()
     return Outcome(
         FileStatus.PARTIAL if wrong else FileStatus.ACCEPTED,
         closing=closing,
-        accepted=own.height + whole.height,
-        duplicate=again,
+        accepted=own.height + whole.height - silent,
+        duplicate=again + silent,
         rejects=wrong,
     )
 

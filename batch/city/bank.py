@@ -1,4 +1,6 @@
-"""The programme's bank: its daily camt.053, made from the payout files that left and a few lines of its own."""
+"""The programme's bank: its daily camt.053, made from the payout files that left and a few lines of its own, and one
+pain.002.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +62,37 @@ def returned(items: list[tuple[date, str, int, str, str]]) -> tuple[date, str, i
     return min(items, key=lambda item: (item[0], item[1])) if items else None
 
 
+def refused(items: list[tuple[date, str, int, str, str]]) -> tuple[date, str, int, str, str] | None:
+    """The item that the bank does not pay: the last of the first payout day, where that has more than one."""
+    first = min((item[0] for item in items), default=None)
+    same_day = sorted((item for item in items if item[0] == first), key=lambda item: item[1])
+    return same_day[-1] if len(same_day) > 1 else None
+
+
+def report(items: list[tuple[date, str, int, str, str]], day: date) -> bytes:
+    """The pain.002 about the items of an execution day."""
+    bad = refused(items)
+    amounts = [f"{fen // 100}.{fen % 100:02d}" for _, _, fen, _, _ in items]
+    told = [
+        f"<TxInfAndSts><OrgnlEndToEndId>{identity}</OrgnlEndToEndId>"
+        + (
+            "<TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn><AddtlInf>账户已销户</AddtlInf></StsRsnInf>"
+            if bad is not None and identity == bad[1]
+            else "<TxSts>ACSC</TxSts>"
+        )
+        + f'<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">{amount}</InstdAmt></Amt></OrgnlTxRef></TxInfAndSts>'
+        for (execution, identity, *_), amount in zip(items, amounts, strict=True)
+        if execution == day
+    ]
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10">'
+        f"<CstmrPmtStsRpt><GrpHdr><MsgId>STS{day:%Y%m%d}</MsgId><CreDtTm>{day}T22:00:00+08:00</CreDtTm></GrpHdr>"
+        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{day:%Y%m%d}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>"
+        f"</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{day:%Y%m%d}</OrgnlPmtInfId>{''.join(told)}"
+        "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>\n"
+    ).encode()
+
+
 def lines(home: Path, first: date, day: date) -> list[Line]:
     """What moves on the account on a day."""
     config = load_config(home)
@@ -78,6 +111,8 @@ def lines(home: Path, first: date, day: date) -> list[Line]:
                 )
             )
     items = released(home)
+    bad = refused(items)
+    items = [item for item in items if bad is None or item[1] != bad[1]]
     for execution, identity, fen, name, number in items:
         if execution == day:
             out.append(Line(-fen, f"PAY-{identity}", identity, name, number, "会员普惠补贴结算", "PMNT-ICDT-DMCT"))

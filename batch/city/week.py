@@ -196,6 +196,12 @@ def drop(town: Town, home: Path, first: date, number: int) -> list[Planted]:
     for folder, name, data in _other_files(night, day):
         put(home, folder, name, data)
     put(home, "bank", f"camt053_{night:%Y%m%d}.xml", bank.statement(home, first, night))
+    if number == 1:
+        left = bank.released(home)
+        bad = bank.refused(left)
+        if bad is not None:
+            put(home, "bank", f"pain002_{night:%Y%m%d}.xml", bank.report(left, night))
+            planted.append(Planted("refused payout", night, bad[1]))
     if number == 2:
         back = bank.returned(bank.released(home))
         if back is not None:

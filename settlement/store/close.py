@@ -54,6 +54,7 @@ FINDINGS: dict[str, str] = {
         CROSS JOIN LATERAL (
           SELECT (SELECT count(*) FROM puhui.transaction x WHERE x.file_id = o.file_id)
                + (SELECT count(*) FROM puhui.clearing_item c WHERE c.file_id = o.file_id)
+               + (SELECT count(DISTINCT a.record) FROM puhui.payout_answer a WHERE a.file_id = o.file_id)
                - (SELECT count(*) FROM puhui.correction k JOIN puhui.transaction x ON x.transaction_id = k.row_id
                   WHERE x.file_id = o.file_id)
                - (SELECT count(*) FROM puhui.correction k JOIN puhui.clearing_item c ON c.item_id = k.row_id

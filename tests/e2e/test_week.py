@@ -99,6 +99,12 @@ FOUND_BY = {
         "SELECT 1 FROM puhui.discrepancy d JOIN puhui.payout_result r ON r.end_to_end_id = d.ours_id"
         " WHERE d.kind = 'RETURNED' AND r.result = 'returned' AND d.business_date = :night AND d.ours_id = :key"
     ),
+    "refused payout": (
+        "SELECT 1 FROM puhui.discrepancy d JOIN puhui.payout_result r ON r.end_to_end_id = d.ours_id"
+        " JOIN puhui.payout_item i USING (end_to_end_id) JOIN puhui.payout_hold h USING (statement_no)"
+        " WHERE d.kind = 'RETURNED' AND r.result = 'rejected' AND r.line_id IS NULL AND d.business_date = :night"
+        " AND d.ours_id = :key AND h.business_date = :night AND position('AC04' in h.reason) > 0"
+    ),
     "unknown credit": (
         "SELECT 1 FROM puhui.discrepancy d JOIN puhui.bank_line l ON l.line_id = d.theirs_id"
         " WHERE d.kind = 'UNKNOWN_CREDIT' AND d.business_date = :night AND l.reference = :key"

@@ -51,7 +51,11 @@ def test_no_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("old", "new", "said"),
     [
         ("[programme]", "[programme", "cannot be read"),
-        ('role = "feed"', 'role = "fee"', "sources.0.role: Input should be 'feed', 'clearing' or 'statement'"),
+        (
+            'role = "feed"',
+            'role = "fee"',
+            "sources.0.role: Input should be 'feed', 'clearing', 'statement' or 'result'",
+        ),
         ('timezone = "Asia/Shanghai"', 'timezone = "Asia/Suzhou"', "programme.timezone: no time zone 'Asia/Suzhou'"),
         ('theirs = "unionpay"', 'theirs = "unipay"', "channels.pos: no source 'unipay'; write one of smk, pos"),
         ('name = "pos"\ntitle = "银行POS流水"', 'name = "smk"\ntitle = "银行POS流水"', "sources: a name stands twice"),
