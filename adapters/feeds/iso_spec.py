@@ -53,6 +53,7 @@ _FIELDS = """
 # In the terminal body these stay text; 43, 44, 48 and 52 to 64 as listed below; everything else that is fixed is BCD.
 _POS_TEXT = frozenset({37, 38, 39, 41, 42, 43, 44, 49, 50, 51, 54, 98, 102, 103})
 _POS_BCD_LLL = frozenset({36, 48, 60, 61})
+_TRACKS = frozenset({35, 36})
 _POS_RIGHT_PAD = frozenset({2, 22, 32, 33, 35, 36, 48, 60, 61, 99, 100})
 
 
@@ -83,7 +84,8 @@ def _cups() -> dict[str, dict[str, Any]]:
     return spec
 
 
-def _pos() -> dict[str, dict[str, Any]]:
+def _pos(track_pad: str) -> dict[str, dict[str, Any]]:
+    """`track_pad` fills the last byte of a track of an odd number of characters; other numbers are filled with 0."""
     spec = {"h": _entry("Header", "b", 0), "t": _entry("Message type", "b", 2)}
     spec |= {"p": _entry("Bitmap, primary", "b", 8), "1": _entry("Bitmap, secondary", "b", 8)}
     for number, size, what in _listed():
@@ -92,10 +94,11 @@ def _pos() -> dict[str, dict[str, Any]]:
         text = number in _POS_TEXT or (mark == "*" and number not in _POS_BCD_LLL)
         entry = _entry(what, "latin-1" if text else "b", maximum, width, "bcd")
         if not text and mark != "b":
-            pad = "right_pad" if number in _POS_RIGHT_PAD else "left_pad"
-            entry |= {"len_count": "nibbles", pad: "0"}
+            right = {"right_pad": track_pad if number in _TRACKS else "0"}
+            pad = right if number in _POS_RIGHT_PAD else {"left_pad": "0"}
+            entry |= {"len_count": "nibbles", **pad}
         spec[str(number)] = entry
     return spec
 
 
-SPECS: Mapping[str, Spec] = {"cups": _cups(), "pos": _pos()}
+SPECS: Mapping[str, Spec] = {"cups": _cups(), "pos": _pos("0"), "pos F": _pos("F")}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from adapters.base import Adapter
 from adapters.description import Part, lines
 from adapters.feeds import pos_write
-from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_iso8583 import NAME, read
 from adapters.feeds.pos_settings import PosSettings, pos_settings
 from adapters.feeds.pos_shown import USE, show, size_words
@@ -19,7 +18,7 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
     said = [f"  {line[4:]}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()]
     rows = [
         (name, size_words(entry), entry["data_enc"], entry["desc"], USE.get(name, ""))
-        for name, entry in SPECS[chosen.body].items()
+        for name, entry in chosen.spec.items()
         if name != "h"
     ]
     return [lines("", head), lines("settings:", said), Part("", ("field", "size", "coding", "what", "gives"), rows)]

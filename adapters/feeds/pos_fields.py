@@ -29,7 +29,6 @@ from adapters.feeds.columns import (
     parse_column,
 )
 from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
-from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import CellError, LayoutField
 
@@ -65,12 +64,12 @@ def plan_of(settings: PosSettings) -> Plan:
     groups = [tuple(_CODES.values()), _LOCAL, *((element,) for element in (*_PLAIN.values(), "2", "4", "7"))]
     batch = ["60", "61"] if settings.body == "pos" else []
     discount = [str(settings.discount_field)] if settings.discount_field else []
-    return plan(SPECS[settings.body], groups, dict.fromkeys(["2", "35", "90", *batch, *discount]))
+    return plan(settings.spec, groups, dict.fromkeys(["2", "35", "90", *batch, *discount]))
 
 
 def closing_plan(settings: PosSettings) -> Plan:
     """What a closing reconciliation message is made of."""
-    return plan(SPECS[settings.body], [("t",), *((element,) for element in TOTALS)], ())
+    return plan(settings.spec, [("t",), *((element,) for element in TOTALS)], ())
 
 
 def pos_columns(

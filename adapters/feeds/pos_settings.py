@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.base import Context
 from adapters.feeds.canonical import APPROVED
+from adapters.feeds.iso_spec import SPECS, Spec
 from settlement.model.errors import BadInput
 
 HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of the body
@@ -21,6 +22,7 @@ class PosSettings(BaseModel):
     framing         len2 (2 bytes), len4 (4 ASCII digits), vbs (4 bytes, zero length ends), hex (a line per message)
     header          none, tpdu (TPDU 5 + header 6 bytes), tpdu5 (TPDU alone), cups (46 bytes)
     body            cups (host, ASCII) or pos (terminal, BCD)
+    track_pad       0 or F: what fills the last byte of a track of an odd number of characters (body pos)
     messages        any, requests or responses: which of a pair counts where a file has both
     reconciliation  auto: a closing 0520 is checked where it stands; required: a file without it is refused as cut
     discount_field  0: none. 54: the entry with `discount_amount_type`. Else bytes of that field: `discount_length`
@@ -34,6 +36,7 @@ class PosSettings(BaseModel):
     framing: Literal["len2", "len4", "vbs", "hex"] = "len2"
     header: Literal["none", "tpdu5", "tpdu", "cups"] = "none"
     body: Literal["cups", "pos"] = "cups"
+    track_pad: Literal["0", "F"] = "0"
     messages: Literal["any", "requests", "responses"] = "any"
     reconciliation: Literal["auto", "required"] = "auto"
     zone: str = "Asia/Shanghai"
@@ -45,6 +48,11 @@ class PosSettings(BaseModel):
     discount_prefix: str = ""
     discount_means: Literal["discount", "gross"] = "discount"
     filename: str = "(?P<clearing_date>20[0-9]{6})"
+
+    @property
+    def spec(self) -> Spec:
+        """The body's specification for pyiso8583."""
+        return SPECS["pos F" if (self.body, self.track_pad) == ("pos", "F") else self.body]
 
 
 def pos_settings(settings: Mapping[str, object]) -> PosSettings:

@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 
 import iso8583
 
-from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_settings import HEADERS, PosSettings, pos_settings
 from adapters.shown import Shown, joined, mask_cell, mask_number, mask_text, read_at
 from settlement.model.rejects import Reject
@@ -37,7 +36,7 @@ def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown
     message = _message(stream, reject.byte, chosen)
     if not message:
         return None
-    spec = SPECS[chosen.body]
+    spec = chosen.spec
     body = message[HEADERS[chosen.header] :]
     rest = b""
     try:

@@ -13,7 +13,6 @@ from adapters.base import Context
 from adapters.feeds.canonical import as_local
 from adapters.feeds.framing import MAX_MESSAGE
 from adapters.feeds.iso_encode import encode_columns
-from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.pos_iso8583 import totals_of
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from settlement.model.errors import BadInput
@@ -36,7 +35,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         raise BadInput("setting discount_field: a file is written with its discount in DE54 (54), or without (0)")
     fields = _fields(frame, settings)
     closing = _closing(frame, context)
-    spec = SPECS[settings.body]
+    spec = settings.spec
     messages = pl.concat([encode_columns(fields, spec, context.file), encode_columns(closing, spec, context.file)])
     return (
         bytes.fromhex("".join(_framed(messages, settings).to_list()))

@@ -387,6 +387,14 @@ def test_a_terminals_reversal_undoes_the_message_of_its_trace():
     assert frame["original_key"].to_list() == [None, f"{key}4", None, f"{key}5"]
 
 
+def test_a_source_may_fill_odd_tracks_with_f():
+    card = {"2": "621081000000001", "35": "621081000000001D99121010000"}
+    filled = bytes(iso8583.encode(iso8583.decode(_terminal(**card), SPECS["pos"])[0], SPECS["pos F"])[0])
+    frame, rejects, _ = _feed(filled, body="pos", track_pad="F")
+    assert (rejects, frame["card_masked"].to_list()) == ([], ["621081*****0001"])
+    assert [r.code for r in _feed(filled, body="pos")[1]] == ["BAD_MESSAGE"]
+
+
 def test_a_terminals_request_without_a_time_says_so():
     _, rejects, _ = _feed(_terminal(), _terminal(t="0200", **{"12": None, "13": None, "39": None}), body="pos")
     assert [(r.record, r.code) for r in rejects] == [(2, "NO_TIME")]
