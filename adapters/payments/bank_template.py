@@ -49,9 +49,21 @@ def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
     for name in needed:
         if layout.record.field(name) is None:
             raise BadInput(f"layout {layout.format}: the record has no field {name}; add it")
+    _check_types(layout)
     if gives == "result":
         _check_results(layout)
     return layout
+
+
+def _check_types(layout: Layout) -> None:
+    """Raises BadInput where an amount or a text of the record is laid down as something else."""
+    for spec in layout.record.fields:
+        name = "amount_fen" if spec.name == "amount" else spec.name
+        fits = {"amount"} if name == "amount_fen" else {"text", "digits", "hex", "card"}
+        if name in PAYMENT and spec.type not in fits:
+            raise BadInput(
+                f"layout {layout.format}: {spec.name} is of type {spec.type}; give it {' or '.join(sorted(fits))}"
+            )
 
 
 def _check_results(layout: Layout) -> None:
@@ -93,8 +105,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         data = _BOM + data
     if layout.end_mark:
         data += layout.end_mark.encode("ascii") + (newline if layout.end_mark_newline else b"")
-    found = read_back(data, layout)
-    assert found == (count, total), f"{context.file}: written {found}, meant {(count, total)}"
+    _compare(read_back(data, layout), items, layout)
     return data
 
 
@@ -142,19 +153,32 @@ def _encode(layout: Layout, line: Line, values: dict[str, Value], where: str) ->
         raise BadInput(f"{where}: {error.field or 'line'} {error}") from None
 
 
-def read_back(data: bytes, layout: Layout) -> tuple[int, int]:
-    """(items, total in fen) of a payout file, counted anew; raises BadInput where the file contradicts itself."""
-    declared = Declared()
-    total = 0
+def read_back(data: bytes, layout: Layout) -> pl.DataFrame:
+    """The PAYMENT rows of a payout file, read anew; raises BadInput where the file contradicts itself."""
+    found = []
     try:
-        for row in rows(io.BytesIO(data), layout, declared):
-            amount = row.values["amount"] if row.values is not None else None
-            if not isinstance(amount, int):
+        for row in rows(io.BytesIO(data), layout, Declared()):
+            if row.values is None:
                 raise BadInput(f"payment file: row {row.record} cannot be read back")
-            total += amount
+            found.append(row)
     except FileRefusedError as refused:
         raise BadInput(f"payment file: it cannot be read back: {refused.message}") from None
-    return declared.records, total
+    return _payments(found)
+
+
+def _compare(found: pl.DataFrame, items: pl.DataFrame, layout: Layout) -> None:
+    """Raises BadInput that names the first item, by its end_to_end_id, whose row does not hold what the item says."""
+    if found.height != items.height:
+        raise BadInput(f"payment file: it has {found.height} items, the batch {items.height}; write it anew")
+    meant = items.with_columns(pl.col(pl.String).replace("", None))
+    for name in PAYMENT:
+        spec = layout.record.field("amount" if name == "amount_fen" else name)
+        if spec is None or (name == "remittance" and spec.constant is not None):
+            continue  # the bank's file does not carry it
+        wrong = found[name].ne_missing(meant[name]).arg_true()
+        if wrong.len():
+            where = f"item {items['end_to_end_id'][wrong[0]]}"
+            raise BadInput(f"payment file: {where}: {spec.name} is not what was to be written; write it anew")
 
 
 # --- in --------------------------------------------------------------------------------------------------------------
@@ -175,12 +199,14 @@ def read_payout(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing
     """Blocks of PAYMENT of a payout file, then the Closing: what the bank will read in it."""
     layout = layout_of(context.settings, "payment")
 
-    def frame(good: list[Row]) -> pl.DataFrame:
-        names = {name: "amount" if name == "amount_fen" else name for name in PAYMENT}
-        values = [row.values or {} for row in good]
-        return pl.DataFrame([{name: row.get(of) for name, of in names.items()} for row in values], schema=PAYMENT)
+    return _read(stream, context, layout, _payments)
 
-    return _read(stream, context, layout, frame)
+
+def _payments(good: list[Row]) -> pl.DataFrame:
+    """Rows of a payout file as a PAYMENT frame; a column that the template does not carry is blank."""
+    names = {name: "amount" if name == "amount_fen" else name for name in PAYMENT}
+    values = [row.values or {} for row in good]
+    return pl.DataFrame([{name: row.get(of) for name, of in names.items()} for row in values], schema=PAYMENT)
 
 
 def _read(

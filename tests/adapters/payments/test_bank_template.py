@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from adapters.base import Closing, Context, Parsed
 from adapters.description import as_text
-from adapters.layout import shipped_layout
-from adapters.payments import ADAPTERS
+from adapters.layout import Layout, load_layout, shipped_layout
+from adapters.payments import ADAPTERS, bank_template
 from adapters.payments.bank_template import layout_of, read, read_back, write
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, PAYMENT_RESULT, conform
@@ -126,7 +126,7 @@ def test_the_layout_must_be_a_payout_template(given: dict[str, Any], says: str) 
 def test_read_back_finds_a_file_that_lies() -> None:
     layout = shipped_layout("adapters.payments", "minsheng_payout")
     raw = written(item(1), item(2))
-    assert read_back(raw, layout) == (2, 24690)
+    assert read_back(raw, layout)["amount_fen"].to_list() == [12345, 12345]
     for wrong in (
         raw.replace(b"P|2|", b"P|3|"),
         raw.replace(b"|24690", b"|24691"),
@@ -138,6 +138,88 @@ def test_read_back_finds_a_file_that_lies() -> None:
     ):
         with pytest.raises(BadInput):
             read_back(wrong, layout)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("end_to_end_id", "SZ000009"),
+        ("amount", 12344),
+        ("payee_name", "别人"),
+        ("payee_account", "11020000000009"),
+        ("payee_bank_code", "105100000017"),
+        ("payee_bank_name", "别的银行"),
+        ("remittance", None),
+    ],
+)
+def test_a_writer_that_errs_gives_no_file(monkeypatch: pytest.MonkeyPatch, name: str, value: Any) -> None:
+    """One row is formed with another value, and the header with it: every field that the file carries is seen."""
+    values, totals = bank_template._values, bank_template._totals
+    wrong = {2: {name: value}}
+    less = 1 if name == "amount" else 0
+    monkeypatch.setattr(
+        bank_template, "_values", lambda layout, row, n, context: values(layout, row, n, context) | wrong.get(n, {})
+    )
+    monkeypatch.setattr(bank_template, "_totals", lambda line, c, count, total: totals(line, c, count, total - less))
+    with pytest.raises(BadInput, match=f"item SZ000002: {name} is not what was to be written") as caught:
+        written(item(1), item(2), layout="minsheng_payout_outer", file="req_outer_20260508_001.txt")
+    assert "11020" not in str(caught.value)
+
+
+def test_an_item_that_the_writer_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = bank_template.read_back
+    monkeypatch.setattr(bank_template, "read_back", lambda data, layout: back(data, layout).head(1))
+    with pytest.raises(BadInput, match="it has 1 items, the batch 2"):
+        written(item(1), item(2))
+
+
+def layout_with(text: str, **more: Any) -> Layout:
+    """The layout of a small delimited file of this record, header and trailer as given."""
+    head = f"format: t\ntitle: t\nshape: delimited\nencoding: gbk\nnewline: lf\nseparator: '|'\n{text}"
+    return load_layout(head, "t").model_copy(update=more)
+
+
+TWICE = """gives: payment
+header:
+  - fields: [{name: n, type: count, required: true, declares: count},
+             {name: t, type: amount, required: true, declares: total, of: amount}]
+record: {fields: [{name: end_to_end_id, required: true}, {name: amount, type: amount, required: true}]}
+trailer:
+  - fields: [{name: mark, constant: T}, {name: n2, type: count, required: true, declares: count},
+             {name: t2, type: amount, required: true, declares: total, of: amount}]
+"""
+
+
+def test_header_and_trailer_that_declare_the_same_thing_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = layout_with(TWICE)
+    assert read_back(b"1|5\nE1|5\nT|1|5\n", layout).height == 1
+    for raw in (b"2|5\nE1|5\nT|1|5\n", b"1|6\nE1|5\nT|1|5\n"):
+        with pytest.raises(BadInput, match="the file declares"):
+            read_back(raw, layout)
+    totals = bank_template._totals
+    monkeypatch.setattr(
+        bank_template, "_totals", lambda line, *given: totals(line, *given) | ({"n": 7} if line.field("n") else {})
+    )
+    with pytest.raises(BadInput, match="the file declares 7 rows and 1"):
+        written(item(1), layout=layout)
+
+
+def test_an_amount_is_laid_down_as_an_amount_and_a_text_as_a_text() -> None:
+    for old, new in (
+        ("amount, type: amount", "amount, type: count"),
+        ("end_to_end_id,", "end_to_end_id, type: count,"),
+    ):
+        with pytest.raises(BadInput, match="is of type count; give it"):
+            layout_of(
+                {
+                    "layout": layout_with(
+                        TWICE.replace("of: amount}", "of: spare}")
+                        .replace(old, new)
+                        .replace("record: {fields: [", "record: {fields: [{name: spare, type: amount}, ")
+                    )
+                },
+                "payment",
+            )
 
 
 ROWS = (
@@ -237,4 +319,4 @@ plain = st.text(st.characters(codec="gb18030", exclude_categories=["Cs", "Cc", "
 def test_every_file_written_reads_back_to_its_rows(values: list[tuple[int, str, str]]) -> None:
     items = [item(n, fen, payee_name=name, remittance=said) for n, (fen, name, said) in enumerate(values, 1)]
     layout = shipped_layout("adapters.payments", "minsheng_payout")
-    assert read_back(written(*items), layout) == (len(items), sum(value[0] for value in values))
+    assert read_back(written(*items), layout)["payee_name"].to_list() == [value[1] for value in values]
