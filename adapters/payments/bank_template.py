@@ -20,10 +20,9 @@ import polars as pl
 from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
 from adapters.layout_text import describe, show_layout
-from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame
+from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
 from adapters.yaml_document import document_of
-from settlement.model.cards import mask_digits
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.rejects import Reject
@@ -192,7 +191,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     def frame(good: list[Row]) -> pl.DataFrame:
         return result_frame([_result(layout, row, message_id) for row in good], context.file)
 
-    return _read(stream, context, layout, frame)
+    return settled(_read(stream, context, layout, frame), context.file)
 
 
 def read_payout(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -257,14 +256,14 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     assert spec is not None
     code = row.values["result"]
     assert isinstance(code, str), "the layout was checked: result is text with values"
-    reason = " ".join(str(part) for part in (code, row.values.get("reason")) if part)
+    reason = row.values.get("reason")
     amount = row.values.get("amount")
     return Result(
         message_id,
         str(row.values["end_to_end_id"]),
         amount if isinstance(amount, int) else None,
         spec.values[code],
-        mask_digits(reason),
+        shown_reason(code, None if reason is None else str(reason)),
         row.record,
         row.start,
         row.end,

@@ -252,6 +252,20 @@ def test_a_row_with_an_unknown_code_is_a_reject_and_still_counts() -> None:
     assert closing.total_fen == 600
 
 
+def test_a_payment_of_which_the_file_says_two_things_has_no_result() -> None:
+    rows, codes, closing = results(answer(ROWS[0], ROWS[0].replace("|S|", "|F|"), ROWS[1], count=3, total=400))
+    assert [row[0] for row in rows] == ["SZ2"]
+    assert codes == ["TWO_RESULTS", "TWO_RESULTS"]
+    assert (closing.records, closing.accepted, closing.rejected, closing.refused) == (3, 1, 2, None)
+
+
+def test_more_results_than_memory_holds_refuse_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.payments.results.MAX_HELD_BYTES", 10)
+    refused = results(answer())[2].refused
+    assert refused is not None
+    assert refused.code == "TOO_LARGE"
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
