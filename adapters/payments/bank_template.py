@@ -66,6 +66,12 @@ def _check_types(layout: Layout) -> None:
 
 
 def _check_results(layout: Layout) -> None:
+    for name in ("end_to_end_id", "result"):
+        each = layout.record.field(name)
+        if each is not None and (not each.required or each.constant is not None):
+            raise BadInput(
+                f"layout {layout.format}: {name}: add `required: true` and no constant; each row has its own"
+            )
     spec = layout.record.field("result")
     assert spec is not None
     wrong = sorted(set(spec.values.values()) - set(RESULTS))
@@ -255,7 +261,7 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     spec = layout.record.field("result")
     assert spec is not None
     code = row.values["result"]
-    assert isinstance(code, str), "the layout was checked: result is text with values"
+    assert isinstance(code, str), "the layout was checked: result is required text with values"
     reason = row.values.get("reason")
     amount = row.values.get("amount")
     return Result(

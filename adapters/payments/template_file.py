@@ -88,7 +88,7 @@ def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
 
 
 def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
-    """The file's lines without its end mark; every line but the last must end as the layout says."""
+    """The file's lines without its end mark. Each ends as the layout says; the last need not under a declared count."""
     previous: _RawLine | None = None
     for line in _raw_lines(stream):
         if previous is not None:
@@ -135,7 +135,8 @@ def _checked(layout: Layout, line: _RawLine) -> _RawLine:
     wanted = {"crlf": (b"\r\n",), "lf": (b"\n",), "any": (b"\r\n", b"\n")}[layout.newline]
     if line.newline not in (*wanted, b""):
         raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", "", line.start)
-    if line.newline == b"" and (layout.trailer or layout.end_mark):
+    counted = any(spec.declares == "count" for head in layout.header for spec in head.fields)
+    if line.newline == b"" and (layout.trailer or layout.end_mark or not counted):
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
     return line
 

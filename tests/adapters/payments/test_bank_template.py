@@ -334,3 +334,83 @@ def test_every_file_written_reads_back_to_its_rows(values: list[tuple[int, str, 
     items = [item(n, fen, payee_name=name, remittance=said) for n, (fen, name, said) in enumerate(values, 1)]
     layout = shipped_layout("adapters.payments", "minsheng_payout")
     assert read_back(written(*items), layout)["payee_name"].to_list() == [value[1] for value in values]
+
+
+RESULT = """gives: result
+record:
+  fields:
+    - {name: end_to_end_id, required: true}
+    - {name: amount, type: amount}
+    - {name: result, required: true, values: {S: paid, F: rejected}}
+    - {name: reason}
+"""
+COUNTED = f"""{RESULT}header:
+  - fields: [{{name: n, type: count, declares: count}}, {{name: t, type: amount, declares: total, of: amount}}]
+"""
+
+
+@pytest.mark.parametrize("name", ["end_to_end_id", "result"])
+def test_a_result_template_demands_an_id_and_a_result_of_each_row(name: str) -> None:
+    for old, new in (
+        (f"{name}, required: true", name),
+        (f"{name}, required: true", f"{name}, required: true, constant: S"),
+    ):
+        with pytest.raises(BadInput, match=f"{name}: add `required: true` and no constant"):
+            layout_of({"layout": layout_with(RESULT.replace(old, new))}, "result")
+
+
+def test_a_row_without_an_id_or_a_result_is_a_reject() -> None:
+    rows, codes, _ = results(b"|1|S|\nE2|1||\n  |1|S|\nE4|1|S|\n", layout=layout_with(RESULT))
+    assert [row[0] for row in rows] == ["E4"]
+    assert codes == ["MISSING"] * 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [(b"1|5\nE1|5|S|\n", None), (b"|5\nE1|5|S|\n", "BAD_HEADER"), (b"1|\nE1|5|S|\n", "BAD_HEADER")],
+)
+def test_a_declared_count_or_total_must_be_there(raw: bytes, code: str | None) -> None:
+    refused = results(raw, layout=layout_with(COUNTED))[2].refused
+    assert (refused and refused.code) == code
+
+
+def test_a_last_line_without_its_line_end_is_cut_unless_a_declared_count_holds() -> None:
+    cut = results(b"E1|5|S|\nE2|5|S|", layout=layout_with(RESULT))[2].refused
+    assert cut is not None
+    assert cut.code == "TRUNCATED"
+    assert results(b"E1|5|S|\nE2|5|S|\n", layout=layout_with(RESULT))[2].refused is None
+    assert results(b"2|10\nE1|5|S|\nE2|5|S|", layout=layout_with(COUNTED))[2].refused is None
+    short = results(b"3|10\nE1|5|S|\nE2|5|S|", layout=layout_with(COUNTED))[2].refused
+    assert short is not None
+    assert short.code == "COUNT_MISMATCH"
+
+
+FIXED = """format: t
+title: t
+gives: result
+shape: fixed
+encoding: gbk
+newline: lf
+separator: "|"
+record:
+  fields:
+    - {name: end_to_end_id, start: 1, length: 3, required: true}
+    - {name: amount, start: 5, length: 3, type: amount}
+    - {name: result, start: 9, length: 1, required: true, values: {S: paid}}
+"""
+
+
+def test_the_mark_between_fixed_fields_stands_where_the_layout_has_it() -> None:
+    assert results(b"E1 |005|S\n", layout=load_layout(FIXED, "t"))[0] == [("E1", 5, "paid", "S")]
+    for raw in (b"E1 X005|S\n", b"E1 |005XS\n"):
+        assert results(raw, layout=load_layout(FIXED, "t"))[1] == ["BAD_SEPARATOR"]
+    blanks = load_layout(FIXED.replace('"|"', '" "'), "t")
+    assert results(b"E1 X005XS\n", layout=blanks)[0] == [("E1", 5, "paid", "S")]
+
+
+def test_unionpay_codes_that_ask_for_a_query_leave_the_result_unknown() -> None:
+    spec = shipped_layout("adapters.payments", "unionpay_result").record.field("result")
+    assert spec is not None
+    assert {code for code, said in spec.values.items() if said == "unknown"} == {
+        "01", "03", "04", "05", "06", "12", "34", "60",
+    }  # fmt: skip
