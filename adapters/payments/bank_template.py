@@ -22,6 +22,7 @@ from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped
 from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.yaml_document import document_of
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -119,6 +120,8 @@ def _check_items(items: pl.DataFrame, layout: Layout, file: str) -> None:
         raise BadInput(f"{file}: a payout file needs at least one item")
     if layout.maximum_records is not None and items.height > layout.maximum_records:
         raise BadInput(f"{file}: {items.height} items; the bank takes {layout.maximum_records} a file: split the batch")
+    if items["end_to_end_id"].replace("", None).null_count():
+        raise BadInput(f"{file}: an item has no end_to_end_id; it must be given")
     twice = items.filter(pl.col("end_to_end_id").is_duplicated())
     if twice.height:
         raise BadInput(f"{file}: item {twice['end_to_end_id'][0]}: its end_to_end_id stands twice")
@@ -145,13 +148,14 @@ def _totals(line: Line, context: Context, count: int, total: int) -> dict[str, V
     }
 
 
+_CHECKS = {"payee_account": check_account, "payee_bank_code": check_bank_code}
+
+
 def _encode(layout: Layout, line: Line, values: dict[str, Value], where: str) -> bytes:
-    """One line; a value that would not come back as it is (control characters, blanks around it) is an error too."""
+    """One line; a text that would not come back as it is, or that no bank's system keeps, is an error too."""
     for name, value in values.items():
-        if isinstance(value, str) and (
-            value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value)
-        ):
-            raise BadInput(f"{where}: {name} has a control character or blanks around it; retype it")
+        if isinstance(value, str) and value:
+            _CHECKS.get(name, check_text)(value, name, where)
     try:
         return encode_line(layout, line, values)
     except CellError as error:

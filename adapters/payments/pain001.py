@@ -18,7 +18,7 @@ import polars as pl
 from lxml import etree
 
 from adapters.base import Context
-from adapters.payments.cnaps import is_cnaps
+from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -69,8 +69,8 @@ def read_settings(given: Mapping[str, Any], file: str) -> Settings:
     }
     for name, longest in (("message_id", 35), ("debtor_name", _NAME_LENGTH[version]), ("debtor_account", 34)):
         _check_text(texts[name], name, longest, file)
-    if not is_cnaps(str(texts["debtor_bank_code"])):
-        raise BadInput(f"{file}: debtor_bank_code is not a 联行号; 12 digits with a right check digit")
+    check_account(texts["debtor_account"], "debtor_account", file)
+    check_bank_code(str(texts["debtor_bank_code"]), "debtor_bank_code", file)
     try:
         datetime.fromisoformat(str(texts["created_at"]))
     except ValueError:
@@ -106,8 +106,8 @@ def check_items(items: pl.DataFrame, longest_name: int, file: str) -> None:
         total += item["amount_fen"]
         _check_text(item["payee_name"], "payee_name", longest_name, where)
         _check_text(item["payee_account"], "payee_account", 34, where)
-        if not is_cnaps(item["payee_bank_code"] or ""):
-            raise BadInput(f"{where}: payee_bank_code is not a 联行号; 12 digits with a right check digit")
+        check_account(item["payee_account"], "payee_account", where)
+        check_bank_code(item["payee_bank_code"] or "", "payee_bank_code", where)
         for field, longest in (("payee_bank_name", 140), ("remittance", 140)):
             if item[field]:
                 _check_text(item[field], field, longest, where)
@@ -116,16 +116,12 @@ def check_items(items: pl.DataFrame, longest_name: int, file: str) -> None:
 
 
 def _check_text(text: Any, name: str, longest: int, where: str) -> None:
-    """1 to `longest` characters that XML can carry, none of them a control character, not all blank."""
+    """1 to `longest` characters, all of them seen, no blanks around them."""
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: {name} is empty; it must be given")
     if len(text) > longest:
         raise BadInput(f"{where}: {name} has {len(text)} characters; the standard takes at most {longest}")
-    if any(
-        ord(char) < 32 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF or ord(char) & 0xFFFE == 0xFFFE
-        for char in text
-    ):
-        raise BadInput(f"{where}: {name} holds a character that a bank file cannot carry; retype it")
+    check_text(text, name, where)
 
 
 def _message(items: pl.DataFrame, settings: Settings) -> bytes:

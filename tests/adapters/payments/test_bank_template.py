@@ -77,8 +77,16 @@ def test_unionpay_file_is_as_the_network_takes_it() -> None:
     ("wrong", "says"),
     [
         ({"payee_name": "甲|乙"}, "payee_name holds '\\|'"),
-        ({"payee_name": "甲\n乙"}, "payee_name has a control character"),
-        ({"payee_name": " 甲"}, "payee_name has a control character or blanks"),
+        ({"payee_name": "甲\n乙"}, "payee_name holds a character that a bank file cannot carry"),
+        ({"payee_name": " 甲"}, "payee_name has blanks around it"),
+        ({"payee_name": "甲\u00a0乙"}, "payee_name holds a character"),
+        ({"payee_name": "甲\u2028乙"}, "payee_name holds a character"),
+        ({"payee_name": "甲\u2029乙"}, "payee_name holds a character"),
+        ({"payee_name": "甲\u200b乙"}, "payee_name holds a character"),
+        ({"payee_account": "1102 0000"}, "payee_account has a blank"),
+        ({"payee_account": "１１０２０"}, "payee_account has a blank or a full-width character"),
+        ({"payee_name": "𠮷祥"}, r"payee_name character U\+20BB7 is not in gbk"),
+        ({"payee_name": "€店"}, r"payee_name character U\+20AC is not in gbk"),
         ({"payee_name": "名" * 61}, "payee_name is 122 bytes; at most 120 fit"),
         ({"payee_name": None}, "payee_name has no value"),
         ({"payee_account": ""}, "payee_account has no value"),
@@ -91,10 +99,17 @@ def test_what_the_template_cannot_carry_names_the_item(wrong: dict[str, Any], sa
     assert "11020" not in str(caught.value)
 
 
-def test_a_character_the_bank_lacks_is_an_error_and_never_a_question_mark() -> None:
-    layout = shipped_layout("adapters.payments", "minsheng_payout").model_copy(update={"encoding": "gbk"})
-    with pytest.raises(BadInput, match=r"item SZ000001: payee_name character U\+20BB7"):
-        written(item(1, payee_name="𠮷祥"), layout=layout)
+def test_the_payees_bank_code_has_a_right_check_digit() -> None:
+    outer = {"layout": "minsheng_payout_outer", "file": "req_outer_20260508_001.txt"}
+    for code in ("102100099997", "1021000999", "１０２１０００９９９９６"):
+        with pytest.raises(BadInput, match="item SZ000002: payee_bank_code is not a 联行号"):
+            written(item(1), item(2, payee_bank_code=code), **outer)
+    assert written(item(1, payee_bank_code="102100099997"))  # the file to the bank's own payees does not carry it
+
+
+def test_a_bank_of_gbk_gets_no_character_beyond_it_and_may_answer_in_gb18030() -> None:
+    assert written(item(1, payee_name="喆店")).decode("gbk")
+    assert results(answer(ROWS[0].replace("甲", "𠮷"), *ROWS[1:]))[2].refused is None
 
 
 def test_file_name_count_and_double_items_are_checked() -> None:
@@ -102,6 +117,9 @@ def test_file_name_count_and_double_items_are_checked() -> None:
         written(item(1), file="payout.txt")
     with pytest.raises(BadInput, match="stands twice"):
         written(item(1), item(1))
+    for blank in (None, ""):
+        with pytest.raises(BadInput, match="an item has no end_to_end_id"):
+            written(item(1), item(2, end_to_end_id=blank))
     with pytest.raises(BadInput, match="at least one"):
         written()
     layout = shipped_layout("adapters.payments", "minsheng_payout").model_copy(update={"maximum_records": 1})
@@ -323,8 +341,8 @@ def test_every_shipped_template_describes_itself() -> None:
     assert "result" in as_text(told["bank_result"]({"layout": "unionpay_result"}))
 
 
-plain = st.text(st.characters(codec="gb18030", exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), max_size=15).filter(
-    lambda text: "|" not in text and text.strip() == text
+plain = st.text(st.characters(codec="gbk", exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), max_size=15).filter(
+    lambda text: "|" not in text and text.strip() == text and text.isprintable()
 )
 
 
