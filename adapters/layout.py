@@ -54,7 +54,7 @@ class LayoutField(_Document):
     constant  the one value that may stand here; written as such.
     blanks    texts that mean "no value" beside the empty and all-blank cell.
     declares  on a header or trailer field: the `count` of records, the unsigned `total` of the field named in `of`, or
-              the `clearing_date` of the file.
+              the `clearing_date` of the file. A count or total must be there: a blank one proves nothing.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -87,6 +87,11 @@ class LayoutField(_Document):
         if (self.declares == "total") != bool(self.of):
             raise ValueError(f"{self.name}: `declares: total` and `of: FIELD` go together")
         return self
+
+    @property
+    def must(self) -> bool:
+        """True where a blank cell is wrong."""
+        return self.required or self.declares in {"count", "total"}
 
     @property
     def end(self) -> int:
@@ -257,7 +262,7 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
             raise CellError(field.name, "BAD_CONSTANT", f"must be {field.constant!r}")
         return bare
     if not bare or bare in field.blanks:
-        if field.required:
+        if field.must:
             raise CellError(field.name, "MISSING", "is blank; it must be given")
         return None
     if field.values and bare not in field.values:
@@ -328,7 +333,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
     if field.constant is not None:
         return field.constant
     if value is None or value == "":
-        if field.required:
+        if field.must:
             raise CellError(field.name, "MISSING", "has no value; it must be given")
         return ""
     if isinstance(value, date):  # a datetime is a date
@@ -394,12 +399,29 @@ def split_line(layout: Layout, line: Line, raw: bytes) -> list[str]:
     if layout.shape == "fixed":
         if len(raw) != line.width:
             raise CellError("", "RECORD_LENGTH", f"the line is {len(raw)} bytes; {line.width} are expected")
+        _check_gaps(layout, line, raw)
         return [_decode_text(f.name, raw[(f.start or 1) - 1 : f.end], layout.read_encoding) for f in line.fields]
     cells = _decode_text("", raw, layout.read_encoding).split(layout.separator)
     if len(cells) != len(line.fields):
         message = f"the line has {len(cells)} fields; {len(line.fields)} are expected"
         raise CellError("", "FIELD_COUNT", message)
     return cells
+
+
+def _check_gaps(layout: Layout, line: Line, raw: bytes) -> None:
+    """CellError where a mark that stands between fixed fields stands elsewhere: the bytes have been shifted.
+
+    Blanks between fields are no mark: banks use those bytes later, and say so first.
+    """
+    mark = ord(layout.separator)
+    if mark == ord(" "):
+        return
+    last = 0
+    for field in line.fields:
+        assert field.start is not None
+        if any(byte != mark for byte in raw[last : field.start - 1]):
+            raise CellError(field.name, "BAD_SEPARATOR", f"has no {layout.separator!r} before it; bytes are shifted")
+        last = field.end
 
 
 def _decode_text(field: str, raw: bytes, encoding: str) -> str:

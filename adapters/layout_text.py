@@ -60,7 +60,7 @@ def _field_table(layout: Layout, title: str, line: Line) -> Part:
     for number, field in enumerate(line.fields, 1):
         place = f"{field.start}-{field.end}" if fixed else str(number)
         length = str(field.length) if fixed else f"to {field.length}" if field.length else ""
-        must = "must" if field.required or field.constant is not None else ""
+        must = "must" if field.must or field.constant is not None else ""
         rows.append((place, length, field.type, must, field.name, field_words(layout, field)))
     size = f"{line.width} bytes" if fixed else f"{len(line.fields)} fields"
     return Part(f"{title} ({size})", ("bytes" if fixed else "field", "length", "type", "must", "name", "what"), rows)

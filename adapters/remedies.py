@@ -7,7 +7,7 @@ _FORMAT = "check that the source's format and settings are those of this file (`
 _FIELD = "correct the field as the layout says (`puhui feed describe`) and send the file again"
 _SPLIT = "split the file, or send it without what is not asked for"
 _EXPORT = "export the file again, as CSV or with the column formatted as text"
-_BANK = "ask the bank for a corrected statement"
+_BANK = "ask the bank for a corrected file"
 _GROUPS = {
     _AGAIN: (
         "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NOT_XML", "NO_END_MARK",
@@ -29,7 +29,7 @@ _GROUPS = {
     _EXPORT: ("PACKED_TOO_MUCH", "ROUNDED", "ROUNDED_ACCOUNT"),
     _BANK: (
         "BAD_BALANCE", "BAD_LINE", "BAD_ORDER", "BAD_REVERSAL", "BAD_STATUS", "LATE_BALANCE", "NO_MESSAGE_ID",
-        "NO_STATEMENT", "NO_STATUS", "UNKNOWN_STATUS",
+        "NO_STATEMENT", "NO_STATUS", "SEVERAL_REPORTS", "UNKNOWN_STATUS",
     ),
 }  # fmt: skip
 REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
@@ -52,10 +52,12 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
     "NO_END_TO_END_ID": "ask the bank to name the payment by its number",
     "ORIGINAL_INVALID": "name the original by its institutions, trace number and time",
-    "OTHER_CURRENCY": "ask the bank for a statement in one currency",
+    "OTHER_CURRENCY": "ask the bank for the amounts in one currency",
+    "OTHER_MESSAGE": "ask the bank which message the payment is of",
     "SIGN_MISMATCH": "correct the sign, or the kind of the record",
     "TOTAL_MISMATCH": "sum the records again: none may be missing or altered",
     "TOTAL_UNPROVEN": "correct the amount that cannot be read: the declared total counts it",
+    "TWO_RESULTS": "ask the bank what became of the payment",
     "TWO_AMOUNTS": "leave one of debit and credit blank",
     "UNKNOWN_CODE": "write a code of the layout's table, or add it there",
     "UNKNOWN_KIND": "ask us to add the operation to the source's settings, or correct it",

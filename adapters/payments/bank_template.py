@@ -20,10 +20,10 @@ import polars as pl
 from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
 from adapters.layout_text import describe, show_layout
-from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame
+from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.yaml_document import document_of
-from settlement.model.cards import mask_digits
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.rejects import Reject
@@ -49,12 +49,30 @@ def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
     for name in needed:
         if layout.record.field(name) is None:
             raise BadInput(f"layout {layout.format}: the record has no field {name}; add it")
+    _check_types(layout)
     if gives == "result":
         _check_results(layout)
     return layout
 
 
+def _check_types(layout: Layout) -> None:
+    """Raises BadInput where an amount or a text of the record is laid down as something else."""
+    for spec in layout.record.fields:
+        name = "amount_fen" if spec.name == "amount" else spec.name
+        fits = {"amount"} if name == "amount_fen" else {"text", "digits", "hex", "card"}
+        if name in PAYMENT and spec.type not in fits:
+            raise BadInput(
+                f"layout {layout.format}: {spec.name} is of type {spec.type}; give it {' or '.join(sorted(fits))}"
+            )
+
+
 def _check_results(layout: Layout) -> None:
+    for name in ("end_to_end_id", "result"):
+        each = layout.record.field(name)
+        if each is not None and (not each.required or each.constant is not None):
+            raise BadInput(
+                f"layout {layout.format}: {name}: add `required: true` and no constant; each row has its own"
+            )
     spec = layout.record.field("result")
     assert spec is not None
     wrong = sorted(set(spec.values.values()) - set(RESULTS))
@@ -93,8 +111,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         data = _BOM + data
     if layout.end_mark:
         data += layout.end_mark.encode("ascii") + (newline if layout.end_mark_newline else b"")
-    found = read_back(data, layout)
-    assert found == (count, total), f"{context.file}: written {found}, meant {(count, total)}"
+    _compare(read_back(data, layout), items, layout)
     return data
 
 
@@ -103,6 +120,8 @@ def _check_items(items: pl.DataFrame, layout: Layout, file: str) -> None:
         raise BadInput(f"{file}: a payout file needs at least one item")
     if layout.maximum_records is not None and items.height > layout.maximum_records:
         raise BadInput(f"{file}: {items.height} items; the bank takes {layout.maximum_records} a file: split the batch")
+    if items["end_to_end_id"].replace("", None).null_count():
+        raise BadInput(f"{file}: an item has no end_to_end_id; it must be given")
     twice = items.filter(pl.col("end_to_end_id").is_duplicated())
     if twice.height:
         raise BadInput(f"{file}: item {twice['end_to_end_id'][0]}: its end_to_end_id stands twice")
@@ -129,32 +148,46 @@ def _totals(line: Line, context: Context, count: int, total: int) -> dict[str, V
     }
 
 
+_CHECKS = {"payee_account": check_account, "payee_bank_code": check_bank_code}
+
+
 def _encode(layout: Layout, line: Line, values: dict[str, Value], where: str) -> bytes:
-    """One line; a value that would not come back as it is (control characters, blanks around it) is an error too."""
+    """One line; a text that would not come back as it is, or that no bank's system keeps, is an error too."""
     for name, value in values.items():
-        if isinstance(value, str) and (
-            value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value)
-        ):
-            raise BadInput(f"{where}: {name} has a control character or blanks around it; retype it")
+        if isinstance(value, str) and value:
+            _CHECKS.get(name, check_text)(value, name, where)
     try:
         return encode_line(layout, line, values)
     except CellError as error:
         raise BadInput(f"{where}: {error.field or 'line'} {error}") from None
 
 
-def read_back(data: bytes, layout: Layout) -> tuple[int, int]:
-    """(items, total in fen) of a payout file, counted anew; raises BadInput where the file contradicts itself."""
-    declared = Declared()
-    total = 0
+def read_back(data: bytes, layout: Layout) -> pl.DataFrame:
+    """The PAYMENT rows of a payout file, read anew; raises BadInput where the file contradicts itself."""
+    found = []
     try:
-        for row in rows(io.BytesIO(data), layout, declared):
-            amount = row.values["amount"] if row.values is not None else None
-            if not isinstance(amount, int):
+        for row in rows(io.BytesIO(data), layout, Declared()):
+            if row.values is None:
                 raise BadInput(f"payment file: row {row.record} cannot be read back")
-            total += amount
+            found.append(row)
     except FileRefusedError as refused:
         raise BadInput(f"payment file: it cannot be read back: {refused.message}") from None
-    return declared.records, total
+    return _payments(found)
+
+
+def _compare(found: pl.DataFrame, items: pl.DataFrame, layout: Layout) -> None:
+    """Raises BadInput that names the first item, by its end_to_end_id, whose row does not hold what the item says."""
+    if found.height != items.height:
+        raise BadInput(f"payment file: it has {found.height} items, the batch {items.height}; write it anew")
+    meant = items.with_columns(pl.col(pl.String).replace("", None))
+    for name in PAYMENT:
+        spec = layout.record.field("amount" if name == "amount_fen" else name)
+        if spec is None or (name == "remittance" and spec.constant is not None):
+            continue  # the bank's file does not carry it
+        wrong = found[name].ne_missing(meant[name]).arg_true()
+        if wrong.len():
+            where = f"item {items['end_to_end_id'][wrong[0]]}"
+            raise BadInput(f"payment file: {where}: {spec.name} is not what was to be written; write it anew")
 
 
 # --- in --------------------------------------------------------------------------------------------------------------
@@ -168,19 +201,21 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     def frame(good: list[Row]) -> pl.DataFrame:
         return result_frame([_result(layout, row, message_id) for row in good], context.file)
 
-    return _read(stream, context, layout, frame)
+    return settled(_read(stream, context, layout, frame), context.file)
 
 
 def read_payout(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of PAYMENT of a payout file, then the Closing: what the bank will read in it."""
     layout = layout_of(context.settings, "payment")
 
-    def frame(good: list[Row]) -> pl.DataFrame:
-        names = {name: "amount" if name == "amount_fen" else name for name in PAYMENT}
-        values = [row.values or {} for row in good]
-        return pl.DataFrame([{name: row.get(of) for name, of in names.items()} for row in values], schema=PAYMENT)
+    return _read(stream, context, layout, _payments)
 
-    return _read(stream, context, layout, frame)
+
+def _payments(good: list[Row]) -> pl.DataFrame:
+    """Rows of a payout file as a PAYMENT frame; a column that the template does not carry is blank."""
+    names = {name: "amount" if name == "amount_fen" else name for name in PAYMENT}
+    values = [row.values or {} for row in good]
+    return pl.DataFrame([{name: row.get(of) for name, of in names.items()} for row in values], schema=PAYMENT)
 
 
 def _read(
@@ -230,15 +265,15 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     spec = layout.record.field("result")
     assert spec is not None
     code = row.values["result"]
-    assert isinstance(code, str), "the layout was checked: result is text with values"
-    reason = " ".join(str(part) for part in (code, row.values.get("reason")) if part)
+    assert isinstance(code, str), "the layout was checked: result is required text with values"
+    reason = row.values.get("reason")
     amount = row.values.get("amount")
     return Result(
         message_id,
         str(row.values["end_to_end_id"]),
         amount if isinstance(amount, int) else None,
         spec.values[code],
-        mask_digits(reason),
+        shown_reason(code, None if reason is None else str(reason)),
         row.record,
         row.start,
         row.end,

@@ -1,8 +1,8 @@
 """pain.001.001.09 and .03 out: a payout batch as a customer credit transfer initiation (feeds.md "Out").
 
 Accounts are Othr/Id, banks are CNAPS member ids. NbOfTxs and CtrlSum are computed, and the finished bytes are read back
-and compared before anyone gets them. The bytes are a pure function of the rows and the settings: CreDtTm is the stored
-time of the draft, an argument, so that a file written twice is the same file.
+and compared, element by element, before anyone gets them. The bytes are a pure function of the rows and the settings:
+CreDtTm is the stored time of the draft, an argument, so that a file written twice is the same file.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import Any
 
 import polars as pl
 from lxml import etree
 
 from adapters.base import Context
-from adapters.payments.cnaps import is_cnaps
-from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name
+from adapters.payments.texts import check_account, check_bank_code, check_text
+from adapters.safe_xml import GuardedStream, XmlRefusedError, elements
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.money import format_yuan, parse_amount
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001."
+CURRENCY = "CNY"
 MAX_TOTAL_FEN = 10**18 - 1  # CtrlSum and Amt hold 18 digits
 _NAME_LENGTH = {"03": 70, "09": 140}  # .03's schema would take 140; banks that speak .03 cut at 70 (samples/notes.md E)
 
@@ -39,7 +41,6 @@ class Settings:
     debtor_name: str
     debtor_account: str
     debtor_bank_code: str
-    currency: str = "CNY"
 
 
 def write(frame: pl.DataFrame, context: Context) -> bytes:
@@ -53,9 +54,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     items = conform(frame, PAYMENT).sort("end_to_end_id")
     check_items(items, _NAME_LENGTH[settings.version], context.file)
     data = _message(items, settings)
-    expected = (items.height, int(items["amount_fen"].sum()))
-    found = read_back(data)
-    assert found == expected, f"{context.file}: written {found}, meant {expected}"
+    read_back(data, items, settings)
     return data
 
 
@@ -70,8 +69,8 @@ def read_settings(given: Mapping[str, Any], file: str) -> Settings:
     }
     for name, longest in (("message_id", 35), ("debtor_name", _NAME_LENGTH[version]), ("debtor_account", 34)):
         _check_text(texts[name], name, longest, file)
-    if not is_cnaps(str(texts["debtor_bank_code"])):
-        raise BadInput(f"{file}: debtor_bank_code is not a 联行号; 12 digits with a right check digit")
+    check_account(texts["debtor_account"], "debtor_account", file)
+    check_bank_code(str(texts["debtor_bank_code"]), "debtor_bank_code", file)
     try:
         datetime.fromisoformat(str(texts["created_at"]))
     except ValueError:
@@ -107,8 +106,8 @@ def check_items(items: pl.DataFrame, longest_name: int, file: str) -> None:
         total += item["amount_fen"]
         _check_text(item["payee_name"], "payee_name", longest_name, where)
         _check_text(item["payee_account"], "payee_account", 34, where)
-        if not is_cnaps(item["payee_bank_code"] or ""):
-            raise BadInput(f"{where}: payee_bank_code is not a 联行号; 12 digits with a right check digit")
+        check_account(item["payee_account"], "payee_account", where)
+        check_bank_code(item["payee_bank_code"] or "", "payee_bank_code", where)
         for field, longest in (("payee_bank_name", 140), ("remittance", 140)):
             if item[field]:
                 _check_text(item[field], field, longest, where)
@@ -117,16 +116,12 @@ def check_items(items: pl.DataFrame, longest_name: int, file: str) -> None:
 
 
 def _check_text(text: Any, name: str, longest: int, where: str) -> None:
-    """1 to `longest` characters that XML can carry, none of them a control character, not all blank."""
+    """1 to `longest` characters, all of them seen, no blanks around them."""
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: {name} is empty; it must be given")
     if len(text) > longest:
         raise BadInput(f"{where}: {name} has {len(text)} characters; the standard takes at most {longest}")
-    if any(
-        ord(char) < 32 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF or ord(char) & 0xFFFE == 0xFFFE
-        for char in text
-    ):
-        raise BadInput(f"{where}: {name} holds a character that a bank file cannot carry; retype it")
+    check_text(text, name, where)
 
 
 def _message(items: pl.DataFrame, settings: Settings) -> bytes:
@@ -159,18 +154,18 @@ def _message(items: pl.DataFrame, settings: Settings) -> bytes:
         _text(_child(block, "ReqdExctnDt"), "Dt", day)
     _text(_child(block, "Dbtr"), "Nm", settings.debtor_name)
     account = _account(block, "DbtrAcct", settings.debtor_account)
-    _text(account, "Ccy", settings.currency)
+    _text(account, "Ccy", CURRENCY)
     _agent(block, "DbtrAgt", settings.debtor_bank_code)
     for item in items.iter_rows(named=True):
-        _transfer(block, item, settings.currency)
+        _transfer(block, item)
     etree.indent(root, "  ")
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8")) + b"\n"
 
 
-def _transfer(block: Any, item: dict[str, Any], currency: str) -> None:
+def _transfer(block: Any, item: dict[str, Any]) -> None:
     transfer = _child(block, "CdtTrfTxInf")
     _text(_child(transfer, "PmtId"), "EndToEndId", item["end_to_end_id"])
-    _text(_child(transfer, "Amt"), "InstdAmt", format_yuan(item["amount_fen"])).set("Ccy", currency)
+    _text(_child(transfer, "Amt"), "InstdAmt", format_yuan(item["amount_fen"])).set("Ccy", CURRENCY)
     _agent(transfer, "CdtrAgt", item["payee_bank_code"], item["payee_bank_name"])
     _text(_child(transfer, "Cdtr"), "Nm", item["payee_name"])
     _account(transfer, "CdtrAcct", item["payee_account"])
@@ -204,30 +199,106 @@ def _text(parent: Any, name: str, text: str) -> Any:
     return element
 
 
-def read_back(data: bytes) -> tuple[int, int]:
-    """(items, total in fen) of a pain.001 file, counted anew and compared with NbOfTxs and CtrlSum wherever they stand.
+# --- read back -------------------------------------------------------------------------------------------------------
 
-    Raises BadInput where the file is not pain.001, a count or sum disagrees, or an amount cannot be read.
+# (name that people know, path, what must stand there: a text, or an amount in fen)
+_Meant = list[tuple[str, str, str | int]]
+
+
+def read_back(data: bytes, items: pl.DataFrame, settings: Settings) -> None:
+    """Reads the finished bytes anew and compares every element with what was to be written: `items` in their order.
+
+    Raises BadInput that names the first item that differs, by its end_to_end_id and never by its account, and the
+    field; also where the bytes are not pain.001, or hold an item or an element too many or too few.
     """
-    count = total = 0
-    declared: list[tuple[str, str]] = []
+    space = f"{{{NAMESPACE}{settings.version}}}"
+    meant = items.iter_rows(named=True)
+    root = None
     try:
         guard = GuardedStream(io.BytesIO(data), "CdtTrfTxInf")
-        for element in elements(guard, ("CdtTrfTxInf", "InstdAmt", "NbOfTxs", "CtrlSum")):
-            match local_name(element):
-                case "InstdAmt":
-                    total += parse_amount(element.text or "")
-                case "CdtTrfTxInf":
-                    count += 1
-                    element.clear()
-                case name:
-                    declared.append((name, element.text or ""))
+        for element in elements(guard, ("CdtTrfTxInf", "Document")):
+            if element.tag == f"{space}CdtTrfTxInf":
+                item = next(meant, None)
+                if item is None:
+                    raise BadInput("payment file: it has more items than the batch; write it anew")
+                _compare(_leaves(element, space), _meant_of_item(item), f"item {item['end_to_end_id']}")
+                element.clear()  # stays as an empty element, so that its place is compared with the head
+            else:
+                root = element
             guard.progress()
-        wrong = [name for name, text in declared if parse_amount(text) != (count * 100 if name == "NbOfTxs" else total)]
-    except (XmlRefusedError, ValueError) as error:
+    except XmlRefusedError as error:
         raise BadInput(f"payment file: it cannot be read back: {error}") from None
-    if wrong or len(declared) < 2:
-        raise BadInput(
-            f"payment file: {', '.join(wrong) or 'NbOfTxs or CtrlSum'} is not what its items give; write it anew"
-        )
-    return count, total
+    if root is None or root.tag != f"{space}Document":  # the last element read
+        raise BadInput(f"payment file: it is not pain.001.001.{settings.version}; write it anew")
+    _compare(_leaves(root, space), _meant_of_head(items, settings), "head")
+
+
+def _leaves(element: Any, space: str, path: str = "") -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(path, text, attributes) of every element without children, in order; another namespace stays in the path."""
+    found = []
+    for child in element:
+        name = path + str(child.tag).removeprefix(space)
+        if len(child):
+            found += _leaves(child, space, f"{name}/")
+        else:
+            found.append((name, child.text or "", child.items()))
+    return found
+
+
+def _meant_of_item(item: Mapping[str, Any]) -> _Meant:
+    bank = "CdtrAgt/FinInstnId"
+    meant = [
+        ("end_to_end_id", "PmtId/EndToEndId", item["end_to_end_id"]),
+        ("amount", "Amt/InstdAmt", item["amount_fen"]),
+        ("payee_bank_code", f"{bank}/ClrSysMmbId/ClrSysId/Cd", "CNAPS"),
+        ("payee_bank_code", f"{bank}/ClrSysMmbId/MmbId", item["payee_bank_code"]),
+        ("payee_bank_name", f"{bank}/Nm", item["payee_bank_name"]),
+        ("payee_name", "Cdtr/Nm", item["payee_name"]),
+        ("payee_account", "CdtrAcct/Id/Othr/Id", item["payee_account"]),
+        ("remittance", "RmtInf/Ustrd", item["remittance"]),
+    ]
+    return [part for part in meant if part[2]]
+
+
+def _meant_of_head(items: pl.DataFrame, settings: Settings) -> _Meant:
+    """All that does not stand in an item, and the place of each item."""
+    top, block = "CstmrCdtTrfInitn/GrpHdr", "CstmrCdtTrfInitn/PmtInf"
+    count, total = str(items.height), int(items["amount_fen"].sum())
+    day = "ReqdExctnDt" if settings.version == "03" else "ReqdExctnDt/Dt"
+    return [
+        ("message_id", f"{top}/MsgId", settings.message_id),
+        ("created_at", f"{top}/CreDtTm", settings.created_at),
+        ("NbOfTxs", f"{top}/NbOfTxs", count),
+        ("CtrlSum", f"{top}/CtrlSum", total),
+        ("debtor_name", f"{top}/InitgPty/Nm", settings.debtor_name),
+        ("message_id", f"{block}/PmtInfId", settings.message_id),
+        ("PmtMtd", f"{block}/PmtMtd", "TRF"),
+        ("BtchBookg", f"{block}/BtchBookg", "false"),
+        ("NbOfTxs", f"{block}/NbOfTxs", count),
+        ("CtrlSum", f"{block}/CtrlSum", total),
+        ("execution_date", f"{block}/{day}", settings.execution_date.isoformat()),
+        ("debtor_name", f"{block}/Dbtr/Nm", settings.debtor_name),
+        ("debtor_account", f"{block}/DbtrAcct/Id/Othr/Id", settings.debtor_account),
+        ("currency", f"{block}/DbtrAcct/Ccy", CURRENCY),
+        ("debtor_bank_code", f"{block}/DbtrAgt/FinInstnId/ClrSysMmbId/ClrSysId/Cd", "CNAPS"),
+        ("debtor_bank_code", f"{block}/DbtrAgt/FinInstnId/ClrSysMmbId/MmbId", settings.debtor_bank_code),
+        *[("items", f"{block}/CdtTrfTxInf", "")] * items.height,
+    ]
+
+
+def _compare(found: list[tuple[str, str, list[tuple[str, str]]]], meant: _Meant, where: str) -> None:
+    for want, got in zip_longest(meant, found):
+        if want is None or got is None or not _same(want[1], want[2], *got):
+            name = want[0] if want is not None else got[0].rpartition("/")[2]
+            raise BadInput(f"payment file: {where}: {name} is not what was to be written; write it anew")
+
+
+def _same(path: str, value: str | int, at: str, text: str, attributes: list[tuple[str, str]]) -> bool:
+    if path != at or attributes != ([("Ccy", CURRENCY)] if path == "Amt/InstdAmt" else []):
+        return False
+    if isinstance(value, str):
+        return text == value
+    try:
+        return parse_amount(text) == value
+    except ValueError:
+        return False

@@ -1,16 +1,22 @@
-"""What every reader of results shares: rows of PAYMENT_RESULT, and how a result is called."""
+"""What every reader of results shares: rows of PAYMENT_RESULT, how a result is called, what a whole file proves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from adapters.base import Closing, Parsed
+from settlement.model.cards import mask_digits
 from settlement.model.frames import PAYMENT_RESULT, conform
+from settlement.model.rejects import Reject
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a row may hold a long text
+MAX_HELD_BYTES = 96 * 1024 * 1024  # of frames: more than half a million answers
+MAX_REASON = 1000
 RESULTS = ("paid", "rejected", "unknown")
 
 
@@ -35,3 +41,58 @@ def result_frame(rows: Sequence[Result], file: str) -> pl.DataFrame:
     schema = {name: dtype for name, dtype in PAYMENT_RESULT.items() if name != "file"}
     frame = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
     return conform(frame.with_columns(pl.lit(file, pl.String).alias("file")), PAYMENT_RESULT)
+
+
+def shown_reason(*parts: str | None) -> str:
+    """The parts that are there, long digit runs masked (a bank may repeat the account), cut where no reason ends."""
+    return mask_digits(" ".join(part for part in parts if part))[:MAX_REASON]
+
+
+def settled(items: Iterator[Parsed | Closing], file: str) -> Iterator[Parsed | Closing]:
+    """What a reader found, once the whole file is known; accepted rows are held until then.
+
+    A payment of which the file says two things has no result: all its rows are rejects. A row about the whole message
+    is left out of a file with rejects, as it would speak for the payments of these too.
+    """
+    frames: list[pl.DataFrame] = []
+    size, closing = 0, None
+    for item in items:
+        if isinstance(item, Closing):
+            closing = item
+            break
+        if item.rejects:
+            yield Parsed(item.frame.clear(), item.rejects)
+        frames.append(item.frame)
+        size += int(item.frame.estimated_size())
+        if size > MAX_HELD_BYTES:
+            message = "more results than a payout file can have asked for; ask the bank for a file of each batch"
+            yield Closing(0, 0, 0, refused=Reject(file, 0, -1, "", "TOO_LARGE", message))
+            return
+    assert closing is not None, "a reader ends with its Closing"
+    if closing.refused is not None:
+        yield closing
+        return
+    rows = pl.concat([result_frame((), file), *frames])
+    frames.clear()
+    two = (pl.col("result").n_unique().over("end_to_end_id") > 1) & pl.col("end_to_end_id").is_not_null()
+    rejects = [_two_results(row) for row in rows.filter(two).iter_rows(named=True)]
+    if rejects:
+        rows = rows.filter(~two)
+    silenced = rows["end_to_end_id"].null_count() if rejects or closing.rejected else 0
+    if silenced:
+        rows = rows.drop_nulls("end_to_end_id")
+        note = "what the file says of the whole message is left out, as rows of it are rejected: ask the bank for these"
+        closing = replace(closing, notes=(*closing.notes, note))
+    yield Parsed(rows, rejects)
+    yield replace(
+        closing,
+        accepted=closing.accepted - len(rejects) - silenced,
+        rejected=closing.rejected + len(rejects),
+        skipped=closing.skipped + silenced,
+    )
+
+
+def _two_results(row: dict[str, Any]) -> Reject:
+    name = mask_digits(row["end_to_end_id"])
+    message = f"the file says two things of payment {name}; ask the bank what became of it"
+    return Reject(row["file"], row["record"], row["byte_start"], "end_to_end_id", "TWO_RESULTS", message)

@@ -43,7 +43,6 @@ class Row:
 class Declared:
     """What header and trailer say and what the rows give; unsigned sums by field, over rejected rows too."""
 
-    values: dict[str, Value] = field(default_factory=dict)
     count: int | None = None
     totals: dict[str, int] = field(default_factory=dict)
     records: int = 0
@@ -65,8 +64,9 @@ class _RawLine:
 def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
     """Each record of the file; raises FileRefusedError, at the latest once all are read.
 
-    Refused: an empty file, a wrong header or trailer, no end mark, a declared count or total that is not the rows', an
-    amount that cannot be read under a declared total, more records than the layout allows.
+    Refused: an empty file, a wrong header or trailer, no end mark, a declared count or total that is not the rows' or
+    is declared twice with another number, an amount that cannot be read under a declared total, more records than the
+    layout allows.
     """
     lines = _lines(stream, layout)
     for number, line in enumerate(layout.header, 1):
@@ -88,7 +88,7 @@ def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
 
 
 def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
-    """The file's lines without its end mark; every line but the last must end as the layout says."""
+    """The file's lines without its end mark. Each ends as the layout says; the last need not under a declared count."""
     previous: _RawLine | None = None
     for line in _raw_lines(stream):
         if previous is not None:
@@ -135,7 +135,8 @@ def _checked(layout: Layout, line: _RawLine) -> _RawLine:
     wanted = {"crlf": (b"\r\n",), "lf": (b"\n",), "any": (b"\r\n", b"\n")}[layout.newline]
     if line.newline not in (*wanted, b""):
         raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", "", line.start)
-    if line.newline == b"" and (layout.trailer or layout.end_mark):
+    counted = any(spec.declares == "count" for head in layout.header for spec in head.fields)
+    if line.newline == b"" and (layout.trailer or layout.end_mark or not counted):
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
     return line
 
@@ -147,13 +148,18 @@ def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: s
     except CellError as error:
         message = f"the {what.lower()} line is not as laid down: {error.field} {error}; send the whole file again"
         raise FileRefusedError(f"BAD_{what}", message, error.field, raw.start) from None
-    declared.values.update(values)
     for spec in line.fields:
         value = values[spec.name]
         if spec.declares == "count" and isinstance(value, int):
+            if declared.count not in {None, value}:
+                message = f"the file declares {declared.count} rows and {value}; send the whole file again"
+                raise FileRefusedError("COUNT_MISMATCH", message, spec.name, raw.start)
             declared.count = value
         elif spec.declares == "total" and isinstance(value, int):
-            declared.totals[spec.of] = value
+            first = declared.totals.setdefault(spec.of, value)
+            if first != value:
+                message = f"the file declares {shown_total(first)} yuan and {shown_total(value)}; correct the file"
+                raise FileRefusedError("TOTAL_MISMATCH", message, spec.name, raw.start)
 
 
 def _row(layout: Layout, raw: _RawLine, declared: Declared) -> Row:

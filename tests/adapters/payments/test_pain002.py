@@ -21,11 +21,31 @@ def item(number: int, status: str = "ACSC", more: str = "") -> str:
     return f"<TxInfAndSts><OrgnlEndToEndId>E{number}</OrgnlEndToEndId>{state}{more}</TxInfAndSts>"
 
 
-def report(*items: str, group: str = "<GrpSts>PART</GrpSts>", block: str = "", space: str = SPACE) -> bytes:
+def because(code: str, tag: str = "Cd") -> str:
+    return f"<StsRsnInf><Rsn><{tag}>{code}</{tag}></Rsn></StsRsnInf>"
+
+
+def sent(amount: str, currency: str = "CNY") -> str:
+    return f'<OrgnlTxRef><Amt><InstdAmt Ccy="{currency}">{amount}</InstdAmt></Amt></OrgnlTxRef>'
+
+
+def per(status: str, count: int, total: str = "") -> str:
+    summed = f"<DtldCtrlSum>{total}</DtldCtrlSum>" if total else ""
+    return f"<NbOfTxsPerSts><DtldNbOfTxs>{count}</DtldNbOfTxs><DtldSts>{status}</DtldSts>{summed}</NbOfTxsPerSts>"
+
+
+def report(
+    *items: str,
+    group: str = "<GrpSts>PART</GrpSts>",
+    block: str = "",
+    space: str = SPACE,
+    of: str = "M1",
+    more: str = "",
+) -> bytes:
     header = "<GrpHdr><MsgId>B1</MsgId><CreDtTm>2026-05-08T03:00:00</CreDtTm></GrpHdr>"
     original = f"<OrgnlMsgId>M1</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>{group}"
-    inside = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>M1</OrgnlPmtInfId>{block}{''.join(items)}</OrgnlPmtInfAndSts>"
-    body = f"{header}<OrgnlGrpInfAndSts>{original}</OrgnlGrpInfAndSts>{inside if items or block else ''}"
+    inside = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{of}</OrgnlPmtInfId>{block}{''.join(items)}</OrgnlPmtInfAndSts>"
+    body = f"{header}<OrgnlGrpInfAndSts>{original}</OrgnlGrpInfAndSts>{inside if items or block else ''}{more}"
     return f"<Document{space}><CstmrPmtStsRpt>{body}</CstmrPmtStsRpt></Document>".encode()
 
 
@@ -92,9 +112,8 @@ def test_an_item_without_status_has_the_blocks_and_else_the_groups() -> None:
 
 
 def test_a_report_on_the_whole_message_is_one_row_without_an_item() -> None:
-    reason = "<StsRsnInf><Rsn><Prtry>DUPL</Prtry></Rsn></StsRsnInf>"
-    rows, _, closing = results(report(group=f"<GrpSts>RJCT</GrpSts>{reason}"))
-    assert rows == [("M1", None, None, "rejected", "RJCT DUPL")]
+    rows, _, closing = results(report(group=f"<GrpSts>RJCT</GrpSts>{because('AM10')}"))
+    assert rows == [("M1", None, None, "rejected", "RJCT AM10")]
     assert closing.accepted == 1
     rows, _, _ = results(report(block="<PmtInfSts>ACSC</PmtInfSts>"))
     assert rows == [("M1", None, None, "paid", "ACSC")]
@@ -144,3 +163,240 @@ def test_a_national_namespace_keeps_the_version() -> None:
 
 def test_a_report_without_a_namespace_is_read() -> None:
     assert results(report(item(1), space=""))[0][0][1] == "E1"
+
+
+# --- what a bank contradicts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["DU01", "DU02", "DU03", "DU04", "DU05", "AM05", "DUPL"])
+@pytest.mark.parametrize("tag", ["Cd", "Prtry"])
+def test_a_refusal_because_the_bank_has_the_like_already_leaves_the_result_unknown(code: str, tag: str) -> None:
+    why = because(code, tag)
+    assert results(report(item(1, "RJCT", why)))[0] == [("M1", "E1", None, "unknown", f"RJCT {code}")]
+    assert results(report(group=f"<GrpSts>RJCT</GrpSts>{why}"))[0][0][3] == "unknown"
+    assert results(report(item(1, ""), block=f"<PmtInfSts>RJCT</PmtInfSts>{why}"))[0][0][3:] == (
+        "unknown",
+        f"RJCT {code}",
+    )
+    assert results(report(item(1, "RJCT", because("AC01")), group=f"<GrpSts>RJCT</GrpSts>{why}"))[0][0][3] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("group", "block", "status", "more"),
+    [
+        ("RJCT", "", "ACSC", ""),
+        ("", "RJCT", "ACSC", ""),
+        ("ACSC", "", "RJCT", because("AC04")),
+        ("", "ACCC", "CANC", ""),
+        ("RJCT", "ACSC", "", ""),
+        ("ACSC", "", "", because("AC04")),
+        ("", "", "ACSC", because("AC04")),
+        ("", "", "ACCC", because("AG01", "Prtry")),
+    ],
+)
+def test_levels_that_contradict_each_other_leave_the_result_unknown(
+    group: str, block: str, status: str, more: str
+) -> None:
+    raw = report(
+        item(1, status, more),
+        group=f"<GrpSts>{group}</GrpSts>" if group else "",
+        block=f"<PmtInfSts>{block}</PmtInfSts>" if block else "",
+    )
+    rows, codes, closing = results(raw)
+    assert [row[3] for row in rows] == ["unknown"]
+    assert not codes
+    assert closing.notes == (
+        "1 statuses or reasons that contradict each other: not taken as paid or rejected; ask the bank",
+    )
+
+
+def test_a_reason_that_refuses_nothing_leaves_a_paid_item_paid() -> None:
+    for code in ("DS07", "G000", "NARR", "0000"):
+        rows, _, closing = results(report(item(1, "ACSC", because(code)), item(2, "RJCT", because("AC04"))))
+        assert [row[3] for row in rows] == ["paid", "rejected"]
+        assert not closing.notes
+
+
+def test_a_payment_of_which_the_report_says_two_things_has_no_result() -> None:
+    rows, codes, closing = results(report(item(1), item(2), item(1, "RJCT"), item(2)))
+    assert [row[1] for row in rows] == ["E2", "E2"]
+    assert codes == ["TWO_RESULTS", "TWO_RESULTS"]
+    assert (closing.records, closing.accepted, closing.rejected) == (4, 2, 2)
+
+
+# --- what a bank declares --------------------------------------------------------------------------------------------
+
+TWO = (item(1, "ACSC", sent("1.00")), item(2, "RJCT", sent("2.00")))
+
+
+@pytest.mark.parametrize(
+    ("declared", "code"),
+    [
+        (per("ACSC", 1, "1.00") + per("RJCT", 1, "2.00"), None),
+        (per("ACSC", 1) + per("RJCT", 1) + per("PDNG", 7), None),  # reporting by exception lists no pending item
+        (per("ACSC", 1) + per("RJCT", 1) + per("RJCT", 1), None),
+        (per("ACSC", 2), "COUNT_MISMATCH"),
+        (per("ACSC", 1), "COUNT_MISMATCH"),
+        (per("ACSC", 1) + per("RJCT", 2), "COUNT_MISMATCH"),
+        (per("ACSC", 1) + per("RJCT", 1) + per("RJCT", 9), "COUNT_MISMATCH"),
+        (per("ACSC", 1, "1.01") + per("RJCT", 1), "TOTAL_MISMATCH"),
+        (per("ACSC", 1, "0.99") + per("RJCT", 1), "TOTAL_MISMATCH"),
+        (per("ACSC", 1, "1,00") + per("RJCT", 1), "BAD_TOTAL"),
+    ],
+)
+def test_items_by_status_are_as_many_as_group_and_block_declare(declared: str, code: str | None) -> None:
+    for raw in (report(*TWO, group=declared), report(*TWO, block=declared)):
+        refused = results(raw)[2].refused
+        assert (refused and refused.code) == code
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "code"),
+    [
+        ("2", "3.00", None),
+        ("3", "9.00", None),
+        ("3", "", None),
+        ("1", "", "COUNT_MISMATCH"),
+        ("2", "3.01", "TOTAL_MISMATCH"),
+        ("3", "2.99", "TOTAL_MISMATCH"),
+        ("", "2.99", "TOTAL_MISMATCH"),
+        ("x", "", "BAD_TOTAL"),
+    ],
+)
+def test_no_more_items_than_the_original_had(count: str, total: str, code: str | None) -> None:
+    said = f"<OrgnlNbOfTxs>{count}</OrgnlNbOfTxs>" if count else ""
+    said += f"<OrgnlCtrlSum>{total}</OrgnlCtrlSum>" if total else ""
+    for raw in (report(*TWO, group=said), report(*TWO, block=said)):
+        refused = results(raw)[2].refused
+        assert (refused and refused.code) == code
+
+
+def test_declared_numbers_agree_with_each_other() -> None:
+    by_status = per("ACSC", 2, "2.00") + per("RJCT", 1, "1.00")
+    for head, code in (
+        ("<OrgnlNbOfTxs>3</OrgnlNbOfTxs><OrgnlCtrlSum>3.00</OrgnlCtrlSum>", None),
+        ("<OrgnlNbOfTxs>2</OrgnlNbOfTxs>", "COUNT_MISMATCH"),
+        ("<OrgnlNbOfTxs>3</OrgnlNbOfTxs><OrgnlCtrlSum>4.00</OrgnlCtrlSum>", "TOTAL_MISMATCH"),
+        ("<OrgnlNbOfTxs>4</OrgnlNbOfTxs><OrgnlCtrlSum>2.00</OrgnlCtrlSum>", "TOTAL_MISMATCH"),
+    ):
+        refused = results(report(group=f"{head}<GrpSts>ACTC</GrpSts>{by_status}"))[2].refused
+        assert (refused and refused.code) == code
+
+
+# --- the whole message -----------------------------------------------------------------------------------------------
+
+
+def block_of(name: str, status: str) -> str:
+    inside = f"<OrgnlPmtInfId>{name}</OrgnlPmtInfId><PmtInfSts>{status}</PmtInfSts>"
+    return f"<OrgnlPmtInfAndSts>{inside}</OrgnlPmtInfAndSts>"
+
+
+def test_a_block_of_another_name_says_nothing_of_the_message() -> None:
+    rows, codes, closing = results(report(item(1), more=block_of("P2", "RJCT")))
+    assert [row[1] for row in rows] == ["E1"]
+    assert not codes
+    assert closing.notes[0].startswith("1 payment blocks of another name")
+    refused = results(report(group="", block="<PmtInfSts>RJCT</PmtInfSts>", of="P1"))[2].refused
+    assert refused is not None
+    assert refused.code == "NO_STATUS"
+    assert "not of our message" in refused.message
+
+
+def test_opposite_group_and_blocks_give_no_row_of_the_message() -> None:
+    for raw in (
+        report(group="<GrpSts>RJCT</GrpSts>", block="<PmtInfSts>ACSC</PmtInfSts>"),
+        report(block="<PmtInfSts>ACSC</PmtInfSts>", more=block_of("M1", "RJCT")),
+        report(group="<GrpSts>ACSC</GrpSts>", more=block_of("P2", "RJCT")),
+    ):
+        refused = results(raw)[2].refused
+        assert refused is not None
+        assert "opposite" in refused.message
+    rows, _, closing = results(report(item(1), group="", more=block_of("M1", "ACSC") + block_of("P2", "RJCT")))
+    assert [row[1] for row in rows] == ["E1"]
+    assert len(closing.notes) == 2
+
+
+def test_a_final_group_over_an_open_block_leaves_the_message_unknown() -> None:
+    assert results(report(group="<GrpSts>ACSC</GrpSts>", more=block_of("P2", "PDNG")))[0][0][3] == "unknown"
+    assert results(report(block="<PmtInfSts>ACSC</PmtInfSts>", more=block_of("M1", "PDNG")))[0][0][3] == "unknown"
+
+
+def test_a_file_with_rejects_gives_no_row_of_the_message() -> None:
+    for wrong in (item(1, "ACSC", sent("1,5")), item(1) + item(1, "RJCT")):
+        rows, codes, closing = results(report(wrong, more=block_of("M1", "ACSC")))
+        assert not rows
+        assert codes
+        assert closing.records == closing.rejected + closing.skipped
+        assert "left out" in closing.notes[-1]
+
+
+def test_a_block_without_an_id_on_its_items_speaks_by_its_status() -> None:
+    nameless = f"<TxInfAndSts>{sent('3.00')}</TxInfAndSts>"
+    rows, codes, closing = results(
+        report(nameless, block=f"<OrgnlNbOfTxs>2</OrgnlNbOfTxs><PmtInfSts>RJCT</PmtInfSts>{per('RJCT', 2, '3.00')}")
+    )
+    assert rows == [("M1", None, None, "rejected", "RJCT")]
+    assert not codes
+    assert (closing.records, closing.accepted, closing.skipped) == (2, 1, 1)
+    for items in (
+        (nameless, item(1, "RJCT")),
+        (item(1, "RJCT"), nameless),
+        (nameless.replace("</TxInf", "<TxSts>ACSC</TxSts></TxInf"),),
+    ):
+        assert results(report(*items, block="<PmtInfSts>RJCT</PmtInfSts>"))[1] == ["NO_END_TO_END_ID"]
+
+
+def test_a_blocks_reason_stands_on_its_unpaid_items_and_reaches_no_item_that_is_not_listed() -> None:
+    block = f"<OrgnlNbOfTxs>4</OrgnlNbOfTxs><PmtInfSts>RJCT</PmtInfSts>{because('AM04')}"
+    rows, _, closing = results(report(item(1, "RJCT"), item(2, "RJCT", because("AC01")), item(3, "PDNG"), block=block))
+    assert [row[3:] for row in rows] == [
+        ("rejected", "RJCT AM04"),
+        ("rejected", "RJCT AC01"),
+        ("unknown", "PDNG AM04"),
+    ]
+    assert closing.notes[0].startswith("1 payment blocks whose status speaks of items that are not listed")
+
+
+# --- what is no report on our pain.001 -------------------------------------------------------------------------------
+
+
+def test_an_item_of_another_currency_or_message_is_a_reject() -> None:
+    of = "<OrgnlGrpInf><OrgnlMsgId>{}</OrgnlMsgId></OrgnlGrpInf>"
+    raw = report(
+        item(1, "ACSC", sent("1.00", "USD")), item(2, "ACSC", of.format("M2")), item(3, "ACSC", of.format("M1"))
+    )
+    rows, codes, _ = results(raw)
+    assert [row[1] for row in rows] == ["E3"]
+    assert codes == ["OTHER_CURRENCY", "OTHER_MESSAGE"]
+
+
+def test_what_stands_in_supplementary_data_is_no_item() -> None:
+    inside = f"<SplmtryData><Envlp>{item(9)}<CstmrPmtStsRpt>{item(8)}</CstmrPmtStsRpt></Envlp></SplmtryData>"
+    rows, codes, closing = results(report(item(1), item(2), more=inside))
+    assert [row[1] for row in rows] == ["E1", "E2"]
+    assert not codes
+    assert closing.records == 2
+
+
+def test_other_messages_and_several_reports_are_refused() -> None:
+    plain = report(item(1), space="")
+    two = plain.removesuffix(b"</Document>") + plain.removeprefix(b"<Document>")
+    group = report(item(1)).replace(b"</OrgnlGrpInfAndSts>", b"</OrgnlGrpInfAndSts><OrgnlGrpInfAndSts/>")
+    late = report(item(1)).replace(b"</TxInfAndSts>", b"</TxInfAndSts><PmtInfSts>RJCT</PmtInfSts>")
+    for raw, code in (
+        (plain.replace(b"CstmrPmtStsRpt", b"FIToFIPmtStsRpt"), "NOT_PAIN002"),
+        (report(item(1)).replace(b"pain.001.001.09", b"pain.008.001.08"), "WRONG_MESSAGE"),
+        (two, "SEVERAL_REPORTS"),
+        (group, "SEVERAL_REPORTS"),
+        (late, "BAD_ORDER"),
+    ):
+        refused = results(raw)[2].refused
+        assert refused is not None
+        assert refused.code == code
+
+
+def test_a_report_without_the_message_it_answers_is_refused_with_what_it_says() -> None:
+    raw = report(group=f"<GrpSts>RJCT</GrpSts>{because('FF01')}").replace(b"<OrgnlMsgId>M1</OrgnlMsgId>", b"")
+    refused = results(raw)[2].refused
+    assert refused is not None
+    assert refused.message.endswith("(OrgnlMsgId); of that message it says: RJCT FF01")

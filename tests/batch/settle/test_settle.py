@@ -312,7 +312,7 @@ def test_a_payout_leaves_in_the_template_of_the_bank(books):
     path = decide(books, FRI, "B-20260507-1")
     assert path.name == "req_outer_20260507_001.txt"
     layout = bank_template.payout_layout(outer)
-    assert bank_template.read_back(path.read_bytes(), layout) == (1, 1000)
+    assert bank_template.read_back(path.read_bytes(), layout)["amount_fen"].to_list() == [1000]
     heading, item, mark = path.read_bytes().decode("gb18030").split("\r\n")
     assert (heading, mark) == ("PO|1|1000", "########")
     assert item.split("|")[0] == "SZ-2026-000001-1"
