@@ -25,12 +25,22 @@ _SAYS = pl.col("result").n_unique() > 1
 
 
 def results(
-    connection: Connection, file_id: int, day: date, frame: pl.DataFrame, rejects: list[Reject], closing: Closing
+    connection: Connection,
+    file_id: int,
+    day: date,
+    frame: pl.DataFrame,
+    rejects: list[Reject],
+    closing: Closing,
+    *,
+    by_batch: bool,
 ) -> Outcome:
-    """Stores the answers of a result file that the night of `day` takes in."""
+    """Stores the answers of a result file that the night of `day` takes in.
+
+    `by_batch`: its `message_id` is our batch's number (pain.002); else it may be a number of the bank's.
+    """
     rows = conform(frame, PAYMENT_RESULT)
     items = reconcile.released(connection, rows["end_to_end_id"], rows["message_id"], day)
-    own, own_wrong, again = _of_items(rows.filter(pl.col("end_to_end_id").is_not_null()), items)
+    own, own_wrong, again = _of_items(rows.filter(pl.col("end_to_end_id").is_not_null()), items, by_batch=by_batch)
     whole, whole_wrong = _of_batches(rows.filter(pl.col("end_to_end_id").is_null()), items)
     spoken_for = rows.select("end_to_end_id").drop_nulls()
     rest = whole.drop("end_to_end_id").join(items, left_on="message_id", right_on="batch_no")
@@ -50,18 +60,22 @@ def results(
     )
 
 
-def _of_items(rows: pl.DataFrame, items: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject], int]:
+def _of_items(rows: pl.DataFrame, items: pl.DataFrame, *, by_batch: bool) -> tuple[pl.DataFrame, list[Reject], int]:
     """(one row for each item, the rejects, how many rows say once more what another says)."""
-    known = items.select("end_to_end_id", item_fen="amount_fen")
+    known = items.select("end_to_end_id", "batch_no", item_fen="amount_fen")
     rows = rows.join(known, on="end_to_end_id", how="left", maintain_order="left")
     unknown = pl.col("item_fen").is_null()
+    if by_batch:
+        unknown |= pl.col("message_id").ne_missing(pl.col("batch_no"))
     other = (pl.col("amount_fen") != pl.col("item_fen")).fill_null(value=False)
     two = _SAYS.over("end_to_end_id")
     wrong = []
     for row in rows.filter(unknown | other | two).iter_rows(named=True):
         name = mask_digits(row["end_to_end_id"])
-        if row["item_fen"] is None:
-            code, message = "UNKNOWN_PAYMENT", f"no released payment is called {name}; ask the bank which one it means"
+        if row["item_fen"] is None or (by_batch and row["message_id"] != row["batch_no"]):
+            of = f" in batch {mask_digits(row['message_id'] or '')}" if by_batch else ""
+            said = f"no released payment{of} is called {name}; ask the bank which one it means"
+            code, message = "UNKNOWN_PAYMENT", said
         elif row["amount_fen"] not in {None, row["item_fen"]}:
             amounts = f"{shown_total(row['amount_fen'])}, we sent {shown_total(row['item_fen'])}"
             code, message = "OTHER_AMOUNT", f"payment {name}: the bank names {amounts}; ask the bank"

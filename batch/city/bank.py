@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from lxml import etree
@@ -37,58 +38,69 @@ class Line:
     reversal: bool = False
 
 
-def released(home: Path) -> list[tuple[date, str, int, str, str]]:
-    """(execution date, EndToEndId, fen, payee name, payee account) of every payout file that left, in order."""
+class Paid(NamedTuple):
+    """An item of a payout file that left; `message` is the file's MsgId."""
+
+    day: date
+    end_to_end_id: str
+    fen: int
+    name: str
+    account: str
+    message: str
+
+
+def released(home: Path) -> list[Paid]:
+    """The items of every payout file that left, in order."""
     config = load_config(home)
     out = []
     for path in sorted((home / "exchange" / config.payout.folder / "out").glob("*.xml")):
         tree = etree.fromstring(path.read_bytes())
         day = date.fromisoformat(tree.findtext(".//{*}ReqdExctnDt/{*}Dt") or tree.findtext(".//{*}ReqdExctnDt") or "")
         out += [
-            (
+            Paid(
                 day,
                 item.findtext(".//{*}EndToEndId") or "",
                 parse_amount(item.findtext(".//{*}InstdAmt") or ""),
                 item.findtext("{*}Cdtr/{*}Nm") or "",
                 item.findtext("{*}CdtrAcct//{*}Othr/{*}Id") or "",
+                tree.findtext(".//{*}GrpHdr/{*}MsgId") or "",
             )
             for item in tree.iterfind(".//{*}CdtTrfTxInf")
         ]
     return out
 
 
-def returned(items: list[tuple[date, str, int, str, str]]) -> tuple[date, str, int, str, str] | None:
+def returned(items: list[Paid]) -> Paid | None:
     """The item that the bank returns on the day after it left: the first of the first payout day."""
-    return min(items, key=lambda item: (item[0], item[1])) if items else None
+    return min(items, key=lambda item: (item.day, item.end_to_end_id)) if items else None
 
 
-def refused(items: list[tuple[date, str, int, str, str]]) -> tuple[date, str, int, str, str] | None:
+def refused(items: list[Paid]) -> Paid | None:
     """The item that the bank does not pay: the last of the first payout day, where that has more than one."""
-    first = min((item[0] for item in items), default=None)
-    same_day = sorted((item for item in items if item[0] == first), key=lambda item: item[1])
+    first = min((item.day for item in items), default=None)
+    same_day = sorted((item for item in items if item.day == first), key=lambda item: item.end_to_end_id)
     return same_day[-1] if len(same_day) > 1 else None
 
 
-def report(items: list[tuple[date, str, int, str, str]], day: date) -> bytes:
-    """The pain.002 about the items of an execution day."""
-    bad = refused(items)
-    amounts = [f"{fen // 100}.{fen % 100:02d}" for _, _, fen, _, _ in items]
+def report(items: list[Paid], bad: Paid) -> bytes:
+    """The pain.002 about the payout file of a refused item."""
     told = [
-        f"<TxInfAndSts><OrgnlEndToEndId>{identity}</OrgnlEndToEndId>"
+        f"<TxInfAndSts><OrgnlEndToEndId>{item.end_to_end_id}</OrgnlEndToEndId>"
         + (
             "<TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn><AddtlInf>账户已销户</AddtlInf></StsRsnInf>"
-            if bad is not None and identity == bad[1]
+            if item == bad
             else "<TxSts>ACSC</TxSts>"
         )
-        + f'<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">{amount}</InstdAmt></Amt></OrgnlTxRef></TxInfAndSts>'
-        for (execution, identity, *_), amount in zip(items, amounts, strict=True)
-        if execution == day
+        + f'<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">{item.fen // 100}.{item.fen % 100:02d}</InstdAmt></Amt></OrgnlTxRef>'
+        "</TxInfAndSts>"
+        for item in items
+        if item.message == bad.message
     ]
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10">'
-        f"<CstmrPmtStsRpt><GrpHdr><MsgId>STS{day:%Y%m%d}</MsgId><CreDtTm>{day}T22:00:00+08:00</CreDtTm></GrpHdr>"
-        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{day:%Y%m%d}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>"
-        f"</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{day:%Y%m%d}</OrgnlPmtInfId>{''.join(told)}"
+        f"<CstmrPmtStsRpt><GrpHdr><MsgId>STS-{bad.message}</MsgId><CreDtTm>{bad.day}T22:00:00+08:00</CreDtTm></GrpHdr>"
+        f"<OrgnlGrpInfAndSts><OrgnlMsgId>{bad.message}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>"
+        f"</OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>{bad.message}</OrgnlPmtInfId>{''.join(told)}"
         "</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>\n"
     ).encode()
 
@@ -112,15 +124,33 @@ def lines(home: Path, first: date, day: date) -> list[Line]:
             )
     items = released(home)
     bad = refused(items)
-    items = [item for item in items if bad is None or item[1] != bad[1]]
-    for execution, identity, fen, name, number in items:
-        if execution == day:
-            out.append(Line(-fen, f"PAY-{identity}", identity, name, number, "会员普惠补贴结算", "PMNT-ICDT-DMCT"))
-    back = returned([item for item in items if item[0] < day])
-    if back is not None and back[0] + timedelta(days=1) == day:
-        _, identity, fen, name, number = back
+    items = [item for item in items if item != bad]
+    out += [
+        Line(
+            -item.fen,
+            f"PAY-{item.end_to_end_id}",
+            item.end_to_end_id,
+            item.name,
+            item.account,
+            "会员普惠补贴结算",
+            "PMNT-ICDT-DMCT",
+        )
+        for item in items
+        if item.day == day
+    ]
+    back = returned([item for item in items if item.day < day])
+    if back is not None and back.day + timedelta(days=1) == day:
         out.append(
-            Line(fen, f"RET-{identity}", identity, name, number, "账号户名不符", "PMNT-ICDT-RRTN", reversal=True)
+            Line(
+                back.fen,
+                f"RET-{back.end_to_end_id}",
+                back.end_to_end_id,
+                back.name,
+                back.account,
+                "账号户名不符",
+                "PMNT-ICDT-RRTN",
+                reversal=True,
+            )
         )
     if day == first + timedelta(days=2):
         out.append(Line(UNKNOWN_CREDIT_FEN, "MISC-1", name="某单位", account="9990001112223334", remittance="货款"))

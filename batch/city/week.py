@@ -200,12 +200,12 @@ def drop(town: Town, home: Path, first: date, number: int) -> list[Planted]:
         left = bank.released(home)
         bad = bank.refused(left)
         if bad is not None:
-            put(home, "bank", f"pain002_{night:%Y%m%d}.xml", bank.report(left, night))
-            planted.append(Planted("refused payout", night, bad[1]))
+            put(home, "bank", f"pain002_{night:%Y%m%d}.xml", bank.report(left, bad))
+            planted.append(Planted("refused payout", night, bad.end_to_end_id))
     if number == 2:
         back = bank.returned(bank.released(home))
         if back is not None:
-            planted.append(Planted("returned payout", night, back[1]))
+            planted.append(Planted("returned payout", night, back.end_to_end_id))
         planted.append(Planted("unknown credit", night, "MISC-1"))
     return planted
 

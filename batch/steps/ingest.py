@@ -156,7 +156,9 @@ def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceC
         if source.role == "statement":
             outcome = accept.statements(connection, run, source, delivery.file_id, content.frame, closing)
         elif source.role == "result":
-            outcome = results(connection, delivery.file_id, run.business_date, content.frame, content.rejects, closing)
+            by_batch = source.format == "pain002" and run.config.payout.format == "pain001"
+            given = (content.frame, content.rejects, closing)
+            outcome = results(connection, delivery.file_id, run.business_date, *given, by_batch=by_batch)
         else:
             table = t.transaction if source.role == "feed" else t.clearing_item
             outcome = accept.transactions(

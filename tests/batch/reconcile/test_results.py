@@ -21,14 +21,14 @@ from tests.batch.settle.conftest import books, books_server
 __all__ = ["books", "books_server", "paid_out"]
 
 
-def told(books: Books, *rows: dict[str, Any], name: str = "bank") -> Outcome:
+def told(books: Books, *rows: dict[str, Any], by_batch: bool = False) -> Outcome:
     """A result file of tonight with these rows, as ingest takes it."""
-    file_id = books.file(books.run.business_date, name, len(rows))
+    file_id = books.file(books.run.business_date, "bank", len(rows))
     base = dict.fromkeys(PAYMENT_RESULT) | {"file": "r.xml", "byte_start": 7, "byte_end": 8}
     whole = [base | {"record": number} | row for number, row in enumerate(rows, 1)]
     frame = pl.DataFrame(whole, schema=PAYMENT_RESULT)
     closing = Closing(len(rows), len(rows), 0)
-    return books.do(lambda c: results(c, file_id, books.run.business_date, frame, [], closing))
+    return books.do(lambda c: results(c, file_id, books.run.business_date, frame, [], closing, by_batch=by_batch))
 
 
 def results_of(books: Books) -> list[tuple[Any, ...]]:
@@ -206,6 +206,17 @@ def test_what_names_no_payment_of_ours_has_no_effect(paid_out: tuple[Books, str]
     bank(books, FRI)
     night(books, FRI)
     assert results_of(books) == []
+
+
+def test_a_report_on_another_message_says_nothing_of_ours(paid_out: tuple[Books, str]) -> None:
+    books, item = paid_out
+    ((batch,),) = books.rows("SELECT DISTINCT batch_no FROM puhui.payout_item")
+    row = {"end_to_end_id": item, "result": "rejected", "message_id": "MSG-7"}
+    (reject,) = told(books, row, by_batch=True).rejects
+    assert reject.code == "UNKNOWN_PAYMENT"
+    assert reject.message.startswith(f"no released payment in batch MSG-7 is called {item};")
+    assert told(books, row).accepted == 1, "a template's number is the bank's"
+    assert told(books, row | {"message_id": batch}, by_batch=True).accepted == 1
 
 
 def test_two_words_of_one_payment_are_none_and_one_twice_is_a_duplicate(paid_out: tuple[Books, str]) -> None:
