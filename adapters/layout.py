@@ -50,7 +50,9 @@ class LayoutField(_Document):
     type      text: padded right with blanks. digits, hex, card: identifiers, kept as text with their leading zeros.
               count: a whole number. amount: digits in `unit` (fen), or decimal text (yuan); `signs` lists every mark
               that may stand in its first byte. date, datetime: exactly `format`, of YYYY MM DD hh mm ss and literals.
-    values    every code that may stand here and what it means; an unknown code is refused.
+    values    every code that may stand here and what it means; an unknown code is refused. The `result` of a result
+              file may say `otherwise: unknown`: so is every other code.
+    prefix    text that stands before the value (payment and result files): written with it, read without it.
     constant  the one value that may stand here; written as such.
     blanks    texts that mean "no value" beside the empty and all-blank cell.
     declares  on a header or trailer field: the `count` of records, the unsigned `total` of the field named in `of`, or
@@ -66,6 +68,8 @@ class LayoutField(_Document):
     unit: Literal["fen", "yuan"] | None = None
     signs: dict[str, Literal[1, -1]] = Field(default_factory=dict)
     values: dict[str, str] = Field(default_factory=dict)
+    otherwise: Literal["unknown"] | None = None
+    prefix: str = ""
     constant: str | None = None
     required: bool = False
     pad: Literal["", " ", "0"] = ""
@@ -84,6 +88,10 @@ class LayoutField(_Document):
             raise ValueError(f"{self.name}: signs are single marks of an amount")
         if (self.values or self.constant is not None) and self.type not in {"text", "digits", "hex"}:
             raise ValueError(f"{self.name}: only text has values or a constant")
+        if self.otherwise is not None and not self.values:
+            raise ValueError(f"{self.name}: `otherwise` goes with values")
+        if self.prefix and (self.type not in {"text", "digits"} or self.values or self.constant is not None):
+            raise ValueError(f"{self.name}: only a text without values or a constant has a prefix")
         if (self.declares == "total") != bool(self.of):
             raise ValueError(f"{self.name}: `declares: total` and `of: FIELD` go together")
         return self
@@ -166,6 +174,7 @@ class Layout(_Document):
         for what, lines in (("header", self.header), ("trailer", self.trailer)):
             for number, line in enumerate(lines):
                 self._check_totals(line, what, number)
+        self._check_bulk()
         for what, names in (("key", self.key), ("original_key", self.original_key)):
             for number, name in enumerate(names):
                 if self.record.field(name) is None:
@@ -182,6 +191,16 @@ class Layout(_Document):
             if field.declares == "total" and (target is None or target.type != "amount"):
                 message = f"{field.name}: `of` must name an amount of the record, not {field.of!r}"
                 raise MisfitError(message, what, number, "fields", at, "of")
+
+    def _check_bulk(self) -> None:
+        """Transactions are read by columns, which know no `prefix`; nothing but a result is `unknown`."""
+        for line in self.lines:
+            for field in line.fields:
+                if field.prefix and line is self.record and self.gives == "transaction":
+                    raise ValueError(f"{field.name}: a field of a transaction has no prefix")
+                is_result = line is self.record and (self.gives, field.name) == ("result", "result")
+                if field.otherwise is not None and not is_result:
+                    raise ValueError(f"{field.name}: only the result of a result file may be `otherwise`")
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -265,7 +284,11 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
         if field.must:
             raise CellError(field.name, "MISSING", "is blank; it must be given")
         return None
-    if field.values and bare not in field.values:
+    if field.prefix:
+        if not bare.startswith(field.prefix):
+            raise CellError(field.name, "BAD_CONSTANT", f"must begin with {field.prefix!r}")
+        return parse_cell(field.model_copy(update={"prefix": ""}), bare.removeprefix(field.prefix), unit)
+    if field.values and bare not in field.values and field.otherwise is None:
         raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
     return _parse_typed(field, bare, text, unit)
 
@@ -342,7 +365,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
         return _format_number(field, value, unit)
     if field.values and value not in field.values:
         raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
-    return value
+    return field.prefix + value
 
 
 def _format_number(field: LayoutField, value: int, unit: Literal["fen", "yuan"]) -> str:

@@ -74,6 +74,8 @@ def field_words(layout: Layout, field: LayoutField) -> str:
     signs = " ".join(f"{mark!r} {'plus' if way > 0 else 'minus'}" for mark, way in field.signs.items())
     words += [f"first character {signs}"] if signs else []
     words += [", ".join(f"{code} {meaning}" for code, meaning in field.values.items())] if field.values else []
+    words += ["any other code unknown"] if field.otherwise is not None else []
+    words += [f"begins with {field.prefix!r}"] if field.prefix else []
     words += [f"also blank: {' '.join(map(repr, field.blanks))}"] if field.blanks else []
     if layout.shape == "fixed":
         filled = field.pad == "0" or field.type in {"amount", "count"}

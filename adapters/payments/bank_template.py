@@ -272,7 +272,7 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
         message_id,
         str(row.values["end_to_end_id"]),
         amount if isinstance(amount, int) else None,
-        spec.values[code],
+        spec.values.get(code) or "unknown",  # a code that is not listed was taken for `otherwise: unknown`
         shown_reason(code, None if reason is None else str(reason)),
         row.record,
         row.start,

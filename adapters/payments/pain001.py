@@ -298,7 +298,4 @@ def _same(path: str, value: str | int, at: str, text: str, attributes: list[tupl
         return False
     if isinstance(value, str):
         return text == value
-    try:
-        return parse_amount(text) == value
-    except ValueError:
-        return False
+    return text == format_yuan(value) and parse_amount(text) == value

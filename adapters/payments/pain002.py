@@ -183,7 +183,7 @@ class _Reader:
         """True while a block names no item by its id: some banks describe items of a block that has one status."""
         alone = block.listed.every.items == len(block.nameless) + 1 <= _MAX_NAMELESS
         same = block.level.status is not None and find(element, "TxSts") in {None, block.level.status}
-        return code == "NO_END_TO_END_ID" and alone and same
+        return code == "NO_END_TO_END_ID" and alone and same and not reason_of(element).codes
 
     def _item(self, element: Any, group: Level, start: int, end: int) -> Result:
         block = self.block.level if self.block is not None else None
@@ -240,14 +240,15 @@ class _Reader:
         self.skipped += len(block.nameless)
         if level.status is None:
             return
-        self.said.add(result_of(level.status))
+        result = "unknown" if level.reason.is_copy else result_of(level.status)
+        self.said.add(result)
         if not described:
             self.unlisted += level.status != "PART" and (level.items or 0) > block.listed.every.items
         elif level.name != group.name:
             self.others += 1
         else:
             self.silent = self.silent or level
-            self.said_of_ours.add(result_of(level.status))
+            self.said_of_ours.add(result)
 
     def _end(self, position: int) -> None:
         if self.group is None:

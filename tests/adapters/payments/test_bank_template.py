@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.base import Closing, Context, Parsed
 from adapters.description import as_text
 from adapters.layout import Layout, load_layout, shipped_layout
+from adapters.layout_text import describe
 from adapters.payments import ADAPTERS, bank_template
 from adapters.payments.bank_template import layout_of, read, read_back, write
 from settlement.model.errors import BadInput
@@ -432,3 +433,31 @@ def test_unionpay_codes_that_ask_for_a_query_leave_the_result_unknown() -> None:
     assert {code for code, said in spec.values.items() if said == "unknown"} == {
         "01", "03", "04", "05", "06", "12", "34", "60",
     }  # fmt: skip
+
+
+def test_a_result_template_may_take_any_other_code_as_unknown() -> None:
+    layout = layout_with(RESULT.replace("F: rejected}", "F: rejected}, otherwise: unknown"))
+    assert "any other code unknown" in as_text(describe(layout))
+    rows, codes, _ = results(b"E1|1|S|\nE2|1|Q|?\nE3|1||\n", layout=layout)
+    assert rows == [("E1", 1, "paid", "S"), ("E2", 1, "unknown", "Q ?")]
+    assert codes == ["MISSING"]
+    for wrong in (
+        RESULT.replace("F: rejected}", "F: rejected}, otherwise: paid"),
+        RESULT.replace("{name: reason}", "{name: reason, otherwise: unknown}"),
+        RESULT.replace("{name: reason}", "{name: reason, values: {A: a}, otherwise: unknown}"),
+    ):
+        with pytest.raises(BadInput, match="otherwise"):
+            layout_with(wrong)
+
+
+def test_a_cell_may_begin_with_a_constant_text() -> None:
+    text = TWICE.replace("{name: end_to_end_id, required: true}", "{name: end_to_end_id, required: true, prefix: 单号}")
+    layout = layout_with(text)
+    raw = written(item(1), layout=layout)
+    assert raw.decode("gbk").split("\n")[1] == "单号SZ000001|12345"
+    for wrong in (raw.replace("单号".encode("gbk"), b""), raw.replace(b"SZ000001", b"")):
+        with pytest.raises(BadInput, match="row 1 cannot be read back"):
+            read_back(wrong, layout)
+    for old, new in (("gives: payment", "gives: transaction"), ("prefix: 单号", "prefix: 单号, type: amount")):
+        with pytest.raises(BadInput, match="prefix"):
+            layout_with(text.replace(old, new))

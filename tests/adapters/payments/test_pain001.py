@@ -156,6 +156,7 @@ TAMPERED: list[tuple[bytes, bytes, str]] = [
     (b"<CtrlSum>246.91<", b"<CtrlSum>246.92<", "head: CtrlSum"),
     (b"<CtrlSum>246.91</CtrlSum>", b"", "head: CtrlSum"),
     (b">123.45<", b">123.46<", "item SZ-2026-000001/1: amount"),
+    (b">123.45<", b">0123.45<", "item SZ-2026-000001/1: amount"),
     (b">123.45<", b">x<", "item SZ-2026-000001/1: amount"),
     (b'Ccy="CNY"', b'Ccy="USD"', "item SZ-2026-000001/1: amount"),
     (b"SZ-2026-000001/1", b"SZ-2026-000009/1", "item SZ-2026-000001/1: end_to_end_id"),

@@ -319,6 +319,8 @@ def test_opposite_group_and_blocks_give_no_row_of_the_message() -> None:
 def test_a_final_group_over_an_open_block_leaves_the_message_unknown() -> None:
     assert results(report(group="<GrpSts>ACSC</GrpSts>", more=block_of("P2", "PDNG")))[0][0][3] == "unknown"
     assert results(report(block="<PmtInfSts>ACSC</PmtInfSts>", more=block_of("M1", "PDNG")))[0][0][3] == "unknown"
+    copy = block_of("M1", "RJCT").replace("</PmtInfSts>", f"</PmtInfSts>{because('DU02')}")
+    assert results(report(block="<PmtInfSts>RJCT</PmtInfSts>", more=copy))[0][0][3] == "unknown"
 
 
 def test_a_file_with_rejects_gives_no_row_of_the_message() -> None:
@@ -342,6 +344,7 @@ def test_a_block_without_an_id_on_its_items_speaks_by_its_status() -> None:
         (nameless, item(1, "RJCT")),
         (item(1, "RJCT"), nameless),
         (nameless.replace("</TxInf", "<TxSts>ACSC</TxSts></TxInf"),),
+        (nameless.replace("</TxInf", f"{because('AM05')}</TxInf"),),
     ):
         assert results(report(*items, block="<PmtInfSts>RJCT</PmtInfSts>"))[1] == ["NO_END_TO_END_ID"]
 
