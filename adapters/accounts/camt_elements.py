@@ -171,7 +171,8 @@ class Elements:
         for child in element:
             name = self.local[child.tag]
             if name == "EndToEndId":
-                detail.end_to_end_id = text_of(child)
+                said = text_of(child)
+                detail.end_to_end_id = said if said != "NOTPROVIDED" else None
             elif name == "AcctSvcrRef":
                 detail.reference = text_of(child)
 

@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from adapters.accounts.mt940_fields import MAX_FIELD, Fields, chunks
 from adapters.accounts.mt940_heads import Heads, statements_of
-from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve, unwrapped
+from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve
+from adapters.accounts.mt940_text import NEXT_TEXT
 from adapters.accounts.statement import BLOCK_BYTES, BLOCK_LINES, MAX_NOTES, fits
 from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
@@ -134,7 +135,7 @@ class _Reader:
     def _inform(self, text: bytes, start: int) -> None:
         texts = self.lines.texts
         if texts[-1]:
-            text = unwrapped(texts[-1]) + b" " + unwrapped(text)
+            text = texts[-1] + NEXT_TEXT.encode() + text
             self._bound(text, start)
         texts[-1] = text
 
@@ -144,7 +145,7 @@ class _Reader:
             raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
 
     def _supplement(self, raw: bytes, start: int, end: int) -> None:
-        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does: where no :86: says more."""
+        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does."""
         lines = self.lines
         if self.inside and len(lines.heads) > self.first:
             lines.heads[-1] += b"\n" + raw[4:]

@@ -157,6 +157,12 @@ def test_a_reversal_is_not_flipped_and_keeps_its_parties() -> None:
     assert row["remittance"] == "/RTRN/AC04 账户 已销/ 补贴"
 
 
+def test_an_end_to_end_id_that_was_not_provided_is_none() -> None:
+    inside = detail(more="<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>")
+    raw = statement(entry("3.05", more=f"<NtryDtls>{inside}</NtryDtls>"), closing="13.05").encode()
+    assert read("camt053", raw)[0]["end_to_end_id"].to_list() == [None]
+
+
 def test_only_booked_entries_count() -> None:
     raw = statement(
         entry("1", status="<Sts><Cd>PDNG</Cd></Sts>"),
