@@ -309,7 +309,7 @@ def test_a_line_with_a_dash_is_text_where_its_message_goes_on() -> None:
     assert frame["remittance"].to_list() == ["kenmerk - - more", "x", None]
     start, end = frame.select("byte_start", "byte_end").row(0)
     assert raw[start:end].endswith(b"\r\n-\r\nmore\r\n")
-    assert refusal("mt940", message(LINE, ":86:a\r\n" + "-\r\n" * 30_000)) == "FIELD_TOO_LONG"
+    assert refusal("mt940", message(LINE, ":86:a\r\n" + "-\r\n" * 40_000)) == "FIELD_TOO_LONG"
 
 
 def test_a_statement_whose_lines_are_all_rejected_keeps_its_row() -> None:
