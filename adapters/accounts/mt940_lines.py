@@ -38,6 +38,7 @@ _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF",
 _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
 _CUT = re.compile(rb"\n(?<=[\n\0][^\n\0]{63}[^\n\0?<>^~+]\n)(?![?]|:86:)")
+_SUBFIELDS = re.compile(rb"\0\s*[0-9]{3,4}\s*[?<>^~+]")
 # what the line behind a :61: holds beside text: the other side's account (Rabobank), a type of transaction (ING)
 _ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 _TYPE = re.compile(r"/TRCD/[0-9]+/", re.ASCII)
@@ -90,16 +91,16 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
         said += read_information(text)
     for row in [row for row, extra in enumerate(extras) if extra]:
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
-    references = [rest.partition("//") for rest in rests]
+    customers = [rest.partition("//")[0].strip() for rest in rests]
     columns: dict[str, list[Any]] = {
         "booking_date": booking,
         "value_date": [pair[1] for pair in pairs],
         "amount_fen": list(map(mul, sizes, map(_SIGNS.__getitem__, marks))),
         "reversal": list(map(_REVERSALS.__getitem__, marks)),
-        "reference": [bank.strip() or None for _, _, bank in references],
+        "reference": [rest.partition("//")[2].strip() or None for rest in rests],
         "end_to_end_id": [
             told if told and told != "NOTPROVIDED" else None if customer in _NO_REFERENCE else customer
-            for told, customer in zip(said[::4], [customer.strip() for customer, _, _ in references], strict=True)
+            for told, customer in zip(said[::4], customers, strict=True)
         ],
         "counterparty_name": said[1::4],
         "counterparty_account": said[2::4],
@@ -147,7 +148,10 @@ def _said(lines: Lines, encoding: str) -> list[str]:
     """What `:86:` says of each row, wrapped lines made one; the line ends that are left stand."""
     joined = b"\0".join([b"", *lines.texts])
     if b"\n" in joined:
-        joined = _WRAPPED.sub(b"", _CUT.sub(b" \n", joined.replace(b"\r\n", b"\n")))
+        joined = joined.replace(b"\r\n", b"\n")
+        if _SUBFIELDS.search(joined):  # in other texts a line end is a blank anyway
+            joined = _CUT.sub(b" \n", joined)
+        joined = _WRAPPED.sub(b"", joined)
     try:
         return joined.decode(encoding).split("\0")[1:]
     except UnicodeDecodeError:
@@ -158,14 +162,14 @@ def _said(lines: Lines, encoding: str) -> list[str]:
 def _supplemented(information: Sequence[str | None], extra: str) -> Sequence[str | None]:
     """With what the line behind the `:61:` adds: an account that no text gives, or text that none holds yet."""
     reference, name, account, remittance = information
-    if _ACCOUNT.fullmatch(extra):
+    if extra[2:4].isdigit() and _ACCOUNT.fullmatch(extra):
         if account in {None, extra}:
             return reference, name, extra, remittance
     elif not extra.strip("- "):
         return information
     if remittance is None:
         return reference, name, account, extra
-    if extra in remittance or _TYPE.fullmatch(extra):
+    if extra in remittance or (extra[0] == "/" and _TYPE.fullmatch(extra)):
         return information
     if remittance.startswith("/RTRN/"):  # a return is known by how its text begins
         reason, _, remittance = remittance.partition("/ ")

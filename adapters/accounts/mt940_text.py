@@ -31,6 +31,7 @@ _WORDS = _PARTIES.union(
     "EREF NAME REMI IBAN ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF ULTD ULTC ULTB BUSP RTYP".split(),  # noqa: SIM905
     "NRTX PIND ISSR OCMT CHGS EXCH SUBI KREF CREF IREF TRCD BAI CDTRREFTP CDTRREF".split(),  # noqa: SIM905
 )
+_DIGIT = re.compile(r"[0-9]")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
@@ -157,10 +158,10 @@ def _party(words: dict[str, str], name: str | None, account: str | None) -> tupl
     """What NAME and IBAN leave open: /CNTP/account/bic/name/city, /BENM/account/name, /ORDP/name, /ACCW/account,bic."""
     for word in ("CNTP", "BENM", "ORDP"):
         if words.get(word, "").strip():
-            first, second, third, *_ = [*map(str.strip, words[word].split("/")), "", ""]
+            first, second, third = map(str.strip, f"{words[word]}///".split("/", 3)[:3])
             if word == "CNTP" or _BIC.fullmatch(second):
                 name, account = name or third or None, account or first or None
-            elif any(map(str.isdigit, first)):
+            elif _DIGIT.search(first):
                 name, account = name or second or None, account or first or None
             else:
                 name = name or first or None
