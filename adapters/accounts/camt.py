@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, BinaryIO
 
-from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, parse_day, remittance_text
-from adapters.accounts.camt_head import Head, read_head
-from adapters.accounts.currency import is_currency, minor_digits
+from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, minor_of, parse_day, remittance_text
+from adapters.accounts.camt_head import Head, is_page, read_head
+from adapters.accounts.currency import format_minor, is_currency
 from adapters.accounts.statement import (
     BLOCK_BYTES,
     BLOCK_LINES,
+    DETAIL_DIFFERS,
     MAX_NOTES,
     NOT_BOOKED,
     UNDIVIDED,
@@ -31,11 +32,11 @@ from adapters.accounts.statement import (
     Line,
     empty_line,
     fits,
+    mask_cards,
 )
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
 from settlement.model.errors import BadInput
-from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
 MAX_DETAILS = 100_000
@@ -82,6 +83,7 @@ class _Reader:
     waiting: dict[str, int] = field(default_factory=dict)
     head: Head | None = None
     checked: bool = False
+    paged: bool = False  # the message is one of several
     statements: int = 0
     records: int = 0
     accepted: int = 0
@@ -133,9 +135,10 @@ class _Reader:
                     self._take_entry(element, guard)
                 case "GrpHdr":
                     self._check_message(element.getparent())
+                    pages = (child for child in element if names[child.tag] == "MsgPgntn")
+                    self.paged = any(is_page(child, self.parts) for child in pages)
                     element.clear()
                 case _:
-                    self._begin_statement(element)
                     self._end_statement(element, guard)
             guard.progress()
             full = self.block.size + len(self.rejects) >= BLOCK_LINES or guard.position - flushed >= BLOCK_BYTES
@@ -159,23 +162,29 @@ class _Reader:
         space = namespace(container)
         match = _MESSAGE_ID.search(space)
         if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 12):
-            raise XmlRefusedError("BAD_VERSION", f"not {name} version 02 to 12; ask the bank for one of these")
+            said = f"camt.05{match.group(1)}.001.{match.group(2)}" if match else "no version of camt"
+            message = f"the namespace names {said}, not {name} version 02 to 12; ask the bank for one of these"
+            raise XmlRefusedError("BAD_VERSION", message)
         self.checked = True
 
-    def _begin_statement(self, element: Any) -> Head:
+    def _begin_statement(self, element: Any, guard: GuardedStream) -> Head:
         """The head of the statement, read when its first entry, or its end, is here."""
         if self.head is None:
             self._check_message(element.getparent())
-            self.head = read_head(element, self.parts)
+            byte = guard.ranges[0][0] if guard.ranges else guard.position
+            self.head = read_head(element, self.parts, byte, paged=self.paged)
         return self.head
 
     def _end_statement(self, element: Any, guard: GuardedStream) -> None:
-        head = self._begin_statement(element)
+        head = self._begin_statement(element, guard)
         head.check_end(element, self.parts)
         statement = head.statement
         if head.undivided:
             said = f"entries whose details have no amount in {statement.currency}, one line each: {head.undivided}"
             statement.notes.append(f"{UNDIVIDED}: statement {statement.shown}: {said}")
+        if head.differing:
+            said = f"entries whose one detail has another amount, one line each: {head.differing}"
+            statement.notes.append(f"{DETAIL_DIFFERS}: statement {statement.shown}: {said}; {head.first_differing}")
         self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
@@ -199,7 +208,7 @@ class _Reader:
         owner = element.getparent()
         if owner is None or self.parts.local[owner.tag] not in {"Stmt", "Ntfctn", "Rpt"}:
             raise XmlRefusedError("NOT_CAMT", "an entry outside a statement; send the bank's file unchanged")
-        head = self._begin_statement(owner)
+        head = self._begin_statement(owner, guard)
         entry = self.parts.entry(element)
         _drop(element)
         details, self.details = self.details, []
@@ -207,23 +216,23 @@ class _Reader:
         self.records += 1
         try:
             amount = self._entry_amount(entry, head)
-            booked = self._is_booked(entry)
-            self._count(head, amount, booked)
-            if booked:
+            self._count(head, entry, amount)
+            if self._is_booked(entry):
                 self._add_lines(head, entry, details, amount, (self.records, start, end))
                 self.accepted += 1
             else:
                 self.skipped += 1
         except _BadEntryError as bad:
-            head.unread += bad.field == "Amt"
+            head.tally(entry.indicator).unread += bad.field == "Amt"
             self.rejected += 1
             self.rejects.append(Reject(self.context.file, self.records, start, bad.field, bad.code, bad.message))
 
-    def _count(self, head: Head, amount: int, booked: bool) -> None:
-        head.entries += 1
-        head.entries_fen += amount
-        head.booked += booked
-        head.booked_fen += amount * booked
+    def _count(self, head: Head, entry: Entry, amount: int) -> None:
+        tally, booked = head.tally(entry.indicator), entry.status == "BOOK"
+        tally.count += 1
+        tally.fen += amount
+        tally.booked += booked
+        tally.booked_fen += amount * booked
         self.total_fen += amount
         if not fits(self.total_fen):
             raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
@@ -263,13 +272,15 @@ class _Reader:
         reversal = _reversal(entry.reversal)
         booking, value = self._day(entry.booking, "BookgDt"), self._day(entry.value, "ValDt")
         whole = self.context.settings.get("details") == "entry"
+        if entry.batch is not None and not whole and not head.paged:
+            _check_batch(entry, amount, len(details))
         if len(details) > 1 and not whole and not any(_said_amount(detail, statement.currency) for detail in details):
             # nothing to divide the booking by, and nothing that contradicts it: it is one line
             whole = True
             head.undivided += 1
         if whole or len(details) <= 1:
             if details and not whole:
-                _check_single(details[0], entry, amount)
+                self._check_single(head, details[0], amount)
             only = details[0] if len(details) == 1 else None
             pairs: list[tuple[Detail | None, int]] = [(only, sign * amount)]
         else:
@@ -282,6 +293,21 @@ class _Reader:
             statement.lines += 1
             lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, place))
         self.block.add(statement, lines)
+
+    def _check_single(self, head: Head, detail: Detail, amount: int) -> None:
+        """A single detail divides nothing, so the entry's amount holds; another one (charges, mostly) is told."""
+        currency = head.statement.currency
+        for said in (detail.amount, detail.transaction_amount):
+            if said is not None and said.currency == currency:
+                size = _minor(said, "TxDtls/Amt")
+                if size != amount:
+                    own, entry, gap = (format_minor(one, currency) for one in (size, amount, amount - size))
+                    told = (
+                        f"the first is entry {self.records}: detail {own}, entry {entry}, difference {gap} {currency}"
+                    )
+                    head.first_differing = head.first_differing or told
+                    head.differing += 1
+                return
 
     def _day(self, text: str | None, name: str) -> date | None:
         if text is None:
@@ -327,14 +353,21 @@ def _line(
     return Line(number, *days, signed, reversal, reference, end_to_end_id, name, account, remittance, bank_code, *place)
 
 
-def _check_single(detail: Detail, entry: Entry, amount: int) -> None:
-    """The amount of a single detail, where it is in the entry's currency, must be the entry's."""
-    assert entry.amount is not None
-    for said in (detail.amount, detail.transaction_amount):
-        if said is not None and said.currency == entry.amount.currency:
-            if _minor(said, "TxDtls/Amt") != amount:
-                raise _differ()
-            return
+def _check_batch(entry: Entry, amount: int, details: int) -> None:
+    """What the bank declares of a batch entry; its total where there are details that divide the entry."""
+    assert entry.batch is not None
+    for text, count in entry.batch.transactions:
+        if text.lstrip("0") != str(count):
+            message = f"the batch declares {mask_cards(text)} transactions and has {count}"
+            raise _BadEntryError("NtryDtls/Btch", "COUNT_MISMATCH", f"{message}; ask the bank, or set details=entry")
+    currency = entry.amount.currency if entry.amount else ""
+    totals = entry.batch.totals
+    if details > 1 and len(totals) == entry.groups and all(total.currency == currency for total in totals):
+        declared = sum(_minor(total, "NtryDtls/Btch") for total in totals)
+        if declared != amount:
+            says, has = (format_minor(size, currency) for size in (declared, amount))
+            message = f"the batch declares a total of {says}, its entry is {has}; ask the bank, or set details=entry"
+            raise _BadEntryError("NtryDtls/Btch", "TOTAL_MISMATCH", message)
 
 
 def _detail_amounts(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int]:
@@ -381,7 +414,7 @@ def _differ() -> _BadEntryError:
 
 def _minor(amount: AmountText, name: str) -> int:
     try:
-        return parse_amount(amount.text, minor_digits(amount.currency))
+        return minor_of(amount)
     except ValueError as error:
         raise _BadEntryError(name, "BAD_AMOUNT", str(error)) from None
 

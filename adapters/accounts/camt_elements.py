@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from adapters.accounts.currency import minor_digits
 from adapters.safe_xml import XmlRefusedError
 from settlement.model.dates import parse_date
+from settlement.model.money import parse_amount
 
 MAX_NAMES = 5000
 # The remittance of a returned payment: "/RTRN/<code> <text>/ <what was said before>".
 RETURNED = re.compile(r"/RTRN/([^/]+)/(?: (.*))?", re.DOTALL)
+# what xs:decimal allows beside digits with a point between them: .50, 5. and +5.00
+_DECIMAL = re.compile(r"\+?(?=\.?[0-9])([0-9]*)\.?([0-9]*)", re.ASCII)
+_NUMBERS = {"RfrdDocInf": "Nb", "CdtrRefInf": "Ref"}  # what Strd names the invoice by
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:T(?:[01][0-9]|2[0-4]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?",
@@ -60,6 +65,14 @@ class Detail:
 
 
 @dataclass(slots=True)
+class Batch:
+    """What the Btch of an entry's NtryDtls declare. Numbers are of those NtryDtls whose TxDtls are here too."""
+
+    transactions: list[tuple[str, int]] = field(default_factory=list)  # as declared, and TxDtls there
+    totals: list[AmountText] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Entry:
     """What one Ntry says beside its details."""
 
@@ -73,6 +86,8 @@ class Entry:
     own_reference: str | None = None
     bank_code: str | None = None
     information: str | None = None
+    groups: int = 0  # NtryDtls
+    batch: Batch | None = None
 
 
 class _Local(dict[str, str]):
@@ -96,6 +111,18 @@ def text_of(element: Any) -> str | None:
 def amount_of(element: Any) -> AmountText:
     """An Amt element; "" where text or Ccy is missing."""
     return AmountText(text_of(element) or "", element.get("Ccy") or "")
+
+
+def minor_of(amount: AmountText) -> int:
+    """Unsigned minor units of an xs:decimal; ValueError (plain message) otherwise."""
+    digits = minor_digits(amount.currency)
+    try:
+        return parse_amount(amount.text, digits)
+    except ValueError:
+        match = _DECIMAL.fullmatch(amount.text)
+        if match is None:
+            raise
+        return parse_amount(f"{match[1] or 0}.{match[2] or 0}", digits)
 
 
 def _stated(element: Any) -> AmountText | None:
@@ -140,7 +167,22 @@ class Elements:
                     entry.own_reference = text_of(child)
                 case "AddtlNtryInf":
                     entry.information = text_of(child)
+                case "NtryDtls":
+                    self._batch(child, entry)
         return entry
+
+    def _batch(self, element: Any, entry: Entry) -> None:
+        """What an NtryDtls declares of its details, which stand, emptied, behind."""
+        entry.groups += 1
+        if not len(element) or self.local[element[0].tag] != "Btch":
+            return
+        batch = entry.batch = entry.batch or Batch()
+        declared = {self.local[child.tag]: child for child in element[0]}
+        details = sum(self.local[child.tag] == "TxDtls" for child in element)
+        if details and "NbOfTxs" in declared and (text := text_of(declared["NbOfTxs"])):
+            batch.transactions.append((text, details))
+        if "TtlAmt" in declared:
+            batch.totals.append(amount_of(declared["TtlAmt"]))
 
     def detail(self, element: Any) -> Detail:
         """A TxDtls."""
@@ -171,7 +213,8 @@ class Elements:
         for child in element:
             name = self.local[child.tag]
             if name == "EndToEndId":
-                detail.end_to_end_id = text_of(child)
+                said = text_of(child)
+                detail.end_to_end_id = said if said != "NOTPROVIDED" else None
             elif name == "AcctSvcrRef":
                 detail.reference = text_of(child)
 
@@ -227,8 +270,8 @@ class Elements:
             elif name == "Strd":
                 for part in child:
                     inner = self.local[part.tag]
-                    if inner == "CdtrRefInf":
-                        found = (text_of(x) for x in part if self.local[x.tag] == "Ref")
+                    if inner in _NUMBERS:
+                        found = (text_of(x) for x in part if self.local[x.tag] == _NUMBERS[inner])
                         detail.structured.extend(text for text in found if text)
                     elif inner == "AddtlRmtInf" and (text := text_of(part)):
                         detail.structured.append(text)
@@ -258,13 +301,13 @@ class Elements:
 
 
 def remittance_text(detail: Detail | None, entry: Entry) -> str | None:
-    """What the row tells in words: unstructured text, else structured references, else the bank's additional text.
+    """What the row tells in words: unstructured text and structured references, else the bank's additional text.
 
     A returned payment begins with `/RTRN/<code> <text>/` (docs/formats_accounts.md).
     """
     if detail is None:
         return entry.information
-    said = " ".join(detail.unstructured or detail.structured) or detail.information or entry.information
+    said = " ".join([*detail.unstructured, *detail.structured]) or detail.information or entry.information
     if detail.returned is None:
         return said
     return f"/RTRN/{detail.returned.replace('/', ' ')}/" + (f" {said}" if said else "")

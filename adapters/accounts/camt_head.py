@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from adapters.accounts.camt_elements import Elements, amount_of, first_of, parse_day, text_of
-from adapters.accounts.currency import format_minor, is_currency, minor_digits
-from adapters.accounts.statement import BALANCE_CURRENCY, Statement
+from adapters.accounts.camt_elements import AmountText, Elements, amount_of, first_of, minor_of, parse_day, text_of
+from adapters.accounts.currency import format_minor, is_currency
+from adapters.accounts.statement import BALANCE_CURRENCY, Statement, mask_cards
 from adapters.safe_xml import XmlRefusedError
 from settlement.model.money import parse_amount
 
@@ -26,18 +26,45 @@ class _Balance:
 
 
 @dataclass(slots=True)
+class Tally:
+    """Entries of one direction: how many and how much, all of them and those that are booked."""
+
+    count: int = 0
+    fen: int = 0
+    booked: int = 0
+    booked_fen: int = 0
+    unread: int = 0  # those whose amount could not be read
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What TxsSummry says of all entries, or of those of one direction; None: not declared."""
+
+    count: int | None
+    fen: int | None
+    net_fen: int | None  # credits less debits, unsigned where it has no direction
+    net_signed: bool
+
+
+@dataclass(slots=True)
 class Head:
     """A statement's head and the tally of its entries, compared at its end with what it declares."""
 
     statement: Statement
     balances: int
-    declared: tuple[int | None, int | None]  # entries, unsigned sum; None: not declared
-    entries: int = 0
-    entries_fen: int = 0
-    booked: int = 0
-    booked_fen: int = 0
-    unread: int = 0  # entries whose amount could not be read
+    paged: bool  # others continue it, and what it declares is of all of them
+    declared: dict[str, dict[str, str | None]]  # texts of TxsSummry; the first entry may tell the currency
+    tallies: dict[str | None, Tally] = field(default_factory=lambda: {"CRDT": Tally(), "DBIT": Tally(), None: Tally()})
     undivided: int = 0  # entries of several details none of which has an amount in their currency
+    differing: int = 0  # entries whose one detail has another amount
+    first_differing: str = ""
+
+    def tally(self, indicator: str | None) -> Tally:
+        """The tally of a direction; of None where it is neither CRDT nor DBIT."""
+        return self.tallies.get(indicator) or self.tallies[None]
 
     def check_end(self, element: Any, parts: Elements) -> None:
         """Refuses a declared total that is not the entries', and balances that stand after the first entry."""
@@ -45,27 +72,59 @@ class Head:
         if late:
             message = f"statement {self.statement.shown}: a balance or total after the first entry"
             raise XmlRefusedError("LATE_BALANCE", message)
-        count, total = self.declared
-        if count is not None and count not in {self.entries + self.unread, self.booked}:
-            message = f"statement {self.statement.shown} declares {count} entries and has {self.entries + self.unread}"
-            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again")
-        if total is None:
+        if self.paged:
             return
-        if self.unread:
-            message = f"statement {self.statement.shown} declares a total, and an amount in it cannot be read"
+        credit, debit, neither = self.tallies.values()
+        for name, tally, kind in (
+            ("TtlNtries", credit + debit + neither, ""),
+            ("TtlCdtNtries", credit, "credit "),
+            ("TtlDbtNtries", debit, "debit "),
+        ):
+            if name in self.declared:
+                declared = _declared(self.declared[name], self.statement.currency)
+                self._check(declared, tally, kind)
+                if not kind:
+                    self._check_net(declared, credit, debit)
+
+    def _check(self, declared: Declared, tally: Tally, kind: str) -> None:
+        """Banks declare all entries, or those that are booked."""
+        shown, count = self.statement.shown, tally.count + tally.unread
+        if declared.count is not None and declared.count not in {count, tally.booked}:
+            message = f"statement {shown} declares {declared.count} {kind}entries and has {count}"
+            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again")
+        if declared.fen is None and declared.net_fen is None:
+            return
+        if tally.unread:
+            message = f"statement {shown} declares a total, and an amount in it cannot be read"
             raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again")
-        if total not in {self.entries_fen, self.booked_fen}:
-            says, has = (format_minor(v, self.statement.currency) for v in (total, self.entries_fen))
-            message = f"statement {self.statement.shown} declares a total of {says} and its entries sum to {has}"
+        if declared.fen not in {None, tally.fen, tally.booked_fen}:
+            says, has = (format_minor(v or 0, self.statement.currency) for v in (declared.fen, tally.fen))
+            message = f"statement {shown} declares a total of {says} and its {kind}entries sum to {has}"
+            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
+
+    def _check_net(self, declared: Declared, credit: Tally, debit: Tally) -> None:
+        net, booked = credit.fen - debit.fen, credit.booked_fen - debit.booked_fen
+        wanted = {net, booked} if declared.net_signed else {abs(net), abs(booked)}
+        if declared.net_fen is not None and declared.net_fen not in wanted:
+            says, has = (format_minor(v, self.statement.currency) for v in (declared.net_fen, net))
+            message = f"statement {self.statement.shown} declares a net total of {says} and its entries come to {has}"
             raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
 
 
-def read_head(element: Any, parts: Elements) -> Head:
-    """The head from a Stmt or Ntfctn whose first entry has been read, or that has none. Raises XmlRefusedError."""
+def is_page(pagination: Any, parts: Elements) -> bool:
+    """True where a StmtPgntn (.02: the message's MsgPgntn) says that other pages go before or follow."""
+    said = {parts.local[child.tag]: text_of(child) or "" for child in pagination}
+    return said.get("PgNb", "1").lstrip("0") != "1" or said.get("LastPgInd") in {"false", "0"}
+
+
+def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
+    """The head from a Stmt or Ntfctn whose first entry has been read, or that has none. Raises XmlRefusedError.
+
+    `byte`: where its first entry begins; `paged`: the message is a page.
+    """
     identity = account = currency = None
     balances: list[_Balance] = []
     summary: Any = None
-    paged = False
     seen = 0
     for child in element:
         match parts.local[child.tag]:
@@ -76,12 +135,12 @@ def read_head(element: Any, parts: Elements) -> Head:
                 currency = next((text_of(x) for x in child if parts.local[x.tag] == "Ccy"), None)
             case "Bal":
                 seen += 1
-                balances.append(_balance(child, parts))
+                balances.append(_balance(child, parts, mask_cards(identity or "without an id"), byte))
             case "TxsSummry":
                 seen += 1
                 summary = child
             case "StmtPgntn" | "NtfctnPgntn":
-                paged = [text_of(x) for x in child] != ["1", "true"]
+                paged = paged or is_page(child, parts)
             case "Ntry":
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
@@ -101,8 +160,7 @@ def read_head(element: Any, parts: Elements) -> Head:
         if balance is not None and balance.currency != currency:
             said = f"is in {currency}, its {kind} balance in {balance.currency}"
             statement.notes.append(f"{BALANCE_CURRENCY}: statement {statement.shown} {said}")
-    declared = (None, None) if summary is None or paged else _declared(summary, parts, currency)
-    return Head(statement, seen, declared)
+    return Head(statement, seen, paged, {} if summary is None else _summary(summary, parts))
 
 
 def _ends(balances: list[_Balance], currency: str | None) -> tuple[_Balance | None, _Balance | None]:
@@ -130,7 +188,7 @@ def _chosen(balances: list[_Balance], codes: tuple[str, ...], currency: str | No
     return None
 
 
-def _balance(element: Any, parts: Elements) -> _Balance:
+def _balance(element: Any, parts: Elements, statement: str, byte: int) -> _Balance:
     """A Bal; one that cannot be read refuses the file, since the lines cannot be proven against it."""
     code = amount = indicator = day = None
     for child in element:
@@ -143,30 +201,37 @@ def _balance(element: Any, parts: Elements) -> _Balance:
                 indicator = text_of(child)
             case "Dt":
                 day = first_of(child)
+    shown = f"statement {statement}: the balance {mask_cards(code or 'without a code')}, line {element.sourceline},"
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
-        raise XmlRefusedError("BAD_BALANCE", "a balance without amount, currency or direction; send the file again")
+        message = f"{shown} has no amount, no currency or no direction; send the file again"
+        raise XmlRefusedError("BAD_BALANCE", message, byte)
     try:
-        size = parse_amount(amount.text, minor_digits(amount.currency))
+        size = minor_of(amount)
         when = parse_day(day) if day else None
     except ValueError as error:
-        raise XmlRefusedError("BAD_BALANCE", f"a balance that cannot be read: {error}") from None
+        raise XmlRefusedError("BAD_BALANCE", f"{shown} cannot be read: {error}", byte) from None
     return _Balance(code or "", size if indicator == "CRDT" else -size, amount.currency, when)
 
 
-def _declared(summary: Any, parts: Elements, currency: str) -> tuple[int | None, int | None]:
-    """Number and unsigned sum of all entries (TxsSummry/TtlNtries), each None where it is not declared."""
-    count: int | None = None
-    total: int | None = None
-    for group in summary:
-        if parts.local[group.tag] != "TtlNtries":
-            continue
-        for child in group:
-            name, text = parts.local[child.tag], text_of(child)
-            try:
-                if name == "NbOfNtries" and text:
-                    count = parse_amount(text, 0)
-                elif name == "Sum" and text:
-                    total = parse_amount(text, minor_digits(currency))
-            except ValueError as error:
-                raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}") from None
-    return count, total
+def _summary(element: Any, parts: Elements) -> dict[str, dict[str, str | None]]:
+    """The texts of TxsSummry by name, of all entries and of those of a direction; the net is nested from .04 on."""
+    groups = {parts.local[group.tag]: group for group in element}
+    return {
+        name: {parts.local[child.tag]: text_of(child) for child in groups[name].iter() if not len(child)}
+        for name in ("TtlNtries", "TtlCdtNtries", "TtlDbtNtries")
+        if name in groups
+    }
+
+
+def _declared(texts: dict[str, str | None], currency: str) -> Declared:
+    count, total, direction = texts.get("NbOfNtries"), texts.get("Sum"), texts.get("CdtDbtInd")
+    net = texts.get("TtlNetNtryAmt") or texts.get("Amt")
+    try:
+        return Declared(
+            parse_amount(count, 0) if count else None,
+            minor_of(AmountText(total, currency)) if total else None,
+            (-1 if direction == "DBIT" else 1) * minor_of(AmountText(net, currency)) if net else None,
+            direction in {"CRDT", "DBIT"},
+        )
+    except ValueError as error:
+        raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}") from None

@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from adapters.accounts.mt940_fields import MAX_FIELD, Fields, chunks
 from adapters.accounts.mt940_heads import Heads, statements_of
-from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve, unwrapped
+from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve
+from adapters.accounts.mt940_text import NEXT_TEXT
 from adapters.accounts.statement import BLOCK_BYTES, BLOCK_LINES, MAX_NOTES, fits
 from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
@@ -50,6 +51,8 @@ class _Reader:
     head: tuple[bytes, bytes, bytes] = (b"", b"", b"")  # these three as they stood before the opening balance
     opening: bytes = b""
     opening_start: int = 0
+    dash: tuple[int, int] = (0, 0)  # bytes of the last line `-`, and where what stands behind it ends
+    stop: int = 0  # bytes of the fields that were read
     first: int = 0  # row in `lines` of the statement's first line
     heads: Heads = field(default_factory=Heads)
     lines: Lines = field(default_factory=Lines)
@@ -68,7 +71,7 @@ class _Reader:
         try:
             for fields in chunks(stream):
                 yield from self._add(fields)
-            self._end_message(-1)
+            self._end_message(self.stop, b"")
             self._check_found()
             if self.lines.heads:
                 yield self._flush()
@@ -101,7 +104,8 @@ class _Reader:
     def _add(self, fields: Fields) -> Iterator[Parsed]:
         """The fields of a chunk, in order."""
         lines = self.lines
-        self.held += fields.starts[-1] - fields.starts[0]
+        self.stop = fields.starts[-1]
+        self.held += self.stop - fields.starts[0]
         for raw, start, end in zip(fields.raw, fields.starts, fields.starts[1:], strict=False):
             tag = raw[:4]
             if tag == b":61:":
@@ -123,8 +127,10 @@ class _Reader:
                 if step(self, raw, start, end):
                     yield self._flush()
                     lines = self.lines
+            elif raw[:1] == b"-" and raw[:2] != b"-}":
+                self._dash(raw, start, end)
             elif not raw.startswith(b":"):
-                self._end_message(start)
+                self._end_message(start, raw)
         if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
         if self.held > MAX_STATEMENT_BYTES:
@@ -134,9 +140,23 @@ class _Reader:
     def _inform(self, text: bytes, start: int) -> None:
         texts = self.lines.texts
         if texts[-1]:
-            text = unwrapped(texts[-1]) + b" " + unwrapped(text)
+            text = texts[-1] + NEXT_TEXT.encode() + text
             self._bound(text, start)
         texts[-1] = text
+
+    def _dash(self, raw: bytes, start: int, end: int) -> None:
+        """A line `-` ends a message, unless a field of the same one follows: it is text then.
+
+        Which of the two shows later: inside a statement it is kept as text, and where no more of that follows, the next
+        :20: or the end of the file finds the statement cut.
+        """
+        self.dash = (start, end)
+        lines = self.lines
+        if self.inside and len(lines.heads) > self.first:
+            part = lines.texts if lines.texts[-1] else lines.heads
+            part[-1] += b"\n" + raw.rstrip(b"\r\n")
+            lines.stops[-1] = end
+            self._bound(part[-1], start)
 
     @staticmethod
     def _bound(text: bytes, start: int) -> None:
@@ -144,7 +164,7 @@ class _Reader:
             raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
 
     def _supplement(self, raw: bytes, start: int, end: int) -> None:
-        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does: where no :86: says more."""
+        """What the bank adds in its own way (:NS:) serves as the line behind a :61: does."""
         lines = self.lines
         if self.inside and len(lines.heads) > self.first:
             lines.heads[-1] += b"\n" + raw[4:]
@@ -152,12 +172,16 @@ class _Reader:
             self._bound(lines.heads[-1], start)
 
     def _begin(self, raw: bytes, start: int, _end: int) -> None:
-        self._end_message(start)
+        self._end_message(start, raw)
         self.opened, self.started = True, start
         self.reference, self.account, self.number = raw[4:].strip(), b"", b""
 
     def _set_account(self, raw: bytes, _start: int, _end: int) -> None:
         self.account = raw.split(b":", 2)[2].strip()
+
+    def _set_account_of_party(self, raw: bytes, _start: int, _end: int) -> None:
+        """The account stands on the first line, the BIC of who keeps it on the second."""
+        self.account = raw[5:].partition(b"\n")[0].strip()
 
     def _set_number(self, raw: bytes, _start: int, _end: int) -> None:
         self.number = raw.split(b":", 2)[2].strip()
@@ -213,10 +237,13 @@ class _Reader:
             message = "this is MT942, a report of the running day, which is not final; ask the bank for MT940"
             raise FileRefusedError("WRONG_MESSAGE", message, start)
 
-    def _end_message(self, start: int) -> None:
-        """A message ends where its closing balance stood; one that does not was cut."""
+    def _end_message(self, start: int, raw: bytes) -> None:
+        """A message ends where its closing balance stood; one that does not was cut. `raw`: what ends it."""
         if self.opened or self.inside:
-            message = "a statement ends before its closing balance (:62F:); the file was cut: send it again"
+            if start == self.dash[1]:
+                start, raw = self.dash[0], b"-"
+            end = f"at the line {raw[:4].decode('ascii', 'replace')!r}" if raw else "with the file"
+            message = f"a statement ends {end}, before its closing balance (:62F:); the file was cut: send it again"
             raise FileRefusedError("TRUNCATED", message, start)
 
 
@@ -224,7 +251,7 @@ class _Reader:
 _STEPS: dict[bytes, Callable[[_Reader, bytes, int, int], bool | None]] = {
     b":20:": _Reader._begin,
     b":25:": _Reader._set_account,
-    b":25P": _Reader._set_account,
+    b":25P": _Reader._set_account_of_party,
     b":28:": _Reader._set_number,
     b":28C": _Reader._set_number,
     b":60F": _Reader._open,

@@ -18,6 +18,16 @@ from settlement.model.money import INT64_MAX, parse_amount
 _BALANCE = re.compile(
     r"\0:6[02][FM]:([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18}),([0-9]{0,3})[ \t\r\f\v]*(?:\n[^\0]*)?(?=\0)"
 )
+# what a balance is made of, in order, each with what is wrong where it does not fit
+_PARTS_OF_IT = (
+    (r":6[02][FM]:[CD]", "without C or D at its beginning"),
+    (r"[0-9]{6}", "without its day as YYMMDD"),
+    (r"[A-Z]{3}", "without its currency of three capital letters"),
+    (r"[0-9]{1,18}", "without an amount of digits, 18 at most"),
+    (r",", "without a comma before its decimals: a '.' is never a decimal"),
+    (r"[0-9]{0,3}[ \t\r\f\v]*(?:\n|$)", "with more than three decimals, or with something behind them"),
+)
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _UNREAD = -1
 _PARTS = 6  # the groups, and what stands between two balances: nothing
 
@@ -49,10 +59,15 @@ def statements_of(heads: Heads, encoding: str, names: dict[str, int]) -> list[St
         row = next(row for row in range(0, len(currencies), 2) if currencies[row] != currencies[row + 1])
         message = f"the opening balance is in {currencies[row]}, the closing balance in {currencies[row + 1]}"
         raise FileRefusedError("OTHER_CURRENCY", f"{message}; ask the bank", heads.balance_starts[row + 1])
+    days_of = list(map(day_of, days))
+    if None in days_of:
+        row = days_of.index(None)
+        message = f"a balance of the day {days[row]} (YYMMDD), which no calendar has; ask the bank"
+        raise _bad_balance(heads, row, message)
     texts = _texts(heads, encoding)
     names_of = (_name(number or reference, names) for reference, number in zip(texts[::3], texts[2::3], strict=True))
-    days_of = map(day_of, days[1::2])
-    parts = (names_of, texts[1::3], currencies[::2], amounts[::2], amounts[1::2], days_of, repeat(0), heads.counts)
+    accounts = map(_account, texts[1::3], currencies[::2])
+    parts = (names_of, accounts, currencies[::2], amounts[::2], amounts[1::2], days_of[1::2], repeat(0), heads.counts)
     return list(map(Statement, *parts))
 
 
@@ -67,11 +82,36 @@ def _balances(heads: Heads) -> list[list[str]]:
     text = b"\0".join([b"", *heads.balances, b""]).decode("iso-8859-1")
     parts = _BALANCE.split(text)
     if len(parts) != len(heads.balances) * _PARTS + 1:
-        row = next(row for row, one in enumerate(text.split("\0")[1:-1]) if not _BALANCE.match(f"\0{one}\0"))
-        message = "a balance is C or D, YYMMDD, currency, digits, a comma, decimals: a '.' is never a decimal"
-        name = heads.balances[row][:5].decode("ascii")
-        raise FileRefusedError("BAD_BALANCE", message, heads.balance_starts[row], name=name)
+        row, one = next(
+            (row, one) for row, one in enumerate(text.split("\0")[1:-1]) if not _BALANCE.match(f"\0{one}\0")
+        )
+        raise _bad_balance(heads, row, f"a balance {_fault(one)}; ask the bank")
     return [parts[column::_PARTS] for column in range(1, _PARTS)]
+
+
+def _fault(text: str) -> str:
+    """What is wrong with the first part that does not fit."""
+    at = 0
+    for pattern, said in _PARTS_OF_IT:
+        found = re.compile(pattern).match(text, at)
+        if found is None:
+            return said
+        at = found.end()
+    raise AssertionError("a balance that fits the grammar")
+
+
+def _bad_balance(heads: Heads, row: int, message: str) -> FileRefusedError:
+    name = heads.balances[row][:5].decode("ascii")
+    return FileRefusedError("BAD_BALANCE", message, heads.balance_starts[row], name=name)
+
+
+def _account(account: str, currency: str) -> str:
+    """Without the currency that some banks write behind an IBAN; all else stays as the bank writes it."""
+    if account.endswith(currency):
+        bare = account.removesuffix(currency).rstrip()
+        if _IBAN.fullmatch(bare) and int("".join(str(int(one, 36)) for one in bare[4:] + bare[:4])) % 97 == 1:
+            return bare
+    return account
 
 
 def _texts(heads: Heads, encoding: str) -> list[str]:

@@ -25,16 +25,23 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})([NSF][A-Z0-9 ]{3})?"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3}) ?([NSF][A-Z0-9 ]{3})?"
     r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
 _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
-_NO_REFERENCE = frozenset({"", "NONREF"})
-# a line that fills its 65 bytes goes on without a blank, for it was only wrapped
-_WRAPPED = re.compile(rb"\n(?<=[^\n\0]{65}\n)")
+# what banks write where the payer gave no reference, or where :86: has it
+_NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"})
+# a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
+_WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
+# 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
+_CUT = re.compile(rb"\n(?<=[\n\0][^\n\0]{63}[^\n\0?<>^~+]\n)(?![?]|:86:)")
+_SUBFIELDS = re.compile(rb"\0\s*[0-9]{3,4}\s*[?<>^~+]")
+# what the line behind a :61: holds beside text: the other side's account (Rabobank), a type of transaction (ING)
+_ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+_TYPE = re.compile(r"/TRCD/[0-9]+/", re.ASCII)
 # what NO_LINE seems to say and does not
 _ABSENT = ("booking_date", "value_date", "amount_fen", "reversal")
 _PLACE = frozenset({"record", "byte_start", "byte_end"})
@@ -80,8 +87,10 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     pairs = [_days(day) for day in days]
     booking = [pair[0] for pair in pairs]
     said: list[str | None] = []
-    for text in _said(lines, extras, encoding):
+    for text in _said(lines, encoding):
         said += read_information(text)
+    for row in [row for row, extra in enumerate(extras) if extra]:
+        said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
     columns: dict[str, list[Any]] = {
         "booking_date": booking,
@@ -90,7 +99,7 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
         "reversal": list(map(_REVERSALS.__getitem__, marks)),
         "reference": [rest.partition("//")[2].strip() or None for rest in rests],
         "end_to_end_id": [
-            told or (None if customer in _NO_REFERENCE else customer)
+            told if told and told != "NOTPROVIDED" else None if customer in _NO_REFERENCE else customer
             for told, customer in zip(said[::4], customers, strict=True)
         ],
         "counterparty_name": said[1::4],
@@ -135,22 +144,37 @@ def _heads(lines: Lines, encoding: str) -> list[list[Any]]:
     return [parts[column::_PARTS] for column in range(1, _PARTS)]
 
 
-def _said(lines: Lines, extras: Sequence[str | None], encoding: str) -> list[str]:
-    """What `:86:` says of each row, else the line after `:61:`."""
-    joined = unwrapped(b"\0".join(lines.texts))
+def _said(lines: Lines, encoding: str) -> list[str]:
+    """What `:86:` says of each row, wrapped lines made one; the line ends that are left stand."""
+    joined = b"\0".join([b"", *lines.texts])
+    if b"\n" in joined:
+        joined = joined.replace(b"\r\n", b"\n")
+        if _SUBFIELDS.search(joined):  # in other texts a line end is a blank anyway
+            joined = _CUT.sub(b" \n", joined)
+        joined = _WRAPPED.sub(b"", joined)
     try:
-        texts = joined.decode(encoding).split("\0")
+        return joined.decode(encoding).split("\0")[1:]
     except UnicodeDecodeError:
-        _name_undecodable(joined.split(b"\0"), lines.starts, encoding)
+        _name_undecodable(joined.split(b"\0")[1:], lines.starts, encoding)
         raise
-    return [text or (" ".join(extra.split()) if extra else "") for text, extra in zip(texts, extras, strict=True)]
 
 
-def unwrapped(text: bytes) -> bytes:
-    """The lines of a text as one; a line that fills its 65 bytes goes on without a blank: it was only wrapped."""
-    if b"\n" not in text:
-        return text
-    return _WRAPPED.sub(b"", text.replace(b"\r\n", b"\n")).replace(b"\n", b" ")
+def _supplemented(information: Sequence[str | None], extra: str) -> Sequence[str | None]:
+    """With what the line behind the `:61:` adds: an account that no text gives, or text that none holds yet."""
+    reference, name, account, remittance = information
+    if extra[2:4].isdigit() and _ACCOUNT.fullmatch(extra):
+        if account in {None, extra}:
+            return reference, name, extra, remittance
+    elif not extra.strip("- "):
+        return information
+    if remittance is None:
+        return reference, name, account, extra
+    if extra in remittance or (extra[0] == "/" and _TYPE.fullmatch(extra)):
+        return information
+    if remittance.startswith("/RTRN/"):  # a return is known by how its text begins
+        reason, _, remittance = remittance.partition("/ ")
+        return reference, name, account, f"{reason.rstrip('/')}/ {extra} {remittance}".rstrip(" ")
+    return reference, name, account, f"{extra} {remittance}"
 
 
 def _name_undecodable(raw: list[bytes], starts: list[int], encoding: str) -> None:

@@ -2,8 +2,9 @@
 
 Three ways of writing are read; whatever fits none of them is remittance as it stands:
 
-    166?00TITLE?20EREF+X?21SVWZ+TEXT?30BANK?31ACCOUNT?32NAME?33NAME     subfields (German banks)
-    /EREF/X/BENM//NAME/NAME/REMI/TEXT                                    code words (SWIFT)
+    166?00TITLE?20EREF+X?21SVWZ+TEXT?30BANK?31ACCOUNT?32NAME?33NAME     subfields (German banks; others write < > ^ ~ +)
+    /EREF/X/BENM//NAME/NAME/REMI/TEXT                                    code words (SWIFT; Rabobank, ABN AMRO)
+    /EREF/X//CNTP/ACCOUNT/BIC/NAME/CITY//REMI/USTD//TEXT/                code words (ING)
     free text
 """
 
@@ -14,11 +15,24 @@ import re
 # (end-to-end id, name of the other side, its account, remittance); None where the text does not say
 Information = tuple[str | None, str | None, str | None, str | None]
 
-_STRUCTURED = re.compile(r"[0-9]{3}\?[0-9]{2}")
-_SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
-_WORDS = frozenset(
-    "EREF NAME REMI IBAN BENM ORDP ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF".split()  # noqa: SIM905 (one line)
+NEXT_TEXT = "\n:86:"  # stands between the texts of one line: nothing else can begin a line with a tag
+_STRUCTURED = re.compile(r"\s*[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}")
+# the subfields of a sign that a text may hold too; after a SEPA mark `+` is that mark's
+_MARKS = {sign: re.compile(rf"{re.escape(sign)}(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))") for sign in "<>^~"}
+_MARKS["+"] = re.compile(
+    r"(?<!EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN)(?<!BIC)\+(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))"
 )
+_SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
+_PARTIES = frozenset({"CNTP", "BENM", "ORDP", "ACCW", "BBAN", "ACNO"})
+_MANY = frozenset({"REMI", "CNTP", "BENM", "ORDP"})
+# and the nothing between two slashes, which ends a value
+_WORDS = _PARTIES.union(
+    [""],
+    "EREF NAME REMI IBAN ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF ULTD ULTC ULTB BUSP RTYP".split(),  # noqa: SIM905
+    "NRTX PIND ISSR OCMT CHGS EXCH SUBI KREF CREF IREF TRCD BAI CDTRREFTP CDTRREF".split(),  # noqa: SIM905
+)
+_DIGIT = re.compile(r"[0-9]")
+_BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
 _PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
@@ -27,17 +41,45 @@ _NOTHING: Information = (None, None, None, None)
 
 
 def read_information(text: str) -> Information:
-    """The parts of a `:86:` text. Never fails: text that fits no way of writing is remittance."""
+    """The parts of a `:86:` text, whose lines end with LF. Never fails: what fits no way of writing is remittance.
+
+    A line end stands for a blank, and in subfields for nothing.
+    """
     if not text:
         return _NOTHING
+    lines = "\n" in text
+    if lines and NEXT_TEXT in text:
+        return _several(text.split(NEXT_TEXT))
     if text[0] == "/":
-        pieces = text.split("/")
-        if pieces[1] in _WORDS:
+        pieces = (text.replace("\n", " ") if lines else text).split("/")
+        if pieces[1] in _WORDS and pieces[1]:
             reference, name, account, said = _code_words(pieces)
-            return reference, name, account, said or text.strip()
-    elif _STRUCTURED.match(text):
-        return _subfields(text)
+            return reference, name, account, said or " ".join(text.split())
+    elif found := _STRUCTURED.match(text):
+        joined = text.replace("\n", "")
+        if found[2] != "?":
+            mark = _MARKS[found[2]]
+            if len(mark.findall(joined)) > 1:  # one alone may be free text: 100+20
+                return _subfields(mark.sub("?", joined))
+        elif not found[1]:
+            return _subfields(joined)
     return None, None, None, " ".join(text.split()) or None
+
+
+def _several(texts: list[str]) -> Information:
+    """What several `:86:` say of one line: the first that names a party or reference counts, remittance goes on.
+
+    A text that begins with a subfield continues the one before it.
+    """
+    whole: list[str] = []
+    for text in texts:
+        if whole and text[:1] == "?" and text[1:3].isdigit():
+            whole[-1] += text
+        else:
+            whole.append(text)
+    columns = list(zip(*map(read_information, whole), strict=True))
+    reference, name, account = (next(filter(None, column), None) for column in columns[:3])
+    return reference, name, account, " ".join(dict.fromkeys(filter(None, columns[3]))) or None
 
 
 def _subfields(text: str) -> Information:
@@ -80,24 +122,50 @@ def _sepa_words(purpose: str) -> dict[str, str]:
 
 
 def _code_words(pieces: list[str]) -> Information:
-    """`pieces` is the text cut at its slashes."""
+    """`pieces` is the text cut at its slashes. The first of a word counts; a word has a slash behind it.
+
+    A value ends at the next word or at a double slash, but for those that are made of several.
+    """
     words: dict[str, str] = {}
     key = ""
     last = pieces.pop()
     for piece in pieces:
         if piece in _WORDS:
-            key = piece if piece not in words else ""  # the first of a word counts
-            words[key] = ""
+            if piece:
+                key = piece if piece not in words else ""
+                words[key] = ""
+            elif key in _MANY:
+                words[key] = f"{words[key]}/" if words[key] else " "
+            else:
+                key = ""
         elif key:
             words[key] = f"{words[key]}/{piece}" if words[key] else piece
     if key:
         words[key] = f"{words[key]}/{last}" if words[key] else last
-    said = words.get("REMI", "").strip(" /")
-    if "RTRN" in words:  # as camt's returned payments are told (docs/formats_accounts.md)
-        said = f"/RTRN/{words['RTRN'].strip(' /')}/ {said}".rstrip(" ")
-    return (
-        words.get("EREF", "").strip(" /") or None,
-        words.get("NAME", "").strip(" /") or None,
-        words.get("IBAN", "").strip(" /") or None,
-        said or None,
-    )
+    name, account = words.get("NAME", "").strip(" /") or None, words.get("IBAN", "").strip(" /") or None
+    if (name is None or account is None) and not _PARTIES.isdisjoint(words):
+        name, account = _party(words, name, account)
+    said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
+    if said[:5] in {"USTD/", "STRD/"}:
+        said = said[5:].lstrip("/").removeprefix("CUR/").removeprefix("ISO/")
+    if "RTRN" in words and (reason := words["RTRN"].strip(" /")):
+        # as camt's returned payments are told (docs/formats_accounts.md)
+        said = f"/RTRN/{reason.replace('/', ' ')}/ {said}".rstrip(" ")
+    return words.get("EREF", "").strip(" /") or None, name, account, said or None
+
+
+def _party(words: dict[str, str], name: str | None, account: str | None) -> tuple[str | None, str | None]:
+    """What NAME and IBAN leave open: /CNTP/account/bic/name/city, /BENM/account/name, /ORDP/name, /ACCW/account,bic."""
+    for word in ("CNTP", "BENM", "ORDP"):
+        if words.get(word, "").strip():
+            first, second, third = map(str.strip, f"{words[word]}///".split("/", 3)[:3])
+            if word == "CNTP" or _BIC.fullmatch(second):
+                name, account = name or third or None, account or first or None
+            elif _DIGIT.search(first):
+                name, account = name or second or None, account or first or None
+            else:
+                name = name or first or None
+    for word in ("ACCW", "BBAN", "ACNO"):
+        if account is None and word in words:
+            account = words[word].strip(" /").partition(",")[0] or None
+    return name, account

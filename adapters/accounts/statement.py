@@ -33,6 +33,7 @@ BALANCE_CURRENCY = "BALANCE_CURRENCY"
 BALANCE_MISSING = "BALANCE_MISSING"
 NOT_BOOKED = "NOT_BOOKED"
 UNDIVIDED = "DETAILS_WITHOUT_AMOUNT"
+DETAIL_DIFFERS = "DETAIL_DIFFERS"
 
 # A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.

@@ -86,5 +86,5 @@ def decode(raw: bytes, encoding: str, start: int) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError:
-        message = f"text that is not {encoding}; set encoding to what the bank writes (gb18030 for GBK)"
+        message = f"text that is not {encoding}; set encoding to what the bank writes: one of {', '.join(ENCODINGS)}"
         raise FileRefusedError("BAD_ENCODING", message, start) from None

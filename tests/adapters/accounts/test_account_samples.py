@@ -118,7 +118,7 @@ def test_camt_amounts_are_those_genkgo_reads() -> None:
             last.group_by("record", maintain_order=True).agg(pl.sum("amount_fen"))["amount_fen"].to_list() == wanted
         ), name
         compared += len(wanted)
-    assert compared == 15
+    assert compared == 16
 
 
 def fen(text: str) -> int:

@@ -106,7 +106,6 @@ def test_details_that_state_the_original_direction_keep_the_bookings() -> None:
     ("details", "code"),
     [
         (detail("1.00") + detail("1.99"), "DETAILS_MISMATCH"),
-        (detail("2.99"), "DETAILS_MISMATCH"),
         (detail() + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
         (detail("1.00", currency="USD") + detail("3.00"), "DETAILS_WITHOUT_AMOUNT"),
         (detail("1.00") + detail("2.O0"), "BAD_AMOUNT"),
@@ -155,6 +154,12 @@ def test_a_reversal_is_not_flipped_and_keeps_its_parties() -> None:
     assert row["reversal"] is True
     assert row["counterparty_name"] == "payee"
     assert row["remittance"] == "/RTRN/AC04 账户 已销/ 补贴"
+
+
+def test_an_end_to_end_id_that_was_not_provided_is_none() -> None:
+    inside = detail(more="<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>")
+    raw = statement(entry("3.05", more=f"<NtryDtls>{inside}</NtryDtls>"), closing="13.05").encode()
+    assert read("camt053", raw)[0]["end_to_end_id"].to_list() == [None]
 
 
 def test_only_booked_entries_count() -> None:

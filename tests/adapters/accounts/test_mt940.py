@@ -95,6 +95,60 @@ def test_a_balance_that_cannot_be_read_refuses_the_file(balance: str) -> None:
     assert refusal("mt940", message(closing=balance)) == "BAD_BALANCE"
 
 
+@pytest.mark.parametrize(
+    ("balance", "said"),
+    [
+        ("260506CNY10,00", "without C or D at its beginning"),
+        ("C06MAICNY10,00", "without its day as YYMMDD"),
+        ("C26050610,00", "without its currency of three capital letters"),
+        ("C260506CNY,00", "without an amount of digits, 18 at most"),
+        ("C260506CNY10.00", "without a comma before its decimals: a '.' is never a decimal"),
+        ("C260506CNY10,00-}", "with more than three decimals, or with something behind them"),
+    ],
+)
+def test_what_is_wrong_with_a_balance_is_told(balance: str, said: str) -> None:
+    refused = read("mt940", message(closing=balance))[2].refused
+    assert refused is not None
+    assert refused.message == f"a balance {said}; ask the bank"
+
+
+@pytest.mark.parametrize(
+    ("balances", "name", "day"),
+    [({"opening": "C260230CNY10,00"}, ":60F:", "260230"), ({"closing": "C021131CNY13,05"}, ":62F:", "021131")],
+)
+def test_a_balance_of_a_day_that_does_not_exist_refuses_the_file(balances: dict[str, str], name: str, day: str) -> None:
+    raw = message(**balances)
+    refused = read("mt940", raw)[2].refused
+    assert refused is not None
+    assert (refused.code, refused.field) == ("BAD_BALANCE", name)
+    assert day in refused.message
+    assert raw[refused.byte :].startswith(name.encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "account"),
+    [
+        (":25P:NL69INGB0123456789\r\nINGBNL2AXXX", "NL69INGB0123456789"),
+        (":25:NL69INGB0123456789EUR", "NL69INGB0123456789"),
+        (":25:NL69INGB0123456789 EUR", "NL69INGB0123456789"),
+        (":25:NL69INGB0123456789USD", "NL69INGB0123456789USD"),  # not the currency of the statement
+        (":25:NL68INGB0123456789EUR", "NL68INGB0123456789EUR"),  # no IBAN
+        (":25://AT39364/12345678912/EUR", "//AT39364/12345678912/EUR"),
+        (":25:0002EUR", "0002EUR"),
+    ],
+)
+def test_the_account_without_what_some_banks_write_around_it(field: str, account: str) -> None:
+    raw = message().replace(b":25:0003220001", field.encode()).replace(b"CNY", b"EUR")
+    assert read("mt940", raw)[0]["account"].to_list() == [account]
+
+
+def test_an_encoding_that_does_not_fit_is_told_with_those_that_can_be_set() -> None:
+    refused = read("mt940", message(LINE, ":86:款\r\n").decode().encode("gb18030"))[2].refused
+    assert refused is not None
+    assert "gb18030" in refused.message
+    assert "cp1252" in refused.message
+
+
 def test_a_day_that_does_not_exist_is_a_reject_and_shows_in_the_balance() -> None:
     frame, rejects, closing = read("mt940", message(LINE.replace("2605070507", "2602300301"), LINE))
     assert [(r.record, r.code) for r in rejects] == [(1, "BAD_DATE")]
@@ -218,9 +272,44 @@ def test_the_account_is_the_one_before_the_opening_balance() -> None:
     assert read("mt940", message(LINE, ":25:999\r\n"))[0]["account"].to_list() == ["0003220001"]
 
 
-@pytest.mark.parametrize("mark", ["-\r\n", "-}{5:}\r\n", "{1:F01BANK}\r\n"])
-def test_a_message_that_ends_inside_a_statement_was_cut(mark: str) -> None:
-    assert refusal("mt940", message(LINE, mark, LINE)) == "TRUNCATED"
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        ("-\r\n", "at the line '-'"),
+        ("-\r\nBANK\r\n:20:R2\r\n", "at the line '-'"),
+        ("-\r\n:64:C260507CNY1,00\r\n:20:R2\r\n", "at the line ':20:'"),
+        (":20:R2\r\n", "at the line ':20:'"),
+        ("-}{5:}\r\n", "at the line '-}{5'"),
+        ("{1:F01BANK}\r\n", "at the line '{1:F'"),
+        ("", "with the file"),
+    ],
+)
+def test_a_message_that_ends_inside_a_statement_was_cut(end: str, line: str) -> None:
+    raw = message(LINE).partition(b":62F:")[0] + end.encode()
+    refused = read("mt940", raw)[2].refused
+    assert refused is not None
+    assert (refused.code, refused.message.split(",")[0]) == ("TRUNCATED", f"a statement ends {line}")
+    assert refused.byte == (raw.rindex(f"\n{line[13:-1]}".encode()) + 1 if end else len(raw))
+
+
+def test_a_line_with_a_dash_is_text_where_its_message_goes_on() -> None:
+    raw = message(
+        "-\r\n",
+        LINE,
+        ":86:kenmerk -\r\n-\r\nmore\r\n",
+        LINE,
+        "-\r\n",
+        ":86:x\r\n",
+        LINE,
+        "-\r\n",
+        closing="C260507CNY19,15",
+    )
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["remittance"].to_list() == ["kenmerk - - more", "x", None]
+    start, end = frame.select("byte_start", "byte_end").row(0)
+    assert raw[start:end].endswith(b"\r\n-\r\nmore\r\n")
+    assert refusal("mt940", message(LINE, ":86:a\r\n" + "-\r\n" * 40_000)) == "FIELD_TOO_LONG"
 
 
 def test_a_statement_whose_lines_are_all_rejected_keeps_its_row() -> None:

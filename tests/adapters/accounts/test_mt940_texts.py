@@ -1,0 +1,196 @@
+"""What `:86:` and the line behind `:61:` say, in the ways that banks really write; account numbers are invented."""
+
+from __future__ import annotations
+
+import pytest
+from accounts_support import read
+
+from adapters.accounts.camt_elements import RETURNED
+from adapters.accounts.mt940_text import read_information
+
+Found = tuple[str | None, str | None, str | None, str | None]
+
+
+def lines(*fields: str, wrap: str = "\r\n") -> list[Found]:
+    """(end-to-end id, name, account, remittance) of each line of a statement with these fields."""
+    head = [":20:S", ":25:0003220001", ":28C:1/1", ":60F:C260506CNY0,00"]
+    text = wrap.join([*head, *fields, ":62F:C260507CNY0,00", "-", ""])
+    frame, rejects, closing = read("mt940", text.encode())
+    assert (rejects, closing.refused) == ([], None)
+    return frame.select("end_to_end_id", "counterparty_name", "counterparty_account", "remittance").rows()
+
+
+def said(text: str, head: str = ":61:260507C1,NTRFNONREF") -> Found:
+    (found,) = lines(head, f":86:{text}")
+    return found
+
+
+CNTP = ("NL32INGB0000012345", "ING BANK NV INZAKE WEB")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "/EREF/EV12341REP1231456T1234//CNTP/NL32INGB0000012345/INGBNL2A/ING BANK NV INZAKE WEB///REMI/USTD//TEXT",
+            ("EV12341REP1231456T1234", CNTP[1], CNTP[0], "TEXT"),
+        ),
+        ("/CNTP/NL32INGB0000012345/INGBNL2A/B Bert///REMI/USTD//a/b", (None, "B Bert", CNTP[0], "a/b")),
+        ("/CNTP//INGBNL2A/B Bert/CITY//REMI/STRD/CUR/9001123412341234/", (None, "B Bert", None, "9001123412341234")),
+        ("/CNTP/0007654332/////REMI/USTD//x", (None, None, "0007654332", "x")),
+        (
+            "/EREF/E1//UNHEARD/of//CNTP/1/INGBNL2A/B//ULTD/C///REMI///x",
+            ("E1", "B", "1", "x"),
+        ),
+        ("/EREF//UNHEARD/of/REMI/x", (None, None, None, "x")),
+        ("/BUSP/Verzamel Eurobetaling///PREF/M1//REMI///TOTAAL 1 POSTEN/", (None, None, None, "TOTAAL 1 POSTEN")),
+        ("/EREF/SZ-1/2/BENM//NAME/A/REMI/x", ("SZ-1/2", "A", None, "x")),
+        (
+            "/ACCW/NL54INGB0006752576,INGBNL2A/ORDP//NAME/Hr A en/of B/REMI/x",
+            (None, "Hr A en/of B", "NL54INGB0006752576", "x"),
+        ),
+        ("/TRTP/SEPA OVERBOEKING/BBAN/90000014/BIC/KNABNL2H/NAME/KNAB/REMI/x", (None, "KNAB", "90000014", "x")),
+        (
+            "/BENM/NL38INGB0654321789/INGBNL2A/ING Bank NV///EREF/E1//REMI///x/",
+            ("E1", "ING Bank NV", "NL38INGB0654321789", "x"),
+        ),
+        ("/BENM/300000003998473/TELEKOM AD/5,6m//0264", (None, "TELEKOM AD", "300000003998473", None)),
+        ("/ORDP/N.A. Bank, CANARY WHARF/REMI/x", (None, "N.A. Bank, CANARY WHARF", None, "x")),
+        (
+            "/EREF/E1/CDTRREFTP//CD/SCOR/ISSR/CUR/CDTRREF/5000056789012345/NAME/A",
+            ("E1", "A", None, "5000056789012345"),
+        ),
+        ("/REMI/a/REMI/b/EREF/E1/EREF/E2", ("E1", None, None, "a")),
+        ("/PT/FT/PY/SOMETHING", (None, None, None, "/PT/FT/PY/SOMETHING")),
+        ("//EREF/E1", (None, None, None, "//EREF/E1")),
+    ],
+)
+def test_the_code_words_of_banks_are_taken_apart(text: str, wanted: Found) -> None:
+    # where there is no remittance the whole text is
+    assert said(text) == (*wanted[:3], wanted[3] or text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "/RTRN/MS03//BUSP/Europese Incasso/eenmalig//BENM/NL50INGB0001234567/INGBNL2A/ING///EREF/E1//REMI///x/",
+            ("E1", "ING", "NL50INGB0001234567", "/RTRN/MS03/ x"),
+        ),
+        (
+            "/RTYP/SEPA Incasso Terugboeking/RTRN/AC01/IBAN/ NL71ABNA1234567890/NAME/A B/REMI/x/EREF/1234567X908303803",
+            ("1234567X908303803", "A B", "NL71ABNA1234567890", "/RTRN/AC01/ x"),
+        ),
+        ("/RTRN/MS03/by order/EREF/E1", ("E1", None, None, "/RTRN/MS03 by order/")),
+        ("/RTRN//EREF/E1/REMI/x", ("E1", None, None, "x")),
+    ],
+)
+def test_a_returned_payment_is_told_as_in_camt(text: str, wanted: Found) -> None:
+    found = said(text)
+    assert found == wanted
+    assert found[3] is not None
+    assert (RETURNED.match(found[3]) is not None) == ("MS03" in text or "AC01" in text)
+
+
+@pytest.mark.parametrize("customer", ["NONREF", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X", "NOTPROVIDED"])
+def test_what_stands_for_no_reference_is_none(customer: str) -> None:
+    assert said("x", f":61:260507C1,NTRF{customer}//B1")[0] is None
+    assert said("166?00GUT?20EREF+NOTPROVIDED", f":61:260507C1,NTRF{customer}//B1")[0] is None
+    assert said("/EREF/NOTPROVIDED/REMI/x", f":61:260507C1,NTRF{customer}//B1")[0] is None
+    assert said("x", f":61:260507C1,NTRF{customer}1//B1")[0] == f"{customer}1"
+
+
+def test_a_blank_before_the_type_of_transaction() -> None:
+    assert said("x", ":61:260507C1, NTRFNONREF")[0] is None
+
+
+@pytest.mark.parametrize("wrap", ["\r\n", "\n"])
+def test_a_line_end_in_subfields_stands_for_no_character(wrap: str) -> None:
+    fields = (
+        ":61:260507C1,NTRFNONREF",
+        ":86:166?00GUT?20EREF+E",
+        "1?21SVWZ+Mie",
+        "te Mai?32Finanzamt Abteilun",
+        "?33g Mitte",
+    )
+    assert lines(*fields, wrap=wrap) == [("E1", "Finanzamt Abteilung Mitte", None, "Miete Mai")]
+
+
+def test_a_line_whose_last_blank_was_cut_off_keeps_it() -> None:
+    filled = "166?00GUT?20SVWZ+" + "Unstrukturierter Verwendungszweck mit".ljust(47, ".")
+    assert len(filled) == 64
+    assert said(f"{filled}\r\n140 Stellen?32A")[3] == f"{filled[17:]} 140 Stellen"
+    assert said(f"{filled}\r\n?32A")[3] == filled[17:]
+    assert said(f"{filled[:63]}?\r\n32A")[1] == "A"
+
+
+def test_a_first_line_of_65_with_its_tag_was_wrapped() -> None:
+    first = "/EREF/EV12341REP1231456T1234//CNTP/NL32INGB0000012345/INGBNL2"
+    assert len(first) == 61
+    assert said(f"{first}\r\nA/ING BANK NV///REMI/USTD//x/") == ("EV12341REP1231456T1234", "ING BANK NV", CNTP[0], "x")
+    assert said("a" * 61 + "\r\nb")[3] == "a" * 61 + " b"  # free text: nothing says so
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("020<00PRZELEW<10\r\n<20FAKTURA 2<21 of 3<31NL32<32POL SP.", (None, "POL SP.", "NL32", "FAKTURA 2 of 3")),
+        ("8300<00PRZELEW<10<20FAKTURA<32A", (None, "A", None, "FAKTURA")),
+        ("000>100555555555\r\n>20TENAAM >21EN STELLING>310666", (None, None, "0666", "TENAAM EN STELLING")),
+        ("000^20F.2059^24Ref^30RAIFF^31RO05^32QUEHENBE\r\nRGER", (None, "QUEHENBERGER", "RO05", "F.2059Ref")),
+        ("110~20AMT~21   ~\r\n22  ~32NEXTERP~25CVF", (None, "NEXTERP", None, "AMT     CVF")),
+        ("000+20Plata+31RO89+32NEXTERP+33/\r\n+23FACT", (None, "NEXTERP/", "RO89", "PlataFACT")),
+        ("000+00GUT+20EREF+20260507+21SVWZ+x", ("20260507", None, None, "x")),
+        (" 020?00GUT?20a?32B", (None, "B", None, "a")),
+        ("229\r\n?00BONIFICATION\r\n?20a\r\n?32ABC", (None, "ABC", None, "a")),
+        ("835?00STORNO", (None, None, None, "STORNO")),
+    ],
+)
+def test_banks_that_write_subfields_with_another_sign(text: str, wanted: Found) -> None:
+    assert said(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["100+20 is 120", "2024?12 or later", "717.76.000.09 BTW", "020<99 a <98", "GVC 020<00a<20b", ">20a>31b"]
+)
+def test_free_text_is_not_torn(text: str) -> None:
+    assert said(text)[3] == text
+
+
+REF = ":61:260507D1,N102EREF\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "wanted"),
+    [
+        (REF + "NL96RBOS0523149468", "/EREF/E1/BENM//NAME/A/REMI/x", ("E1", "A", "NL96RBOS0523149468", "x")),
+        (REF + "NL96RBOS0523149468", "/IBAN/NL1/REMI/x", (None, None, "NL1", "NL96RBOS0523149468 x")),
+        (REF + "NL96RBOS0523149468", "/IBAN/NL96RBOS0523149468/REMI/x", (None, None, "NL96RBOS0523149468", "x")),
+        (REF + "0663616476", "/ORDP//NAME/A/REMI/x", (None, "A", None, "0663616476 x")),
+        (REF + "Card transaction", "Card transaction at B", (None, None, None, "Card transaction at B")),
+        (REF + "/TRCD/00100/", "/EREF/E1//REMI/USTD//x", ("E1", None, None, "x")),
+        (
+            REF + "/OCMT/EUR10,00/",
+            "/RTRN/MS03//EREF/E1//REMI/USTD//x",
+            ("E1", None, None, "/RTRN/MS03/ /OCMT/EUR10,00/ x"),
+        ),
+        (REF + "/OCMT/EUR10,00/", "/RTRN/MS03//EREF/E1", ("E1", None, None, "/RTRN/MS03/ /OCMT/EUR10,00/")),
+        (REF + "fee\r\nof May", "", (None, None, None, "fee of May")),
+        (REF + "NL96RBOS0523149468", "", (None, None, "NL96RBOS0523149468", None)),
+    ],
+)
+def test_the_line_behind_a_61_is_kept_where_86_follows(head: str, text: str, wanted: Found) -> None:
+    assert said(text, head) == wanted
+
+
+def test_of_two_texts_of_one_line_the_first_value_counts() -> None:
+    text = ":86:166?00GUT?20EREF+E1?21SVWZ+Miete?32Karl"
+    assert lines(":61:260507C1,NTRFNONREF", text, text) == [("E1", "Karl", None, "Miete")]
+    more = ":86:166?00GUT?20EREF+E2?21SVWZ+Mai?31DE1?32Anna"
+    assert lines(":61:260507C1,NTRFNONREF", text, more) == [("E1", "Karl", "DE1", "Miete Mai")]
+    assert lines(":61:260507C1,NTRFNONREF", text, ":86:?33Muster") == [("E1", "KarlMuster", None, "Miete")]
+    assert lines(":61:260507C1,NTRFNONREF", ":86:" + "a" * 65, ":86:b") == [(None, None, None, "a" * 65 + " b")]
+
+
+def test_a_text_of_blanks_says_nothing() -> None:
+    assert read_information(" \n") == (None, None, None, None)
