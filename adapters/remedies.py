@@ -41,6 +41,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "BAD_ENCODING": "save the file in the encoding of the source, or correct the setting `encoding`",
     "BAD_ROWS": "correct the rejected records: this source takes only whole files",
     "BAD_TOTAL": "write the declared count and total in digits",
+    "CLEARING_DATE_FAR": "correct the pattern `filename` of the mapping, or give `clearing_date=YYYY-MM-DD`",
     "COUNT_MISMATCH": "count the records again: none may be missing from the file",
     "DETAILS_MISMATCH": "ask the bank, or take the entry as one line with `details=entry`",
     "DETAILS_WITHOUT_AMOUNT": "ask the bank, or take the entry as one line with `details=entry`",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from datetime import date, timedelta
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,6 +42,7 @@ NAME = "mapped_csv"
 ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
+FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
 
@@ -58,6 +60,8 @@ class _Sheet:
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
+    near: bool = False  # some record lies near the clearing date
+    day: date | None = None  # of a record
 
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -74,6 +78,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
         declared = check_end(mapping, sheet.tail, sheet.numbers, sheet.sums, sheet.unreadable)
+        _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
         if sheet.open_end and mapping.end is None:
             tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
@@ -182,6 +187,7 @@ def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> 
     if tally.clearing is None:
         days = frame["clearing_date"].drop_nulls()
         tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
+    _see_days(frame, sheet, tally.clearing)
     return finish(
         frame.filter(pl.Series(keep)), rejects, context, tally, lambda rows, _: interpret(rows, context, sheet.mapping)
     )
@@ -232,6 +238,24 @@ def _add_sums(frame: pl.DataFrame, sheet: _Sheet) -> None:
         sheet.numbers[kind] = sheet.numbers.get(kind, 0) + row["rows"]
         for name in names:
             sheet.sums[name, kind] = sheet.sums.get((name, kind), 0) + (row[name] or 0)
+
+
+def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
+    days = frame["occurred_at"].drop_nulls()
+    if not sheet.near and len(days):
+        sheet.near = bool(((days.dt.date() - clearing).abs() <= FAR).any())
+        sheet.day = days[0].date()
+
+
+def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
+    """A date in a file's name may be no date at all, but the beginning of an account number (20880211…)."""
+    named = sheet.mapping.column("clearing_date") is None and context.clearing_date is None
+    if named and "clearing_date" not in context.settings and sheet.day is not None and not sheet.near:
+        message = (
+            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record (one is of {sheet.day}), "
+            "so it is misread from the name: correct the mapping's filename, or set clearing_date"
+        )
+        raise FileRefused("CLEARING_DATE_FAR", message, "clearing_date")
 
 
 def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.DataFrame:

@@ -1,0 +1,54 @@
+"""The clearing date of a file: where it stands in a name, and where what stands there is none."""
+
+from __future__ import annotations
+
+import feeds_support as s
+import pytest
+
+from adapters.feeds.layout_feed import layout_of
+from adapters.feeds.mapping import mapping_of
+from adapters.feeds.pos_settings import PosSettings
+from tests.adapters.feeds.test_feeds_mapped import ALIPAY, WECHAT
+
+ALIPAY_NAME = "20880211096256330156_20260507_业务明细.csv"
+
+
+@pytest.mark.parametrize(
+    "name", [ALIPAY_NAME, "20887226827483540156_20260507_业务明细.csv", "20887226827483540156_20260507.csv"]
+)
+def test_an_alipay_name_begins_with_the_account(name):
+    given = s.context(name, "ali", mapping="alipay")
+    closing = s.read("mapped_csv", ALIPAY.encode("gb18030"), given)[2]
+    assert closing.refused is None
+    assert str(closing.clearing_date) == "2026-05-07"
+
+
+PATTERNS = {
+    "wechat_pay": mapping_of({"mapping": "wechat_pay"}).filename,
+    "purse_daily": mapping_of({"mapping": "purse_daily"}).filename,
+    "allinpay": mapping_of({"mapping": "allinpay"}).filename,
+    "citizen_card": layout_of({}, "citizen_card").filename,
+    "pos_iso8583": PosSettings().filename,
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_a_number_that_is_longer_than_a_date_is_none(pattern):
+    import re
+
+    assert re.search(pattern, "208802110962563_x.csv") is None
+    assert re.search(pattern, "120260507_x.csv") is None
+    found = re.search(pattern, "208802110962563_20260507.csv")
+    assert found is not None
+    assert found["clearing_date"] == "20260507"
+
+
+def test_a_clearing_date_far_from_every_record_refuses_the_file():
+    loose = mapping_of({"mapping": "alipay"}).model_copy(update={"filename": "(?P<clearing_date>20[0-9]{6})"})
+    closing = s.read("mapped_csv", ALIPAY.encode("gb18030"), s.context(ALIPAY_NAME, "ali", mapping=loose))[2]
+    assert closing.refused is not None
+    assert closing.refused.code == "CLEARING_DATE_FAR"
+    assert "2088-02-11" in closing.refused.message
+    for name, refused in (("wx20270512.csv", False), ("wx20270513.csv", True), ("wx20250502.csv", False)):
+        given = s.context(name, "wx", mapping="wechat_pay")
+        assert (s.read("mapped_csv", WECHAT.encode(), given)[2].refused is not None) == refused, name
