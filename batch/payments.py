@@ -15,8 +15,9 @@ from adapters.payments import bank_template, pain001
 from adapters.payments.bank_template import payout_layout
 from adapters.payments.cnaps import is_cnaps
 from batch.run import Run
-from settlement.model.errors import BadInput
+from settlement.model.errors import BadInput, FoundWrong
 from settlement.model.frames import PAYMENT, conform
+from settlement.model.money import format_yuan
 from settlement.payout.items import HOLD
 
 NAME_LENGTH = 70  # the shortest that any version takes
@@ -41,6 +42,16 @@ def file_bytes(run: Run, batch_no: str, execution_date: date, created_at: dateti
         "debtor_bank_code": payout.debtor_bank_code,
     }
     return pain001.write(items, Context(name, "payout", settings))
+
+
+def check_whole(batch_no: str, sealed: pl.DataFrame, count: int, total_fen: int) -> None:
+    """FoundWrong where the rows that the file is made of are not the items of the batch that people see."""
+    rows, fen = sealed.height, int(sealed["amount_fen"].sum())
+    if (rows, fen) != (count, total_fen):
+        raise FoundWrong(
+            f"payout {batch_no}: it has {count} items of {format_yuan(total_fen)}, its accounts give {rows} of"
+            f" {format_yuan(fen)}; run `puhui check`"
+        )
 
 
 def refused(run: Run, sealed: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from settlement.ledger.chart import Role
 from settlement.model.errors import BadConfiguration, FoundWrong, NotAllowed
 from settlement.model.money import format_yuan
 from settlement.payout.life import Batch, Decided, may_approve, may_confirm, may_release, over_drawn
-from settlement.store import close, payouts, reference, settle
+from settlement.store import close, payouts, reconcile, reference, settle
 from settlement.store.database import Database
 from settlement.store.files import write_atomic
 from settlement.store.keys import Keys
@@ -52,6 +52,7 @@ def approve(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
     """Approves the batch's digest, which is returned. NotAllowed for the maker, a wrong state, a passed date."""
     batch, _ = load(connection, batch_no)
     may_approve(batch, actor, run.business_date)
+    _refuse_doubt(connection, batch_no)
     _decide(connection, run, batch, "approved", actor)
     return batch.digest
 
@@ -59,12 +60,13 @@ def approve(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
 def release(connection: Connection, run: Run, batch_no: str, actor: str) -> str:
     """Releases an approved batch and gives its file's name; the caller commits and then calls `write_released`.
 
-    NotAllowed: the approver or maker, a wrong state, a passed date, a file that is not the approved one, or a sponsor's
-    advance that would go below its overdraft.
+    NotAllowed: the approver or maker, a wrong state, a passed date, a file that is not the approved one, an item that
+    the bank may have paid already, or a sponsor's advance that would go below its overdraft.
     """
     batch, row = load(connection, batch_no)
     content = _bytes(connection, run, row)
     approval = may_release(batch, actor, payments.digest(content), run.business_date)
+    _refuse_doubt(connection, batch_no)
     _refuse_overdraft(connection, run, batch_no)
     name = payments.file_name(run, batch_no)
     _decide(connection, run, batch, "released", actor, approver=approval.actor, file_name=name)
@@ -138,6 +140,7 @@ def _bytes(connection: Connection, run: Run, row: dict[str, Any]) -> bytes:
             " put it back until this batch has left"
         )
     sealed = settle.sealed_items(connection, row["batch_no"])
+    payments.check_whole(row["batch_no"], sealed, row["count"], row["total_fen"])
     execution: date = row["execution_date"]
     return payments.file_bytes(run, row["batch_no"], execution, row["created_at"], sealed)
 
@@ -163,6 +166,17 @@ def _decide(
         file_name=file_name,
         business_date=run.business_date,
     )
+
+
+def _refuse_doubt(connection: Connection, batch_no: str) -> None:
+    items = payouts.items(connection, batch_no)
+    doubts = items.join(reconcile.doubted(connection), on="statement_no").sort("end_to_end_id")
+    if doubts.height:
+        item = doubts.row(0, named=True)
+        raise NotAllowed(
+            f"payout {batch_no}: the bank may have paid what {item['end_to_end_id']} pays already"
+            f" ({item['discrepancy_id']}); decide about that first (puhui recon show)"
+        )
 
 
 def _refuse_overdraft(connection: Connection, run: Run, batch_no: str) -> None:

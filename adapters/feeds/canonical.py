@@ -330,6 +330,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "NO_AMOUNT": ("paid", "is missing; a sale or refund has an amount (DE4)"),
     "NO_TRACE": ("stan", "is missing; without the trace number (DE11) a record has no identity"),
     "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
+    "NO_TIME": (
+        "occurred_at",
+        "is missing: the message has neither DE7 nor DE12 with DE13 (of a terminal, the answers have them)",
+    ),
     "BAD_DATE": ("occurred_at", "is no such day or time in the year of the clearing date"),
     "SIGN_MISMATCH": ("settlement", "has the sign of the other direction"),
     "ORIGINAL_INVALID": (

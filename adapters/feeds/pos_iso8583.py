@@ -2,7 +2,7 @@
 
 What a message means stands in samples/notes.md A (`canonical.unionpay_kind`). The natural key is DE32, DE33, DE11 and
 DE7 with its year resolved, as DE90 and UnionPay's clearing files have it. A terminal body without DE32 or DE7 is known
-by merchant, terminal, batch and trace (`T/...`), its original by DE61.
+by merchant, terminal, batch and trace (`T/...`), its original by DE61; a reversal repeats the trace of what it undoes.
 
 There is no trailer in such a file. A closing 0520 reconciliation message (DE74 to 77 numbers, 86 to 89 amounts) proves
 that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds. It
@@ -102,7 +102,7 @@ def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, Ce
         return block.starts, {}
     lengths = block.ends - block.starts
     first = block.buffer[block.starts]
-    good = (lengths > size) & (first == (0x60 if settings.header == "tpdu" else 46))
+    good = (lengths > size) & (first == (46 if settings.header == "cups" else 0x60))
     errors = {}
     if settings.header == "cups":
         digits = block.buffer[block.starts[:, None] + np.arange(2, 6)].astype(np.int64) - 48
@@ -252,9 +252,13 @@ def interpret(
     fault = pl.coalesce(
         pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
         pl.when(pl.col("stan").is_null()).then(pl.lit("NO_TRACE")),
-        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
+        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("NO_TIME")),
         amount_faults(),
     )
+    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
+    if not frame.select(host.all()).item():
+        repeats = ~host & (pl.col("kind") == "REVERSAL") & pl.col("original_key").is_null()
+        frame = frame.with_columns(original_key=pl.when(repeats).then("transaction_id").otherwise("original_key"))
     return own_reversal_keys(frame).with_columns(fault=fault)
 
 

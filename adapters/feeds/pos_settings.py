@@ -11,7 +11,7 @@ from adapters.base import Context
 from adapters.feeds.canonical import APPROVED
 from settlement.model.errors import BadInput
 
-HEADERS = {"none": 0, "tpdu": 11, "cups": 46}  # bytes in front of the body
+HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of the body
 KNOWN = ("clearing_date", "bad_row", "rail", "instrument", "issuer")
 
 
@@ -19,7 +19,7 @@ class PosSettings(BaseModel):
     """How one source's file is framed, which body it has, and where it carries the discount.
 
     framing         len2 (2 bytes), len4 (4 ASCII digits), vbs (4 bytes, zero length ends), hex (a line per message)
-    header          none, tpdu (TPDU 5 + header 6 bytes), cups (46 bytes)
+    header          none, tpdu (TPDU 5 + header 6 bytes), tpdu5 (TPDU alone), cups (46 bytes)
     body            cups (host, ASCII) or pos (terminal, BCD)
     messages        any, requests or responses: which of a pair counts where a file has both
     reconciliation  auto: a closing 0520 is checked where it stands; required: a file without it is refused as cut
@@ -32,7 +32,7 @@ class PosSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     framing: Literal["len2", "len4", "vbs", "hex"] = "len2"
-    header: Literal["none", "tpdu", "cups"] = "none"
+    header: Literal["none", "tpdu5", "tpdu", "cups"] = "none"
     body: Literal["cups", "pos"] = "cups"
     messages: Literal["any", "requests", "responses"] = "any"
     reconciliation: Literal["auto", "required"] = "auto"

@@ -28,6 +28,7 @@ _CARDS = frozenset({"2", "34", "35", "36", "45", "102", "103"})
 _AMOUNTS = frozenset({"4", "5", "6", "54", "86", "87", "88", "89"})
 _SECRET = frozenset({"52", "55", "64", "96", "128"})
 _HEX_SHOWN = 4  # bytes of what cannot be decoded: eight packed digits at most
+_CARD_SHOWN = 3  # of a card number: its first six
 
 
 def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
@@ -43,7 +44,8 @@ def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown
         decoded, _ = iso8583.decode(body, spec)
         wrong = _element(reject.field, decoded, chosen)
     except iso8583.DecodeError as error:
-        decoded, wrong, rest = error.doc_dec, error.field, body[error.pos : error.pos + _HEX_SHOWN]
+        decoded, wrong = error.doc_dec, error.field
+        rest = body[error.pos :][: _CARD_SHOWN if wrong in _CARDS else _HEX_SHOWN]
     parts = [decoded.get("t", "")]
     names = sorted((name for name in decoded if name.isdigit() and name != "1"), key=int)
     parts += [f"DE{name}={_masked(name, decoded[name])}" for name in names if name != wrong or not rest]
@@ -99,5 +101,6 @@ def _about(number: str, spec: Mapping[str, Mapping[str, Any]]) -> str:
 
 def size_words(entry: Mapping[str, Any]) -> str:
     """The size of an element: LL19 bytes, 12 digits."""
-    variable = "L" * (entry["len_type"] if entry["len_enc"] != "bcd" else entry["len_type"] * 2)
+    digits = entry["len_type"]
+    variable = "L" * (digits if entry["len_enc"] != "bcd" or not digits else digits + 1)  # LL in one byte, LLL in two
     return f"{variable}{entry['max_len']}" + (" digits" if entry.get("len_count") == "nibbles" else " bytes")

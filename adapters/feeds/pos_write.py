@@ -145,8 +145,8 @@ def _closing(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
 def _with_header(messages: pl.Series, settings: PosSettings) -> pl.Series:
     if settings.header == "none":
         return messages
-    if settings.header == "tpdu":
-        return _TPDU + messages
+    if settings.header in {"tpdu", "tpdu5"}:
+        return _TPDU[: 2 * HEADERS[settings.header]] + messages
     sizes = messages.str.len_chars() // 2 + HEADERS["cups"]
     front, back = "2E02", f"{b'00010000   00010000   000'.hex().upper()}00{b'00000000'.hex()}00{b'00000'.hex()}"
     return front + sizes.cast(pl.String).str.zfill(4).str.encode("hex") + back + messages

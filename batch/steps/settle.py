@@ -187,9 +187,11 @@ def _draft_payouts(connection: Connection, run: Run, due: date, payables: pl.Dat
     """Tonight's payouts; an item that the file cannot carry is held, so that it does not stop the others."""
     accounts = rows.accounts(connection, run.last_import, run.business_date, due)
     prefix = f"B-{run.business_date:%Y%m%d}"
-    first = draft_items(payables, accounts, pl.DataFrame(schema=HOLD), prefix)
+    doubt = pl.format("the bank may have paid it already ({}): decide about that first", "discrepancy_id")
+    doubted = reconcile.doubted(connection).select("statement_no", reason=doubt)
+    first = draft_items(payables, accounts, doubted, prefix)
     refused = payments.refused(run, rows.sealed_accounts(connection, first.items))
-    return draft_items(payables, accounts, refused, prefix)
+    return draft_items(payables, accounts, pl.concat([doubted, refused]), prefix)
 
 
 def _all_wait(payables: pl.DataFrame, until: date) -> Items:
@@ -207,6 +209,7 @@ def _store_payouts(connection: Connection, run: Run, due: date, items: Items) ->
     for batch_no in batches["batch_no"]:
         of_batch = items.items.filter(pl.col("batch_no") == batch_no)
         sealed = rows.sealed_accounts(connection, of_batch)
+        payments.check_whole(batch_no, sealed, of_batch.height, int(of_batch["amount_fen"].sum()))
         digests.append(
             payments.digest(payments.file_bytes(run, batch_no, due, runs.began(connection, run.business_date), sealed))
         )

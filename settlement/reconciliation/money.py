@@ -26,8 +26,14 @@ LINE: Schema = {
 }
 # Payout items that have left. `result`: the last known, null while nothing came back.
 SENT: Schema = {"end_to_end_id": pl.String, "amount_fen": pl.Int64, "result": pl.String, "payee_no": pl.String}
-# What a result file says of a released item, and where it says so.
-ANSWER: Schema = {"end_to_end_id": pl.String, "result": pl.String, "reason": pl.String, "evidence": pl.String}
+# What a result file says of a released item, where it says so, and whether a file before it said that it was paid.
+ANSWER: Schema = {
+    "end_to_end_id": pl.String,
+    "result": pl.String,
+    "reason": pl.String,
+    "evidence": pl.String,
+    "said_paid": pl.Boolean,
+}
 MONEY: Schema = {
     "line_id": pl.String,
     "kind": pl.String,  # paid returned sponsor_funds charge interest
@@ -133,10 +139,12 @@ def found_lines(lines: pl.DataFrame, known: pl.DataFrame, sent: pl.DataFrame) ->
 def refused(answers: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     """Rows of payout_result for the items (SENT with `seq`) that result files (ANSWER) call rejected, and `evidence`.
 
-    Only the account statement shows that money went: an item of which a line has told already keeps what the line said.
+    Only the account statement shows that money went: an item of which a line has told already keeps what the line said,
+    and one that the bank called paid before waits for people.
     """
     rows = conform(answers, ANSWER).join(sent.rename({"result": "known"}), on="end_to_end_id")
-    rows = rows.filter((pl.col("result") == "rejected") & pl.col("known").is_null()).sort("end_to_end_id")
+    rows = rows.filter((pl.col("result") == "rejected") & pl.col("known").is_null() & ~pl.col("said_paid"))
+    rows = rows.sort("end_to_end_id")
     seq = pl.col("seq") + 1
     return rows.select("end_to_end_id", "reason", "evidence", "result", seq=seq, line_id=_NO_TEXT)
 
@@ -148,13 +156,15 @@ def found_answers(answers: pl.DataFrame, sent: pl.DataFrame, account: str) -> pl
     """
     rows = conform(answers, ANSWER).join(sent.rename({"result": "known"}), on="end_to_end_id").sort("end_to_end_id")
     no, known = pl.col("result") == "rejected", pl.col("known")
-    fresh = no & known.is_null()
+    fresh = no & known.is_null() & ~pl.col("said_paid")
     told = pl.col("reason").fill_null("未给原因")
     detail = (
         pl.when(fresh)
         .then(pl.format("银行拒付: {}; 更正收款账户后另起付款", told))
         .when(no & (known == "paid"))
         .then(pl.format("回盘称付款失败 ({}), 而对账单已付出: 向银行查询是否退回", told))
+        .when(no & known.is_null())
+        .then(pl.format("回盘先称已付, 后称付款失败 ({}): 向银行查询, 不得重复付款", told))
         .when((pl.col("result") == "paid") & (known == "rejected"))
         .then(pl.lit("回盘先称付款失败, 后称已付: 向银行查询, 不得重复付款"))
     )

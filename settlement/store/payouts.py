@@ -47,6 +47,7 @@ GROUP BY b.batch_no, b.business_date, b.execution_date, b.count, b.total_fen
 ITEM: Schema = {
     "end_to_end_id": pl.String,
     "batch_no": pl.String,
+    "statement_no": pl.String,
     "payee_kind": pl.String,
     "payee_no": pl.String,
     "amount_fen": pl.Int64,
@@ -59,8 +60,8 @@ ITEM: Schema = {
 }
 # The average is whole fen, rounded down: it is for looking at, nothing is paid by it.
 _ITEMS = """
-SELECT i.end_to_end_id, i.batch_no, i.payee_kind, i.payee_no, i.amount_fen, a.account_masked, a.bank_name, i.replaces,
-  q.result, q.reason, h.usual_fen
+SELECT i.end_to_end_id, i.batch_no, i.statement_no, i.payee_kind, i.payee_no, i.amount_fen, a.account_masked,
+  a.bank_name, i.replaces, q.result, q.reason, h.usual_fen
 FROM puhui.payout_item i
 JOIN puhui.payout_batch b USING (batch_no)
 JOIN puhui.payee_account a ON a.payee_kind = i.payee_kind AND a.payee_no = i.payee_no

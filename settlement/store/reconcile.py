@@ -325,10 +325,25 @@ def released(connection: Connection, ids: pl.Series, batches: pl.Series, day: da
 def answers(connection: Connection, schema: Schema, day: date) -> pl.DataFrame:
     """What tonight's result files say of each item, the last file's word (columns of money.ANSWER)."""
     sql = """SELECT DISTINCT ON (a.end_to_end_id) a.end_to_end_id, a.result, a.reason,
-        f.name || ':' || a.record AS evidence
+        f.name || ':' || a.record AS evidence, EXISTS (
+          SELECT 1 FROM puhui.payout_answer p WHERE p.end_to_end_id = a.end_to_end_id AND p.business_date <= :day
+            AND p.file_id < a.file_id AND p.result = 'paid') AS said_paid
       FROM puhui.payout_answer a JOIN puhui.file f USING (file_id)
       WHERE a.business_date = :day ORDER BY a.end_to_end_id, a.file_id DESC"""
     return _read(connection, sql, schema, {"day": day})
+
+
+DOUBTED: Schema = {"statement_no": pl.String, "discrepancy_id": pl.String}
+
+
+def doubted(connection: Connection) -> pl.DataFrame:
+    """Statements (DOUBTED) of which the bank may have paid an item that it refused: an open difference names it."""
+    sql = f"""SELECT i.statement_no, min(d.discrepancy_id) AS discrepancy_id
+      FROM puhui.discrepancy d JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id {_LAST}
+      WHERE d.kind IN ('UNKNOWN_DEBIT', 'UNPAID')
+        AND coalesce(l.event, '') NOT IN ('auto_closed', 'explained', 'adjusted', 'written_off')
+      GROUP BY i.statement_no"""
+    return _read(connection, sql, DOUBTED, {})
 
 
 ACKNOWLEDGED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String}

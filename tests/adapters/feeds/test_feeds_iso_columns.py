@@ -367,6 +367,31 @@ def test_fields_that_iso8583_does_not_check(fields, code):
     assert closing.accepted == 1
 
 
+def _terminal(**fields):
+    """A terminal's message as an answer has it: time, no institution."""
+    base = {"t": "0210", "3": "000000", "4": "000000001000", "11": "000134", "12": "120000", "13": "0507", "25": "00",
+            "39": "00", "41": "T0000001", "42": "M00000000000001", "49": "156", "60": "22000007"}  # fmt: skip
+    text = {name: value for name, value in (base | fields).items() if value is not None}
+    return bytes(iso8583.encode(text, SPECS["pos"])[0])
+
+
+def test_a_terminals_reversal_undoes_the_message_of_its_trace():
+    sale, reversal = _terminal(), _terminal(t="0410")
+    void = _terminal(t="0210", **{"3": "200000", "11": "000135"})
+    of_void = _terminal(t="0410", **{"3": "200000", "11": "000135"})
+    frame, rejects, _ = _feed(sale, reversal, void, of_void, body="pos")
+    key = "pos:T/M00000000000001/T0000001/000007/00013"
+    assert rejects == []
+    assert frame["kind"].to_list() == ["SALE", "REVERSAL", "VOID", "REVERSAL"]
+    assert frame["transaction_id"].to_list() == [f"{key}4", f"{key}4/REVERSAL", f"{key}5", f"{key}5/REVERSAL"]
+    assert frame["original_key"].to_list() == [None, f"{key}4", None, f"{key}5"]
+
+
+def test_a_terminals_request_without_a_time_says_so():
+    _, rejects, _ = _feed(_terminal(), _terminal(t="0200", **{"12": None, "13": None, "39": None}), body="pos")
+    assert [(r.record, r.code) for r in rejects] == [(2, "NO_TIME")]
+
+
 def test_zero_bytes_behind_a_text_are_blanks_and_others_are_refused():
     frame, rejects, _ = _feed(
         _message(**{"41": "T1" + "\0" * 6}),

@@ -41,7 +41,7 @@ def test_citizen_card_both_rails():
 
 
 @pytest.mark.parametrize("framing", ["len2", "len4", "vbs", "hex"])
-@pytest.mark.parametrize("header", ["none", "tpdu", "cups"])
+@pytest.mark.parametrize("header", ["none", "tpdu5", "tpdu", "cups"])
 @pytest.mark.parametrize("body", ["cups", "pos"])
 def test_pos_every_framing(framing, header, body):
     frame = s.pos_frame(60)
@@ -58,7 +58,8 @@ def test_terminal_keys_of_a_terminal_body():
         transaction_id=pl.format("pos:T/{}/{}/000123/{}", "merchant_no", "terminal_no", "stan")
     )
     before = pl.format("pos:T/{}/{}/000123/{}", "merchant_no", "terminal_no", pl.col("stan").shift(1))
-    frame = frame.with_columns(original_key=pl.when(pl.col("original_key").is_not_null()).then(before))
+    names_one = pl.col("original_key").is_not_null() | (pl.col("kind") == "REVERSAL")
+    frame = frame.with_columns(original_key=pl.when(names_one).then(before))
     _same("pos_iso8583", frame, s.context(frame, "pos", framing="len2", header="tpdu", body="pos"))
 
 

@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from adapters.base import Closing
+from batch import release
 from batch.accept import Outcome
 from batch.results import results
+from settlement.model.errors import NotAllowed
 from settlement.model.frames import PAYMENT_RESULT
 from tests.batch.reconcile.nights import bank, discrepancies, night
 from tests.batch.reconcile.test_reconcile import footed, paid_out, sale
@@ -122,6 +124,43 @@ def test_paid_after_rejected_is_shown_and_never_paid_twice(paid_out: tuple[Books
     assert night(books, SAT)["discrepancies"] == {"UNPAID": 1}
     assert [row[2] for row in results_of(books)] == ["rejected"]
     assert books.finish()["settle"]["payouts"] == 0
+
+
+def test_what_the_bank_may_have_paid_after_all_does_not_leave_again(paid_out: tuple[Books, str]) -> None:
+    """Refused, drafted anew to a corrected account, and then the debit of the first stands on the statement."""
+    books, item = paid_out
+    told(books, {"end_to_end_id": item, "result": "rejected", "reason": "AC01"})
+    bank(books, FRI)
+    night(books, FRI)
+    books.account("M1", since=FRI)
+    assert books.finish()["settle"]["payouts"] == 1
+    ((batch,),) = books.rows("SELECT batch_no FROM puhui.payout_item WHERE replaces IS NOT NULL")
+    books.begin(SAT)
+    books.do(lambda c: release.approve(c, books.run, batch, "li"))
+    bank(books, SAT, (-300, {"end_to_end_id": item}))
+    assert night(books, SAT)["discrepancies"] == {"UNKNOWN_DEBIT": 1}
+    with pytest.raises(NotAllowed, match=r"the bank may have paid what .*-2 pays already \(D-20260509-000001\)"):
+        books.do(lambda c: release.release(c, books.run, batch, "wang"))
+    books.finish()
+    books.begin(SUN)
+    bank(books, SUN)
+    night(books, SUN)
+    assert books.finish()["settle"]["payouts"] == 0, "the batch has expired, its heir is held"
+    ((reason,),) = books.rows("SELECT reason FROM puhui.payout_hold WHERE business_date = :d", d=SUN)
+    assert reason == "the bank may have paid it already (D-20260509-000001): decide about that first"
+
+
+def test_rejected_after_paid_is_shown_and_has_no_effect(paid_out: tuple[Books, str]) -> None:
+    books, item = paid_out
+    told(books, {"end_to_end_id": item, "result": "paid"})
+    bank(books, FRI)
+    night(books, FRI)
+    books.finish()
+    books.begin(SAT)
+    told(books, {"end_to_end_id": item, "result": "rejected", "reason": "AC04"})
+    bank(books, SAT)
+    assert night(books, SAT)["discrepancies"] == {"UNPAID": 1}
+    assert results_of(books) == []
 
 
 def test_the_last_file_of_a_night_counts(paid_out: tuple[Books, str]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from adapters.payments import bank_template
 from batch import payments, release
 from batch.reports.settlement import proven_digest
-from settlement.model.errors import BadConfiguration, NotAllowed
+from settlement.model.errors import BadConfiguration, FoundWrong, NotAllowed
 from tests.batch.settle.books import FRI, GOOD_BANK, MON, SAT, SUN, THU, TUE, at
 
 DECIDED = ("ann", "bo")
@@ -335,6 +336,14 @@ def test_a_template_holds_what_does_not_fit_its_file(books):
     assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(1,)]
     books.night(FRI)
     assert books.rows("SELECT count(*) FROM puhui.payout_item") == [(2,)]
+
+
+def test_a_file_that_is_not_its_batch_is_not_made():
+    sealed = pl.DataFrame({"end_to_end_id": ["a", "b"], "amount_fen": [100, 250]})
+    payments.check_whole("B-1", sealed, 2, 350)
+    for rows, count, total in ((sealed[:1], 2, 350), (sealed, 2, 351), (pl.concat([sealed, sealed[:1]]), 2, 350)):
+        with pytest.raises(FoundWrong, match=r"payout B-1: it has 2 items of 3.5[01], its accounts give "):
+            payments.check_whole("B-1", rows, count, total)
 
 
 def test_a_template_goes_to_its_bank_alone_and_to_codes_that_exist(books):
