@@ -22,6 +22,8 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     BadInput: a value has no code in the mapping, or a character is not in its encoding.
     """
     mapping = mapping_of(context.settings)
+    if mapping.only_read:
+        raise BadInput(f"{context.file}: mapping {mapping.format} has {mapping.only_read}; it is only read")
     raw = _raw(frame, mapping)
     out = io.StringIO()
     newline = "\r\n" if mapping.newline == "crlf" else "\n"
@@ -84,8 +86,6 @@ def _end_rows(mapping: CsvMapping, raw: pl.DataFrame, name: str) -> list[list[st
     end = mapping.end
     if end is None:
         return []
-    if end.spoken:
-        raise BadInput(f"{name}: mapping {mapping.format} has totals in sentences; it is only read")
     values: dict[str, Value] = {}
     for spec in end.fields:
         if spec.declares == "count":
