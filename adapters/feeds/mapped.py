@@ -301,8 +301,8 @@ def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
     named = sheet.mapping.column("clearing_date") is None and context.clearing_date is None
     if named and "clearing_date" not in context.settings and sheet.day is not None and not sheet.near:
         message = (
-            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record (one is of {sheet.day}), "
-            "so it is misread from the name: correct the mapping's filename, or set clearing_date"
+            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record (one is of {sheet.day}): "
+            "it is misread from the name: correct the mapping's filename, or set clearing_date"
         )
         raise FileRefused("CLEARING_DATE_FAR", message, "clearing_date")
 

@@ -34,7 +34,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         writer.writerow([column.title for column in mapping.columns])
     cells = [_cells(column, raw, mapping, context.file) for column in mapping.columns]
     writer.writerows(zip(*cells, strict=True))
-    for row in _end_rows(mapping, raw, context.file):
+    for row in _end_rows(mapping, raw):
         writer.writerow(row)
     try:
         data = encode_text("", out.getvalue(), "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
@@ -82,7 +82,7 @@ def _cells(column: LayoutField, raw: pl.DataFrame, mapping: CsvMapping, name: st
     return out
 
 
-def _end_rows(mapping: CsvMapping, raw: pl.DataFrame, name: str) -> list[list[str]]:
+def _end_rows(mapping: CsvMapping, raw: pl.DataFrame) -> list[list[str]]:
     end = mapping.end
     if end is None:
         return []

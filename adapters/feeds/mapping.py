@@ -49,8 +49,7 @@ class CsvColumn(LayoutField):
     and_: str = Field(
         default="",
         alias="and",
-        description="the heading of a second cell, joined behind the first with a blank (交易日期 and 交易时间): `format` "
-        "is then over both",
+        description="the heading of a second cell, joined behind the first with a blank: `format` is then over both",
     )
 
 
@@ -71,8 +70,8 @@ class End(_Document):
     starts_with: tuple[str, ...] = _given("how the first cell of the row that ends the records begins", ())
     required: bool = _given("a file without that row is refused: it was cut", default=True)
     where: Literal["none", "same", "next"] = _given(
-        "where the totals stand. none: in no cells. same: the cells of this row are `fields`, in order. next: this is a "
-        "row of headings, the row after it has the values, and `fields` name the headings in `title`",
+        "where the totals stand. none: in no cells. same: the cells of this row are `fields`, in order. next: this is "
+        "a row of headings, the row after it has the values, and `fields` name the headings in `title`",
         "none",
     )
     fields: tuple[LayoutField, ...] = _given("cells of the row of totals, with `declares` where they declare", ())
@@ -101,8 +100,8 @@ class CsvMapping(_Document):
     unit: Literal["fen", "yuan"] = _given("of amounts whose column says none", "yuan")
     zone: str = _given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = _given(
-        "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) is "
-        "the clearing date. Say what stands around it, so that no other number of the name is taken for it",
+        "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) "
+        "is the clearing date. Say what stands around it, so that no other number of the name is taken for it",
         "",
     )
     kind: AnyKind = _given("the kind of every row, where no column says it", "")
