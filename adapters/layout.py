@@ -30,6 +30,7 @@ Value = str | int | date | datetime | None
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 TOKEN = re.compile("|".join(_TOKENS))
+_WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
 
 
 class CellError(ValueError):
@@ -310,6 +311,7 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
 
 def _parse_date(field: LayoutField, text: str) -> date | datetime:
     """Exactly the field's format: strptime alone would also take missing zeros."""
+    text = text.translate(_WIDE_BLANKS)
     shape = re.escape(field.format)
     for token in _TOKENS:
         shape = shape.replace(token, f"[0-9]{{{len(token)}}}")

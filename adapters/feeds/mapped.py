@@ -36,7 +36,8 @@ from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
-from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, show_line
+from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
+from adapters.utf16 import utf16_codec
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
@@ -301,8 +302,8 @@ def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
     named = sheet.mapping.column("clearing_date") is None and context.clearing_date is None
     if named and "clearing_date" not in context.settings and sheet.day is not None and not sheet.near:
         message = (
-            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record (one is of {sheet.day}): "
-            "it is misread from the name: correct the mapping's filename, or set clearing_date"
+            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record, like {sheet.day}: "
+            "it is misread from the name; correct the mapping's filename, or set clearing_date"
         )
         raise FileRefused("CLEARING_DATE_FAR", message, "clearing_date")
 
@@ -363,6 +364,8 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
 def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
     """The row of a CSV with its wrong cell; of a workbook there are no bytes to show."""
     mapping = mapping_of(settings)
+    utf16 = utf16_codec(read_at(stream, 0, 2), mapping.read_encoding)
+    mapping = mapping.model_copy(update={"encoding": utf16}) if utf16 else mapping  # a row in the middle has no mark
     sheet = _Sheet(mapping)
     try:
         if is_workbook(stream) or reject.byte < 0:
