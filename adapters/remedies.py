@@ -39,7 +39,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "BAD_CURRENCY": "write the currency's code, or add the bank's word to `currencies` of the mapping",
     "BAD_DATE": "write a day and time that exist, in the form that the layout names",
     "BAD_ENCODING": "save the file in the encoding of the source, or correct the setting `encoding`",
-    "BAD_ROWS": "correct the rejected records, or set `bad_row` (puhui.toml: reject_file_on_bad_row) to take the others",
+    "BAD_ROWS": "correct the records, or set `bad_row` (in puhui.toml reject_file_on_bad_row) to take the others",
     "BAD_TOTAL": "write the declared count and total in digits",
     "CLEARING_DATE_FAR": "correct the pattern `filename` of the mapping, or give `clearing_date=YYYY-MM-DD`",
     "COUNT_MISMATCH": "count the records again: none may be missing from the file",

@@ -13,8 +13,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.currency import is_currency
-from adapters.description import Part, lines
-from adapters.yaml_document import document_of, load_document, shipped_text
+from adapters.description import Part, keys, lines, unchosen
+from adapters.yaml_document import document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
@@ -174,12 +174,15 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
         return load_document(text, f"{chosen}.yaml", BankMap)
     if isinstance(chosen, Mapping):
         return document_of(chosen, "setting layout", BankMap)
-    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
+    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping (docs/mapping.md)")
 
 
 def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
-    """The mapping in force; without the setting `layout`, that of ICBC."""
-    chosen = bank_map({"layout": "icbc"} | dict(settings), "bank_csv")
+    """The mapping in force; without the setting `layout`, those that ship and the keys of one."""
+    if "layout" not in settings:
+        told = unchosen("a bank's export is read by its mapping", "layout", shipped_documents(PACKAGE))
+        return [*told, keys("mapping", BankMap), keys("columns", Columns)]
+    chosen = bank_map(settings, "bank_csv")
     head = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
     parts = [lines("", head + ([f"source: {chosen.source}"] if chosen.source else []))]
     for number, form in enumerate(chosen.forms, 1):

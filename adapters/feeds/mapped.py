@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
-from adapters.description import Part
 from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
@@ -357,10 +356,6 @@ def _third_amount(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _describe(settings: Mapping[str, object]) -> list[Part]:
-    return describe_mapping(mapping_of(settings))
-
-
 def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
     """The row of a CSV with its wrong cell; of a workbook there are no bytes to show."""
     mapping = mapping_of(settings)
@@ -389,4 +384,4 @@ def _from(stream: BinaryIO, byte: int) -> BinaryIO:
     return stream
 
 
-ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, _describe, _show)
+ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, describe_mapping, _show)

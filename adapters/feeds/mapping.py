@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.description import Part, lines
+from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
-from adapters.layout import Encoding, LayoutField
-from adapters.yaml_document import MisfitError, document_of, load_document, shipped_text
+from adapters.layout import Document, Encoding, LayoutField, given
+from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -34,15 +34,6 @@ _TYPES = {
 }
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _given(description: str, default: Any) -> Any:
-    """A key with a default; a list of YAML is a tuple here."""
-    return Field(default=default, strict=False if isinstance(default, tuple) else None, description=description)
-
-
 class CsvColumn(LayoutField):
     """One column: a field as in a layout, whose `title` is its heading."""
 
@@ -53,29 +44,29 @@ class CsvColumn(LayoutField):
     )
 
 
-class SpokenTotal(_Document):
+class SpokenTotal(Document):
     """A total in a sentence, like 交易合计：3笔，商家实收共30.00元."""
 
     pattern: str = Field(
         description="regular expression; its group `count` is compared with the number of rows, a group with the name "
         "of an amount, or `total` for the one of `of`, with the unsigned sum of it"
     )
-    kind: AnyKind = _given("only rows of this kind are counted and summed; empty: all", "")
-    of: str = _given("the amount that the group `total` is about", "")
+    kind: AnyKind = given("only rows of this kind are counted and summed; empty: all", "")
+    of: str = given("the amount that the group `total` is about", "")
 
 
-class End(_Document):
+class End(Document):
     """What ends the records, and what is declared there."""
 
-    starts_with: tuple[str, ...] = _given("how the first cell of the row that ends the records begins", ())
-    required: bool = _given("a file without that row is refused: it was cut", default=True)
-    where: Literal["none", "same", "next"] = _given(
+    starts_with: tuple[str, ...] = given("how the first cell of the row that ends the records begins", ())
+    required: bool = given("a file without that row is refused: it was cut", default=True)
+    where: Literal["none", "same", "next"] = given(
         "where the totals stand. none: in no cells. same: the cells of this row are `fields`, in order. next: this is "
         "a row of headings, the row after it has the values, and `fields` name the headings in `title`",
         "none",
     )
-    fields: tuple[LayoutField, ...] = _given("cells of the row of totals, with `declares` where they declare", ())
-    spoken: tuple[SpokenTotal, ...] = _given(
+    fields: tuple[LayoutField, ...] = given("cells of the row of totals, with `declares` where they declare", ())
+    spoken: tuple[SpokenTotal, ...] = given(
         "totals in sentences in this row, in those after it, or in rows of `ignore`; each must be found", ()
     )
 
@@ -86,57 +77,57 @@ class End(_Document):
         return self
 
 
-class CsvMapping(_Document):
+class CsvMapping(Document):
     """A mapped file: a CSV or a workbook of transactions."""
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name: small letters, digits and _")
     title: str = Field(description="what it is, for people")
-    source: str = _given("where the description was taken from, for people", "")
+    source: str = given("where the description was taken from, for people", "")
     encoding: MappedEncoding = Field(
         description="of the text; a UTF-16 byte order mark goes before it. The setting `encoding` changes it"
     )
     separator: str = Field(default=",", min_length=1, max_length=1, description="between cells of a CSV")
-    newline: Literal["crlf", "lf"] = _given("written between lines; any is read", "crlf")
-    unit: Literal["fen", "yuan"] = _given("of amounts whose column says none", "yuan")
-    zone: str = _given("the time zone of the times in the file", "Asia/Shanghai")
-    filename: str = _given(
+    newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
+    unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
+    zone: str = given("the time zone of the times in the file", "Asia/Shanghai")
+    filename: str = given(
         "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) "
         "is the clearing date. Say what stands around it, so that no other number of the name is taken for it",
         "",
     )
-    kind: AnyKind = _given("the kind of every row, where no column says it", "")
-    headings: bool = _given("false: there is no row of headings, `columns` are the cells in order", default=True)
-    preamble: tuple[str, ...] = _given(
+    kind: AnyKind = given("the kind of every row, where no column says it", "")
+    headings: bool = given("false: there is no row of headings, `columns` are the cells in order", default=True)
+    preamble: tuple[str, ...] = given(
         "lines written above the headings; any lines above the headings (at most 60) are read over", ()
     )
-    ignore: tuple[str, ...] = _given(
+    ignore: tuple[str, ...] = given(
         "regular expressions; a row whose first cell begins with one is no record (rules, counts above the records)", ()
     )
-    prefix: str = _given("text in front of every cell that is taken off, and written again", "")
-    strip: str = _given("characters taken off both ends of every cell", " \t\u3000\u00a0")
-    excel_text: bool = _given('="..." around a cell is taken off', default=False)
-    thousands: bool = _given("1,234.56 is an amount", default=False)
-    money_mark: str = _given("taken off the front of an amount", "")
-    ragged: bool = _given("rows may lack their last, blank cells", default=False)
-    sign: Literal["keep", "ignore"] = _given(
+    prefix: str = given("text in front of every cell that is taken off, and written again", "")
+    strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
+    excel_text: bool = given('="..." around a cell is taken off', default=False)
+    thousands: bool = given("1,234.56 is an amount", default=False)
+    money_mark: str = given("taken off the front of an amount", "")
+    ragged: bool = given("rows may lack their last, blank cells", default=False)
+    sign: Literal["keep", "ignore"] = given(
         "ignore: the kind says the direction, amounts are taken without their sign", "keep"
     )
-    turned: tuple[str, ...] = _given(
+    turned: tuple[str, ...] = given(
         "amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus", ()
     )
     columns: tuple[CsvColumn, ...] = Field(min_length=1, strict=False, description="the columns that are read")
-    end: End | None = _given("what ends the records, and the totals that the file declares", None)
+    end: End | None = given("what ends the records, and the totals that the file declares", None)
     key: tuple[str, ...] = Field(
         min_length=1, strict=False, description="columns whose values name a transaction, once and for all files"
     )
-    refund_key: tuple[str, ...] = _given("the same for anything but a sale, where it has its own number", ())
-    original_key: tuple[str, ...] = _given(
+    refund_key: tuple[str, ...] = given("the same for anything but a sale, where it has its own number", ())
+    original_key: tuple[str, ...] = given(
         "columns of a refund, void or reversal with the values that `key` has on its sale", ()
     )
-    refund_paid: str = _given("the column that stands for `paid` on anything but a sale", "")
-    refund_gross: str = _given("the column that stands for `gross` on anything but a sale", "")
-    refund_claimed: str = _given("the column that stands for `claimed` on anything but a sale", "")
-    notes: tuple[str, ...] = _given("what people should know, printed by `puhui feed describe`", ())
+    refund_paid: str = given("the column that stands for `paid` on anything but a sale", "")
+    refund_gross: str = given("the column that stands for `gross` on anything but a sale", "")
+    refund_claimed: str = given("the column that stands for `claimed` on anything but a sale", "")
+    notes: tuple[str, ...] = given("what people should know, printed by `puhui feed describe`", ())
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -236,12 +227,17 @@ def _chosen(chosen: object) -> CsvMapping:
             raise BadInput(f"mapping {chosen!r} does not ship; give one that `puhui feed list` names, or a YAML file")
         return load_document(text, f"{chosen}.yaml", CsvMapping)
     if chosen is None:
-        raise BadInput("setting mapping: say which columns the file has: a shipped name, or a YAML file")
+        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
     return document_of(chosen, "setting mapping", CsvMapping)
 
 
-def describe_mapping(mapping: CsvMapping) -> list[Part]:
-    """The mapping for people: its columns, and what stands above the records."""
+def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
+    """The mapping for people: its columns, and what stands above the records; without one, those that ship."""
+    if "mapping" not in settings:
+        known = [(name, document) for name, document in shipped_documents(PACKAGE) if "columns" in document]
+        told = unchosen("a CSV or workbook is read by a mapping", "mapping", known)
+        return [*told, keys("mapping", CsvMapping), keys("columns", CsvColumn), keys("end", End)]
+    mapping = mapping_of(settings)
     head = [f"{mapping.format}: {mapping.title}"]
     head += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
     head += [f"source: {mapping.source}"] * bool(mapping.source)
