@@ -261,6 +261,11 @@ def shipped_layout(package: str, name: str) -> Layout:
 # --- one line --------------------------------------------------------------------------------------------------------
 
 
+def names_day(field: LayoutField) -> bool:
+    """True for a date or datetime whose format has month and day; the year may be found by the clearing date."""
+    return field.type in {"date", "datetime"} and {"MM", "DD"} <= set(TOKEN.findall(field.format))
+
+
 def strftime_format(form: str) -> str:
     """YYYYMMDDhhmmss as Python's format string."""
     return TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))

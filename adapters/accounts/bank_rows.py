@@ -8,13 +8,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
+from adapters.quotes import without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -117,14 +117,13 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
     taken: list[TextLine] = []
     utf16 = encoding.startswith("utf-16")
     codec = "utf-8" if utf16 else encoding
-    lines = _utf16_lines(stream, encoding) if utf16 else text_lines(stream)  # type: ignore[arg-type] # a raw stream reads as a binary one
-    # banks pad behind a closing quote, which is no CSV
-    padding = re.compile(rf'"[ \t]+(?={re.escape(separator)}|$)') if separator != "\t" else re.compile(r'" +(?=\t|$)')
+    # a raw stream reads as a binary one
+    lines = _utf16_lines(stream, encoding) if utf16 else text_lines(stream)  # type: ignore[arg-type]
 
     def texts() -> Iterator[str]:
         for line in lines:
             taken.append(line)
-            yield padding.sub('"', decode(line.raw, codec, line.start))
+            yield without_padding(decode(line.raw, codec, line.start), separator)
 
     reader = csv.reader(texts(), delimiter=separator, strict=True)
     try:

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
-from adapters.layout import Document, Encoding, LayoutField, given
+from adapters.layout import Document, Encoding, LayoutField, given, names_day
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -153,7 +153,7 @@ class CsvMapping(Document):
         wanted = _TYPES.get(column.name, column.type)
         if column.type != wanted:
             raise MisfitError(f"{column.name}: its type is {wanted}", "columns", number)
-        if column.type in {"date", "datetime"} and not {"MM", "DD"} <= set(re.findall("YYYY|MM|DD", column.format)):
+        if column.type in {"date", "datetime"} and not names_day(column):
             message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
             raise MisfitError(message, "columns", number, "format")
         if column.name == "clearing_date" and "YYYY" not in column.format:

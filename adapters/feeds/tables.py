@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
+from adapters.quotes import without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -112,7 +113,7 @@ class _Utf16Lines:
 
 
 def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    reader = csv.reader((without_padding(line, separator) for line in lines), delimiter=separator, strict=True)
     while True:
         begin = lines.position
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import feeds_support as s
 import pytest
 
 from adapters.feeds.layout_feed import layout_of
 from adapters.feeds.mapping import mapping_of
 from adapters.feeds.pos_settings import PosSettings
+from settlement.model.errors import BadInput
 from tests.adapters.feeds.test_feeds_mapped import ALIPAY, WECHAT
 
 ALIPAY_NAME = "20880211096256330156_20260507_业务明细.csv"
@@ -52,3 +55,32 @@ def test_a_clearing_date_far_from_every_record_refuses_the_file():
     for name, refused in (("wx20270512.csv", False), ("wx20270513.csv", True), ("wx20250502.csv", False)):
         given = s.context(name, "wx", mapping="wechat_pay")
         assert (s.read("mapped_csv", WECHAT.encode(), given)[2].refused is not None) == refused, name
+
+
+def _own_layout(form):
+    fields = [
+        {"name": "kind", "values": {"S": "SALE"}},
+        {"name": "rail", "values": {"P": "purse"}},
+        {"name": "card_number", "type": "card"},
+        {"name": "occurred_at", "type": "datetime", "format": form},
+        {"name": "paid", "type": "amount"},
+        {"name": "terminal_sequence"},
+    ]
+    plain = {
+        "format": "own",
+        "title": "t",
+        "shape": "delimited",
+        "encoding": "ascii",
+        "newline": "lf",
+        "separator": "|",
+    }
+    return {**plain, "record": {"fields": fields}, "key": ["card_number", "terminal_sequence"]}
+
+
+def test_a_layout_of_ones_own_without_years_finds_them_too():
+    given = s.context("f", "smk", date(2026, 1, 1), layout=_own_layout("MMDDhhmmss"))
+    frame, rejects, _ = s.read("citizen_card", b"S|P|21501234|1231235959|100|7\n", given)
+    assert rejects == []
+    assert str(frame["occurred_at"][0]) == "2025-12-31 15:59:59+00:00"
+    with pytest.raises(BadInput, match="occurred_at names no day"):
+        s.read("citizen_card", b"", s.context("f", "smk", date(2026, 1, 1), layout=_own_layout("hhmmss")))

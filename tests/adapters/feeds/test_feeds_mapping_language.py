@@ -183,3 +183,12 @@ def test_the_trailer_of_an_old_alipay_file():
 def test_a_mapping_that_cannot_work_is_refused_when_it_is_read(change, says):
     with pytest.raises(BadInput, match=says):
         mapping_of({"mapping": {**PLAIN, **change}})
+
+
+def test_blanks_behind_a_closing_quote_are_padding():
+    text = HEAD + '"1"  |消费|20260507|101112|"1.00" \n"2" |消费|20260507|101112|1.00\n'
+    frame, rejects, closing = _read(text, PLAIN)
+    assert (rejects, closing.refused, frame["transaction_id"].to_list()) == ([], None, ["x:1", "x:2"])
+    refused = _read(HEAD + '"1"x|消费|20260507|101112|1.00\n', PLAIN)[2].refused
+    assert refused is not None
+    assert refused.code == "BAD_QUOTES"
