@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from unicodedata import east_asian_width
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 
 class Part(NamedTuple):
@@ -18,6 +22,34 @@ class Part(NamedTuple):
 def lines(title: str, said: Sequence[str]) -> Part:
     """A part of lines."""
     return Part(title, (), [(line,) for line in said])
+
+
+def keys(title: str, model: type[BaseModel]) -> Part:
+    """The keys of a part of a YAML document: name, default ("must" where there is none), meaning."""
+    rows = [
+        (field.alias or name, "must" if field.is_required() else _default(field), field.description or "")
+        for name, field in model.model_fields.items()
+        if not field.exclude
+    ]
+    return Part(title, ("name", "default", "what"), rows)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=value.isspace()) if value else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, tuple) else ""
+
+
+def unchosen(what: str, setting: str, shipped: Iterable[tuple[str, dict[str, Any]]]) -> list[Part]:
+    """What is told where no layout is chosen: how one is chosen or written, and those that ship."""
+    said = [
+        f"{what}: --set {setting}=NAME of these that ship, or --set {setting}=OWN.yaml",
+        "how one is written: docs/mapping.md, which has every key and a worked example",
+    ]
+    return [lines("", said), Part("", ("name", "what"), [(name, str(known["title"])) for name, known in shipped])]
 
 
 def as_text(parts: Sequence[Part]) -> str:

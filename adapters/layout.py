@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,6 +30,7 @@ Value = str | int | date | datetime | None
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 TOKEN = re.compile("|".join(_TOKENS))
+_WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
 
 
 class CellError(ValueError):
@@ -40,43 +41,58 @@ class CellError(ValueError):
         self.field, self.code = field, code
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """A part of a description as data: strict, frozen, no unknown keys."""
+
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class LayoutField(_Document):
-    """One field. `start` is the 1-based byte in a fixed line; widths are bytes of the encoded text.
+def given(description: str, default: Any) -> Any:
+    """A key with a default; docs/mapping.md is made from the descriptions. A list of YAML is a tuple here."""
+    return Field(default=default, strict=False if isinstance(default, tuple) else None, description=description)
 
-    type      text: padded right with blanks. digits, hex, card: identifiers, kept as text with their leading zeros.
-              count: a whole number. amount: digits in `unit` (fen), or decimal text (yuan); `signs` lists every mark
-              that may stand in its first byte. date, datetime: exactly `format`, of YYYY MM DD hh mm ss and literals.
-    values    every code that may stand here and what it means; an unknown code is refused. The `result` of a result
-              file may say `otherwise: unknown`: so is every other code.
-    prefix    text that stands before the value (payment and result files): written with it, read without it.
-    constant  the one value that may stand here; written as such.
-    blanks    texts that mean "no value" beside the empty and all-blank cell.
-    declares  on a header or trailer field: the `count` of records, the unsigned `total` of the field named in `of`, or
-              the `clearing_date` of the file. A count or total must be there: a blank one proves nothing.
-    """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str = ""
-    type: FieldType = "text"
-    start: int | None = Field(default=None, ge=1)
-    length: int | None = Field(default=None, ge=1, le=65_535)
-    format: str = ""
-    unit: Literal["fen", "yuan"] | None = None
-    signs: dict[str, Literal[1, -1]] = Field(default_factory=dict)
-    values: dict[str, str] = Field(default_factory=dict)
-    otherwise: Literal["unknown"] | None = None
-    prefix: str = ""
-    constant: str | None = None
-    required: bool = False
-    pad: Literal["", " ", "0"] = ""
-    blanks: tuple[str, ...] = Field(default=(), strict=False)
-    declares: Literal["count", "total", "clearing_date"] | None = None
-    of: str = ""
-    note: str = ""
+class LayoutField(Document):
+    """One field. `start` is the 1-based byte in a fixed line; widths are bytes of the encoded text."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="the canonical name, or any other for what is only checked"
+    )
+    title: str = given("what the sender calls it; the heading in a mapped file", "")
+    type: FieldType = given(
+        "text. digits, hex, card: numbers kept as text, with leading zeros. count: a whole number. amount: digits "
+        "in fen, or decimal text in yuan. date, datetime: exactly `format`",
+        "text",
+    )
+    start: int | None = Field(default=None, ge=1, description="the first byte of a fixed field, from 1")
+    length: int | None = Field(default=None, ge=1, le=65_535, description="bytes of a fixed field; at most, in others")
+    format: str = given("of a date or datetime: YYYY MM DD hh mm ss, and what stands between them", "")
+    unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
+    signs: dict[str, Literal[1, -1]] = Field(
+        default_factory=dict, description="every mark that may stand in front of an amount, with 1 or -1"
+    )
+    values: dict[str, str] = Field(
+        default_factory=dict,
+        description="every code that may stand here and what it means; another is a reject. In a mapped file a code "
+        "that means SKIP leaves the row out, counted as skipped",
+    )
+    otherwise: Literal["unknown"] | None = given(
+        "of the `result` of a result file: unknown, and so is every code that `values` lacks", None
+    )
+    prefix: str = given(
+        "text that stands before the value (payment and result files): written with it, read without it", ""
+    )
+    constant: str | None = given("the one text that may stand here; written as such", None)
+    required: bool = given("a record without it is a reject", default=False)
+    pad: Literal["", " ", "0"] = given("0: zeros fill a fixed field on its left, as always in amounts and counts", "")
+    blanks: tuple[str, ...] = given("texts that mean that nothing is given, beside the blank cell", ())
+    declares: Literal["count", "total", "clearing_date"] | None = given(
+        "of a header, trailer or row of totals: it declares the count of records, the unsigned total of the amount in "
+        "`of`, or the clearing date. A count or total must be there: a blank one proves nothing",
+        None,
+    )
+    of: str = given("the amount of the records that `declares: total` is about", "")
+    note: str = given("more for people", "")
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -109,11 +125,13 @@ class LayoutField(_Document):
         return self.start + self.length - 1
 
 
-class Line(_Document):
-    """One kind of line: its fields in order; `length` only where a fixed line is longer than its last field."""
+class Line(Document):
+    """One kind of line."""
 
-    fields: tuple[LayoutField, ...] = Field(min_length=1, strict=False)
-    length: int | None = Field(default=None, ge=1)
+    fields: tuple[LayoutField, ...] = Field(min_length=1, strict=False, description="its fields, in order")
+    length: int | None = Field(
+        default=None, ge=1, description="bytes of a fixed line that is longer than its last field"
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -133,34 +151,35 @@ class Line(_Document):
         return self.length or max(field.end for field in self.fields)
 
 
-class Layout(_Document):
-    """A format as data. `filename` is a regular expression whose group `clearing_date` gives the file's clearing date.
+class Layout(Document):
+    """A format as data: header lines, one kind of record, trailer lines, an end mark."""
 
-    `separator` stands between delimited fields, and in the bytes between fixed fields. `end_mark` is the last line of
-    the file, without a newline after it where `end_mark_newline` is false. `key` and `original_key` name the record
-    fields of the natural key of a transaction and of its original.
-    """
-
-    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    source: str = ""
-    gives: Literal["transaction", "payment", "result"] = "transaction"
-    shape: Literal["fixed", "delimited"]
-    encoding: Encoding
-    newline: Literal["crlf", "lf", "any"] = "crlf"
-    separator: str = Field(default=" ", min_length=1, max_length=4)
-    unit: Literal["fen", "yuan"] = "fen"
-    zone: str = "Asia/Shanghai"
-    filename: str = ""
-    maximum_records: int | None = Field(default=None, ge=1)
-    header: tuple[Line, ...] = Field(default=(), strict=False)
-    record: Line
-    trailer: tuple[Line, ...] = Field(default=(), strict=False)
-    end_mark: str = ""
-    end_mark_newline: bool = False
-    key: tuple[str, ...] = Field(default=(), strict=False)
-    original_key: tuple[str, ...] = Field(default=(), strict=False)
-    notes: tuple[str, ...] = Field(default=(), strict=False)
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name: small letters, digits and _")
+    title: str = Field(description="what it is, for people")
+    source: str = given("where the description was taken from, for people", "")
+    gives: Literal["transaction", "payment", "result"] = given("what its records are", "transaction")
+    shape: Literal["fixed", "delimited"] = Field(
+        description="fixed: fields by bytes. delimited: in order, `separator` between them; nothing is quoted"
+    )
+    encoding: Encoding = Field(description="of the text; gbk is read as GB18030")
+    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, but one kind in a file", "crlf")
+    separator: str = Field(
+        default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
+    )
+    unit: Literal["fen", "yuan"] = given("of amounts whose field says none", "fen")
+    zone: str = given("the time zone of the times in the file", "Asia/Shanghai")
+    filename: str = given(
+        "regular expression, searched in the file's name; its group `clearing_date` is the clearing date", ""
+    )
+    maximum_records: int | None = Field(default=None, ge=1, description="more records refuse the file")
+    header: tuple[Line, ...] = given("lines above the records", ())
+    record: Line = Field(description="the line of a record")
+    trailer: tuple[Line, ...] = given("lines below the records", ())
+    end_mark: str = given("the last line of the file", "")
+    end_mark_newline: bool = given("whether a line end stands behind the end mark", default=False)
+    key: tuple[str, ...] = given("fields of the record whose values name it, once and for all files", ())
+    original_key: tuple[str, ...] = given("fields with the values that `key` has on the record's original", ())
+    notes: tuple[str, ...] = given("what people should know, printed by `puhui feed describe`", ())
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -268,6 +287,11 @@ def shipped_layout(package: str, name: str) -> Layout:
 # --- one line --------------------------------------------------------------------------------------------------------
 
 
+def names_day(field: LayoutField) -> bool:
+    """True for a date or datetime whose format has month and day; the year may be found by the clearing date."""
+    return field.type in {"date", "datetime"} and {"MM", "DD"} <= set(TOKEN.findall(field.format))
+
+
 def strftime_format(form: str) -> str:
     """YYYYMMDDhhmmss as Python's format string."""
     return TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
@@ -338,6 +362,7 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
 
 def _parse_date(field: LayoutField, text: str) -> date | datetime:
     """Exactly the field's format: strptime alone would also take missing zeros."""
+    text = text.translate(_WIDE_BLANKS)
     shape = re.escape(field.format)
     for token in _TOKENS:
         shape = shape.replace(token, f"[0-9]{{{len(token)}}}")

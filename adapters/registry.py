@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from importlib import resources
 
 from adapters.accounts import ADAPTERS as ACCOUNTS
 from adapters.base import Adapter
 from adapters.feeds import ADAPTERS as FEEDS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.payments import ADAPTERS as PAYMENTS
-from adapters.yaml_document import load_yaml
+from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
 
 ALL: tuple[Adapter, ...] = (*FEEDS, *ACCOUNTS, *PAYMENTS)
@@ -71,11 +70,8 @@ def shipped() -> list[tuple[str, str, str, str, str]]:
     """(layout, format, setting, value, title) of every layout and mapping that ships, by format."""
     found = []
     for package, setting in _TAKES.items():
-        for path in sorted((resources.files(package) / "layouts").iterdir(), key=lambda path: path.name):
-            if path.name.endswith(".yaml"):
-                name, document = path.name.removesuffix(".yaml"), load_yaml(path.read_text("utf-8"), path.name)
-                assert isinstance(document, dict), "a layout is a mapping"
-                found.append((name, *_use(package, name, document, setting), str(document["title"])))
+        for name, document in shipped_documents(package):
+            found.append((name, *_use(package, name, document, setting), str(document["title"])))
     return found
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from adapters.utf16 import utf16_codec
 from settlement.model.rejects import Reject
 
 MAX_SHOWN = 16_384
@@ -90,6 +91,10 @@ def show_line(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> 
     raw = read_at(stream, reject.byte)
     if not raw or is_workbook(stream):
         return None
+    utf16 = utf16_codec(read_at(stream, 0, 2), "")
+    if utf16:
+        text = raw.decode(utf16, errors="replace").removeprefix("\ufeff")
+        return Shown(plain(mask_text(text.split("\n", 1)[0].rstrip("\r"))))
     name = re.escape(reject.field.encode())
     element = re.search(rb"<(?:[A-Za-z0-9_.-]+:)?" + name + rb"\b[^>]*>[^<]*", raw) if name else None
     if element is not None and raw.lstrip().startswith(b"<"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,6 +101,15 @@ def _place(text: str, path: Sequence[str | int]) -> str:
         else:
             break
     return f"{mark.line + 1}:{mark.column + 1}"
+
+
+def shipped_documents(package: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, what it says) of every layout that ships in `package`/layouts, by name."""
+    for path in sorted((resources.files(package) / "layouts").iterdir(), key=lambda path: path.name):
+        if path.name.endswith(".yaml"):
+            document = load_yaml(path.read_text("utf-8"), path.name)
+            assert isinstance(document, dict), "a layout is a mapping"
+            yield path.name.removesuffix(".yaml"), document
 
 
 def shipped_text(package: str, name: str) -> str | None:

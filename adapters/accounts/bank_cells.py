@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+from adapters.shown import mask_text
 from settlement.model.dates import parse_compact_date, parse_date
 from settlement.model.money import parse_amount
 
@@ -18,14 +19,19 @@ _QUOTED = re.compile(r'="(.*)"', re.DOTALL)
 _CURRENCY_MARK = re.compile(r"(?:CNY|RMB|￥|¥) ?")
 _PLACE_MARK = re.compile(r"\([A-Z]{2}\)")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
-_TIME = re.compile(r"[ T]+[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?$", re.ASCII)
+# of a time, whole or cut, only that it is one is looked at
+_TIME = re.compile(r"[ T]+[0-2]?[0-9]:(?:[0-5][0-9])?(?::[0-5][0-9](?:\.[0-9]+)?)?$", re.ASCII)
+_COMPACT_TIME = re.compile(r"(?<=^[0-9]{8}) *[0-2][0-9][0-5][0-9][0-5][0-9]$", re.ASCII)
+_NAMED = re.compile(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", re.ASCII)
+_WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")
+_SHOWN = 40
 _SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})", re.ASCII)
 _LOCAL = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})", re.ASCII)
 _YEARLESS = re.compile(r"([0-9]{2})/([0-9]{2})", re.ASCII)
 _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _ROUNDED = re.compile(r"[1-9][0-9]{14}0{2,}", re.ASCII)
 _WRITTEN = {
-    "ISO": "YYYY-MM-DD, YYYYMMDD or YYYY/MM/DD",
+    "ISO": "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or YYYY年MM月DD日",
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
@@ -91,8 +97,9 @@ def amount_of(cell: Cell, minor_digits: int) -> int | None:
 def date_of(
     cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"], latest: date | None = None
 ) -> date | None:
-    """A day: 2025-01-31, 20250131 or 2025/1/31, each perhaps with a time; or the one given form. None where blank.
+    """A day: 2025-01-31, 20250131, 2025/1/31 or 2025年1月31日, each perhaps with a time; or the one given form.
 
+    None where blank.
     MM/DD is the last such day that is not after `latest`. CellError: BAD_DATE.
     """
     if isinstance(cell, datetime):
@@ -102,18 +109,19 @@ def date_of(
     text = value_of(cell)
     if text is None:
         return None
-    bare = _TIME.sub("", text).rstrip()
+    bare = _COMPACT_TIME.sub("", _TIME.sub("", text.translate(_WIDE_BLANKS)).rstrip())
     try:
         if form == "MM/DD":
             return _yearless_date(bare, latest)
         if form != "ISO":
             return _local_date(bare, form)
-        slashed = _SLASHED.fullmatch(bare)
+        slashed = _SLASHED.fullmatch(bare) or _NAMED.fullmatch(bare)
         if slashed:
             return date(*(int(part) for part in slashed.groups()))
         return parse_compact_date(bare) if len(bare) == 8 else parse_date(bare)
     except ValueError:
-        raise CellError("BAD_DATE", f"not a day written {_WRITTEN.get(form, form)}") from None
+        shown = mask_text(text[:_SHOWN])
+        raise CellError("BAD_DATE", f"{shown!r} is not a day written {_WRITTEN.get(form, form)}") from None
 
 
 def _local_date(text: str, form: str) -> date:
@@ -130,6 +138,11 @@ def _yearless_date(text: str, latest: date | None) -> date:
         raise ValueError(text)
     month, day = (int(part) for part in match.groups())
     return date(latest.year - ((month, day) > (latest.month, latest.day)), month, day)
+
+
+def name_of(cell: Cell) -> str | None:
+    """The name of the other side; a workbook that has the number 0 there has none."""
+    return None if isinstance(cell, int | float) and not cell else value_of(cell)
 
 
 def account_of(cell: Cell) -> str | None:

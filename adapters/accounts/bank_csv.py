@@ -11,24 +11,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import BinaryIO
 
-from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, text_of, value_of
-from adapters.accounts.bank_map import BankMap, Form, bank_map, heading_key
+from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, name_of, text_of, value_of
+from adapters.accounts.bank_map import BankMap, Form, bank_map
+from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.currency import minor_digits
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
 from adapters.base import HOLDS_VALUES, Closing, Context, Parsed
+from adapters.shown import mask_text
 from settlement.model.rejects import Reject
 
 MAX_LINES = 300_000  # kept until the last balance is known
 MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_ACCOUNTS = 1000
-_LABELLED = re.compile(r"[:：]")
-_NUMBER = re.compile(r"[0-9][0-9*-]{3,}[0-9]", re.ASCII)  # an account among other words
-_MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
+MAX_SHOWN = 40
+_WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
+_TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
 
 
 @dataclass(slots=True)
@@ -47,7 +49,8 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     does not say it), `sheet` (the first).
     """
     bank = bank_map(context.settings, context.source)
-    return _Reader(context, bank, bank, latest=context.clearing_date).read(stream)
+    trailers = tuple(heading_key(word) for word in bank.trailers)
+    return _Reader(context, bank, bank, trailers=trailers, latest=context.clearing_date).read(stream)
 
 
 @dataclass(slots=True)
@@ -56,13 +59,15 @@ class _Reader:
     bank: BankMap
     form: Form
     columns: dict[str, list[int]] = field(default_factory=dict)
+    trailers: tuple[str, ...] = ()
     account: str = ""
     currency: str = ""  # as the lines above the headings write it
     latest: date | None = None
     accounts: dict[tuple[str, str], _Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    width: int = 0
+    headings: list[str] = field(default_factory=list)
+    foot: bool = False  # a trailer was the last thing seen
     records: int = 0
     text: int = 0
     skipped: int = 0
@@ -96,7 +101,7 @@ class _Reader:
     def _take_all(self, stream: BinaryIO) -> None:
         settings = self.context.settings
         given = settings.get("encoding", self.bank.encoding)
-        encoding = "auto" if given == "auto" else encoding_of(given, self.context.source)
+        encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
         separator = str(settings.get("separator", self.bank.separator))
         words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
@@ -107,6 +112,7 @@ class _Reader:
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
         )
+        seen = ""
         for number, row in enumerate(all_rows):
             self.position = row.end
             if self.columns:
@@ -114,13 +120,16 @@ class _Reader:
             elif number >= MAX_PREAMBLE:
                 break
             elif not any(self._find_headings(row, form) for form in self.bank.forms):
+                seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
         if not self.columns:
             wanted = " | ".join(dict.fromkeys(h for form in self.bank.forms for h in form.columns.booking_date))
             message = (
                 f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
-                f"this bank's mapping, or encoding to one of {', '.join(sorted(set(ENCODINGS.values())))}"
+                "this bank's mapping, or write one (docs/mapping.md)"
             )
+            if not _in_common_signs(seen):
+                message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
             raise FileRefusedError("NO_HEADINGS", message)
 
     def _find_headings(self, row: Row, form: Form) -> bool:
@@ -140,25 +149,19 @@ class _Reader:
             raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
         if found["income"] and found["expense"]:
             found["amount"] = []
-        self.form, self.columns, self.width = form, found, len(keys)
+        self.form, self.columns, self.headings = form, found, keys
         return True
 
     def _read_preamble(self, row: Row) -> None:
         """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
         texts = [text_of(cell) for cell in row.cells]
-        for place, text in enumerate(texts):
-            label, *rest = _LABELLED.split(text, maxsplit=1)
-            key = heading_key(label).lstrip("#")
-            after = rest[0].strip() if rest and rest[0].strip() else next((t for t in texts[place + 1 :] if t), "")
-            if not self.account and key in map(heading_key, self.bank.account_labels):
-                number = _NUMBER.search(after)
-                self.account = number.group() if number and not after.isalnum() else after
-            elif key in map(heading_key, self.bank.currency_labels):
-                self.currency = after.strip("[] ")
-            month = _MONTH.search(text)
-            if month and 1 <= int(month.group(2)) <= 12:
-                year, after_it = int(month.group(1)), int(month.group(2)) % 12 + 1
-                self.latest = date(year + (after_it == 1), after_it, 1) - timedelta(days=1)
+        for names, value in labels_of(texts):
+            if not self.account and not names.isdisjoint(map(heading_key, self.bank.account_labels)):
+                self.account = account_in(value)
+            elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
+                self.currency = value.strip("[] ")
+        for text in texts:
+            self.latest = month_end(text) or self.latest
 
     # --- a row -------------------------------------------------------------------------------------------------------
 
@@ -167,7 +170,7 @@ class _Reader:
         first = next((text for text in texts if text), "")
         if not first:
             return
-        if heading_key(first).startswith(tuple(heading_key(word) for word in self.bank.trailers)):
+        if self._is_foot(row, texts, heading_key(first)):
             return
         self.records += 1
         if self.records > MAX_LINES:
@@ -180,13 +183,31 @@ class _Reader:
         except CellError as error:
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, "", error.code, str(error)))
 
+    def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
+        """True for trailers, for the rows behind one that have no day, and for headings that come again.
+
+        Behind a trailer a row with a day is a line again (本页小计 stands in the middle): none is lost for that.
+        """
+        if first.startswith(self.trailers) or _TALLY.match(first):
+            self.foot = True
+            return True
+        if first in self.headings and [heading_key(text) for text in texts] == self.headings:
+            self.foot = False
+            return True
+        if self.foot:
+            try:
+                self.foot = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest) is None
+            except CellError:
+                return True
+        return self.foot
+
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
         place = self.columns[name]
         return row.cells[place[0]] if place and place[0] < len(row.cells) else None
 
     def _add(self, row: Row, texts: list[str]) -> None:
-        if any(texts[self.width :]):
+        if any(texts[len(self.headings) :]):
             raise CellError("FIELD_COUNT", "the row has more cells than headings; is the separator right?")
         currency = self._currency(row)
         amount, reversal = self._amount(row, minor_digits(currency))
@@ -231,7 +252,9 @@ class _Reader:
             return self.bank.currency
         code = self.bank.currency_of(text)
         if not code:
-            raise CellError("BAD_CURRENCY", "a currency that the mapping does not know; add it to currencies")
+            shown = mask_text(text[:MAX_SHOWN])
+            message = f"the mapping does not know the currency {shown!r}; say its code: currencies: {{{shown}: USD}}"
+            raise CellError("BAD_CURRENCY", message)
         return code
 
     def _balance(self, row: Row, digits: int) -> int | None:
@@ -248,6 +271,8 @@ class _Reader:
             expense = amount_of(self._cell(row, "expense"), digits)
             if income is None and expense is None:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
+            if self.form.expenses_signed and expense is not None:
+                expense = abs(expense)
             if income and expense:
                 raise CellError("TWO_AMOUNTS", "money in and money out in one row")
             return (income or 0) - (expense or 0), (income or 0) < 0 or (expense or 0) < 0
@@ -266,8 +291,8 @@ class _Reader:
     def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
         if self.columns["payer_name"] or self.columns["payer_account"]:
             role = "payer" if amount >= 0 else "payee"
-            return value_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
-        return value_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
+            return name_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
+        return name_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
 
     def _account(self, row: Row, currency: str, amount: int) -> _Account:
         """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
@@ -296,7 +321,9 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                self.notes.append(f"NO_ACCOUNT: statement {statement.shown} does not name its account; set account")
+                self.notes.append(
+                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
+                )
             gap = _balances(owner)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
@@ -304,6 +331,15 @@ class _Reader:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
             block.add(statement, owner.lines or [empty_line(0, self.position)])
         yield Parsed(block.frame(self.context.file), self.rejects)
+
+
+def _in_common_signs(text: str) -> bool:
+    """True where a text has common Chinese signs alone, as it would not in another encoding."""
+    try:
+        text.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _balances(owner: _Account) -> str:

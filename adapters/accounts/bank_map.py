@@ -1,26 +1,24 @@
 """A bank's statement export as data: which heading is which column, how dates, signs and blanks are written.
 
 A mapping serves .csv, .xls and .xlsx alike. Those of ICBC, CCB, ABC, CMB and BOC ship in `layouts`; a file of the same
-kind serves any other bank (setting `layout`: a shipped name, or the mapping itself).
+kind serves any other bank (setting `layout`: a shipped name, or the mapping itself). docs/mapping.md is made from the
+descriptions of the fields here.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.currency import is_currency
-from adapters.description import Part, lines
-from adapters.yaml_document import document_of, load_document, shipped_text
+from adapters.description import Part, keys, lines, unchosen
+from adapters.yaml_document import document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
-_BRACKET = re.compile(r"\[.*?\]")
 Headings = tuple[str, ...]
 # what banks write for a currency; a mapping's own `currencies` go first
 _CURRENCIES = {
@@ -30,68 +28,81 @@ _CURRENCIES = {
     "美元": "USD",
     "港币": "HKD",
     "港元": "HKD",
+    "澳门元": "MOP",
     "欧元": "EUR",
     "日元": "JPY",
     "英镑": "GBP",
+    "澳元": "AUD",
+    "澳大利亚元": "AUD",
+    "加拿大元": "CAD",
+    "加元": "CAD",
+    "新西兰元": "NZD",
+    "新加坡元": "SGD",
+    "瑞士法郎": "CHF",
+    "韩元": "KRW",
+    "韩国元": "KRW",
+    "泰铢": "THB",
+    "泰国铢": "THB",
+    "卢布": "RUB",
 }
 
 
-def heading_key(text: str) -> str:
-    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case."""
-    plain = unicodedata.normalize("NFKC", text)
-    plain = _BRACKET.sub("", plain)
-    return "".join(plain.split()).casefold()
+def _headings(description: str, default: Headings = ()) -> Any:
+    return Field(default=default, strict=False, description=description)
 
 
-def _headings() -> Any:
-    return Field(default=(), strict=False)
+class _Document(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Columns(BaseModel):
+class Columns(_Document):
     """For each column of a line the headings it may stand under; the first that the file has is taken.
 
     Money is one of: `income` and `expense`; `amount` with `direction`; a signed `amount`. Where a bank names payer and
-    payee instead of the other side, the other side is the payer of a credit and the payee of a debit. All the columns
-    of `remittance` are joined.
+    payee instead of the other side, the other side is the payer of a credit and the payee of a debit.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    booking_date: Headings = Field(min_length=1, strict=False)
-    value_date: Headings = _headings()
-    amount: Headings = _headings()
-    income: Headings = _headings()
-    expense: Headings = _headings()
-    direction: Headings = _headings()
-    balance: Headings = _headings()
-    currency: Headings = _headings()
-    account: Headings = _headings()
-    reference: Headings = _headings()
-    end_to_end_id: Headings = _headings()
-    counterparty_name: Headings = _headings()
-    counterparty_account: Headings = _headings()
-    payer_name: Headings = _headings()
-    payer_account: Headings = _headings()
-    payee_name: Headings = _headings()
-    payee_account: Headings = _headings()
-    remittance: Headings = _headings()
-    bank_code: Headings = _headings()
+    booking_date: Headings = Field(min_length=1, strict=False, description="the day of the booking, also with a time")
+    value_date: Headings = _headings("the value date")
+    amount: Headings = _headings("the amount, signed or with `direction`")
+    income: Headings = _headings("money in (收入, 贷方发生额)")
+    expense: Headings = _headings("money out (支出, 借方发生额)")
+    direction: Headings = _headings("the mark of `directions` that says the way of `amount`")
+    balance: Headings = _headings("the balance after the line; it proves that none is missing")
+    currency: Headings = _headings("the currency as the bank writes it, or its code")
+    account: Headings = _headings("our account")
+    reference: Headings = _headings("the bank's number of the line")
+    end_to_end_id: Headings = _headings("our own number, by which a payout is found again")
+    counterparty_name: Headings = _headings("the other side's name")
+    counterparty_account: Headings = _headings("the other side's account")
+    payer_name: Headings = _headings("the payer's name, where payer and payee are named")
+    payer_account: Headings = _headings("the payer's account")
+    payee_name: Headings = _headings("the payee's name")
+    payee_account: Headings = _headings("the payee's account")
+    remittance: Headings = _headings("texts; all the columns that are there are joined")
+    bank_code: Headings = _headings("the bank's kind of business")
 
 
-class Form(BaseModel):
-    """One table that a bank exports. `directions` gives each mark of the direction column its sign, the bank's view of
-    our account: 借 is money out (-1), 贷 is money in (1).
+class Form(_Document):
+    """One table that a bank exports."""
 
-    A day written MM/DD is in the year in which it is not after the month that stands above the headings (2024年01月),
-    else not after the clearing date.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    columns: Columns
-    directions: dict[str, Literal[1, -1]] = Field(default_factory=dict)
-    amount_positive: Literal["credit", "debit"] = "credit"
-    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = "ISO"
+    columns: Columns = Field(description="the headings of each column, below")
+    directions: dict[str, Literal[1, -1]] = Field(
+        default_factory=dict,
+        description="each mark of the direction column: 1 is money in (贷), -1 money out (借)",
+    )
+    amount_positive: Literal["credit", "debit"] = Field(
+        default="credit", description="what an `amount` above zero is where no column says the direction"
+    )
+    expenses_signed: bool = Field(
+        default=False,
+        description="true: money out stands below zero in its own column (支出金额 -23.45); else that is a reversal",
+    )
+    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = Field(
+        description="ISO takes 2026-05-07, 20260507, 2026/5/7 and 2026年5月7日. MM/DD is in the year in which it is "
+        "not after the month above the headings (2024年01月), else not after the clearing date",
+        default="ISO",
+    )
 
     @model_validator(mode="after")
     def _money(self) -> Self:
@@ -106,25 +117,39 @@ class Form(BaseModel):
 
 
 class BankMap(Form):
-    """One bank's export, in its first form; `others` are further tables that the same bank exports (cards, retail). The
-    first form whose headings a file has is the file's.
+    """One bank's export, in its first form; `others` are further tables that the same bank exports (cards, retail)."""
 
-    `account_labels` and `currency_labels` are words before account and currency in the lines above the headings. A row
-    whose first cell begins with one of `trailers` ends nothing and is skipped. The separator `auto` is the one that the
-    line of headings has most.
-    """
-
-    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    source: str = ""
-    encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
-    separator: Literal["auto", ",", "\t", ";", "|"] = "auto"
-    others: tuple[Form, ...] = Field(default=(), strict=False)
-    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
-    currencies: dict[str, str] = Field(default_factory=dict)
-    account_labels: Headings = Field(default=("账号", "账户", "卡号", "查询账号", "卡号/账号"), strict=False)
-    currency_labels: Headings = Field(default=("币种", "币别", "货币"), strict=False)
-    trailers: Headings = Field(default=("合计", "总计", "以上数据", "人民币合计", "备注:", "说明", "#"), strict=False)
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name: small letters, digits and _")
+    title: str = Field(description="which bank and export it is, for people")
+    source: str = Field(default="", description="where the headings were taken from, for people")
+    encoding: Literal["auto", "utf-8", "gb18030", "utf-16"] = Field(
+        default="auto",
+        description="auto: UTF-8 where the first 64 KiB are, else GB18030; a UTF-16 byte order mark goes before it",
+    )
+    separator: Literal["auto", ",", "\t", ";", "|"] = Field(
+        default="auto", description="auto: the one that the line of headings has most"
+    )
+    others: tuple[Form, ...] = Field(
+        default=(),
+        strict=False,
+        description="further forms, each with the keys of a form; the first whose headings a file has is the file's",
+    )
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="of a file that says none")
+    currencies: dict[str, str] = Field(
+        default_factory=dict, description="what this bank writes for a currency, and its code: 葡币: MOP"
+    )
+    account_labels: Headings = _headings(
+        "words before our account in the lines above the headings",
+        ("账号", "账户", "卡号", "查询账号", "卡号/账号", "银行卡号", "账户账号"),
+    )
+    currency_labels: Headings = _headings("words before the currency there", ("币种", "币别", "货币"))
+    trailers: Headings = _headings(
+        "a row whose first cell begins with one is no line, nor are the rows behind it until one has a day again",
+        (
+            *("合计", "总计", "小计", "本页", "累计", "以上数据", "人民币合计", "资金流水总笔数", "总笔数", "备注:"),
+            *("说明", "#"),
+        ),
+    )
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -149,12 +174,15 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
         return load_document(text, f"{chosen}.yaml", BankMap)
     if isinstance(chosen, Mapping):
         return document_of(chosen, "setting layout", BankMap)
-    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping file")
+    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping (docs/mapping.md)")
 
 
 def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
-    """The mapping in force; without the setting `layout`, that of ICBC."""
-    chosen = bank_map({"layout": "icbc"} | dict(settings), "bank_csv")
+    """The mapping in force; without the setting `layout`, those that ship and the keys of one."""
+    if "layout" not in settings:
+        told = unchosen("a bank's export is read by its mapping", "layout", shipped_documents(PACKAGE))
+        return [*told, keys("mapping", BankMap), keys("columns", Columns)]
+    chosen = bank_map(settings, "bank_csv")
     head = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
     parts = [lines("", head + ([f"source: {chosen.source}"] if chosen.source else []))]
     for number, form in enumerate(chosen.forms, 1):

@@ -8,14 +8,15 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
+from adapters.quotes import without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
+from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
 _SEPARATORS = (",", "\t", "|", ";")
@@ -48,7 +49,8 @@ class _Peeked(io.RawIOBase):
 def rows(
     stream: BinaryIO, encoding: str, separator: str, sheet: str, is_heading: Callable[[str], bool]
 ) -> Iterator[Row]:
-    """The rows of the file. `encoding` "auto" is UTF-8 where the file's first 64 KiB are, else GB18030; `separator`
+    """The rows of the file. A UTF-16 byte order mark goes before `encoding`; "auto" is UTF-8 where the file's first
+    64 KiB are, else GB18030; `separator`
     "auto" is the one that stands most often in the line of which `is_heading` is true.
 
     Raises FileRefusedError for a file that is too large, packed beyond bounds, damaged, or not in its encoding.
@@ -67,7 +69,10 @@ def rows(
     if head.removeprefix(_BOM).lstrip().startswith(b"<"):
         message = "a web page or XML that is called a workbook; open it, save it as .xlsx or CSV, and send that"
         raise FileRefusedError("NOT_CSV", message, 0)
-    if encoding == "auto":
+    utf16 = utf16_codec(head, encoding)
+    if utf16:
+        encoding = utf16
+    elif encoding == "auto":
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
     if separator == "auto":
         separator = _separator_of(head.decode(encoding, "ignore"), is_heading)
@@ -91,16 +96,34 @@ def _separator_of(text: str, is_heading: Callable[[str], bool]) -> str:
     return _SEPARATORS[0]
 
 
+def _utf16_lines(stream: io.RawIOBase, codec: str) -> Iterator[TextLine]:
+    """`text_lines` of UTF-16: bytes as they stand in the file, text as UTF-8."""
+    place = 0
+    try:
+        for start, end, text in utf16_lines(stream.read, codec, MAX_LINE):
+            place = end
+            if end - start > 2 * MAX_LINE:
+                message = f"a line of more than {MAX_LINE} characters; is it this format?"
+                raise FileRefusedError("LINE_TOO_LONG", message, start)
+            if "\0" in text:
+                raise FileRefusedError("NUL_BYTE", "the file holds NUL characters; is it this format?", start)
+            yield TextLine(start, end, text.removesuffix("\n").removesuffix("\r").encode())
+    except UnicodeDecodeError:
+        raise FileRefusedError("BAD_ENCODING", "text that is not UTF-16; send the whole file again", place) from None
+
+
 def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[Row]:
     """Records of a CSV: a quoted cell may go over lines; offsets are those of its first and last line."""
     taken: list[TextLine] = []
-    # banks pad behind a closing quote, which is no CSV
-    padding = re.compile(rf'"[ \t]+(?={re.escape(separator)}|$)') if separator != "\t" else re.compile(r'" +(?=\t|$)')
+    utf16 = encoding.startswith("utf-16")
+    codec = "utf-8" if utf16 else encoding
+    # a raw stream reads as a binary one
+    lines = _utf16_lines(stream, encoding) if utf16 else text_lines(stream)  # type: ignore[arg-type]
 
     def texts() -> Iterator[str]:
-        for line in text_lines(stream):  # type: ignore[arg-type] # a raw stream reads as a binary one
+        for line in lines:
             taken.append(line)
-            yield padding.sub('"', decode(line.raw, encoding, line.start))
+            yield without_padding(decode(line.raw, codec, line.start), separator)
 
     reader = csv.reader(texts(), delimiter=separator, strict=True)
     try:

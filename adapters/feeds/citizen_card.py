@@ -23,13 +23,14 @@ from adapters.feeds.canonical import (
     key_text,
     key_where,
     own_reversal_keys,
+    resolve_year,
     split_key,
     text_setting,
     zone_of,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value
+from adapters.layout import Layout, Value, names_day
 from adapters.layout_text import describe, show_layout
 from settlement.model.cards import masked
 from settlement.model.errors import BadInput
@@ -45,7 +46,9 @@ def citizen_card_key(source: str, issuer: str, masked: str, counter: str, termin
 
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
-    del clearing
+    moment = layout.record.field("occurred_at")
+    if moment is not None and "YYYY" not in moment.format:
+        frame = frame.with_columns(resolve_year(frame, "occurred_at", clearing))
     frame = amounts(frame)
     have = set(frame.columns)
     blank = pl.lit(None, pl.String)
@@ -55,9 +58,8 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
     for name, other in zip(layout.key, layout.original_key, strict=False):
         if name == "card_number" and other in have:  # some files name the original by its full number
             frame = frame.with_columns(masked(frame[other]).alias(other))
-    original = pl.any_horizontal(pl.col(name).is_not_null() for name in layout.original_key[2:]) & (
-        pl.col("kind") != "SALE"
-    )
+    named = [pl.col(name).is_not_null() for name in layout.original_key[2:]]
+    original = pl.any_horizontal(pl.lit(value=False), *named) & (pl.col("kind") != "SALE")
     frame = frame.with_columns(
         transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
@@ -77,6 +79,9 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     missing = {"kind", "rail", "card_number", "occurred_at", "paid"} - {spec.name for spec in layout.record.fields}
     if missing or not layout.key:
         raise BadInput(f"layout {layout.format}: a citizen card feed needs {', '.join(sorted(missing)) or 'a key'}")
+    moment = layout.record.field("occurred_at")
+    if moment is not None and not names_day(moment):
+        raise BadInput(f"layout {layout.format}: occurred_at names no day; give its format month and day")
     return read_feed(stream, context, layout, interpret)
 
 

@@ -173,7 +173,10 @@ def check_bad_rows(context: Context, tally: Tally) -> None:
     if policy not in {"reject_row", "reject_file"}:
         raise BadInput("setting bad_row: write reject_row or reject_file")
     if policy == "reject_file" and tally.rejected:
-        message = f"{tally.rejected} records cannot be accepted, and this source takes only whole files; correct them"
+        message = (
+            f"{tally.rejected} records cannot be accepted, and this source takes only whole files "
+            "(bad_row: reject_file); correct them"
+        )
         raise FileRefused("BAD_ROWS", message)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -14,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from adapters.base import HOLDS_VALUES, Adapter, Closing, Context, Parsed
-from adapters.description import Part
 from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
@@ -24,6 +24,8 @@ from adapters.feeds.canonical import (
     key_text,
     own_reversal_keys,
     rail_setting,
+    resolve_earlier,
+    resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
 from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, sum_of
@@ -33,7 +35,8 @@ from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
-from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, show_line
+from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
+from adapters.utf16 import utf16_codec
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
@@ -41,6 +44,7 @@ NAME = "mapped_csv"
 ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
+FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
 
@@ -50,6 +54,8 @@ class _Sheet:
 
     mapping: CsvMapping
     places: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, int] = field(default_factory=dict)  # where the other cell of a column of two stands
+    ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
     records: int = 0
     ended: bool = False
@@ -58,6 +64,8 @@ class _Sheet:
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], int] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
+    near: bool = False  # some record lies near the clearing date
+    day: date | None = None  # of a record
 
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -73,7 +81,8 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         _find_headings(sheet, rows)
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
-        declared = check_end(mapping, sheet.tail, sheet.numbers, sheet.sums, sheet.unreadable)
+        declared = check_end(mapping, sheet.tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
+        _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
         if sheet.open_end and mapping.end is None:
             tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
@@ -99,8 +108,12 @@ def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
     def open_end() -> None:
         sheet.open_end = True
 
-    for cells, start, end in read_rows(stream, mapping.read_encoding, mapping.separator, open_end):
-        yield _cleaned(mapping, cells), start, end
+    for raw, start, end in read_rows(stream, mapping.read_encoding, mapping.separator, open_end):
+        cells = _cleaned(mapping, raw)
+        if mapping.ignored is None or mapping.ignored.match(cells[0] if cells else "") is None:
+            yield cells, start, end
+        elif len(sheet.ignored) < MAX_PREAMBLE:  # a total may stand there
+            sheet.ignored.append(cells)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -123,10 +136,11 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
     """The heading row: the first that has every needed heading; rows before it are preamble."""
     mapping = sheet.mapping
     if not mapping.headings:
+        _place(sheet, [column.title for column in mapping.columns])
         sheet.places = {column.name: place for place, column in enumerate(mapping.columns)}
-        sheet.width = len(mapping.columns)
         return
-    needed = {column.title for column in mapping.columns if column.required or column.name in mapping.key}
+    wanted = [column for column in mapping.columns if column.required or column.name in mapping.key]
+    needed = {title for column in wanted for title in (column.title, column.and_) if title}
     missing: set[str] = needed
     for cells, _, _ in islice(rows, MAX_PREAMBLE):
         absent = needed - set(cells)
@@ -137,12 +151,20 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
             if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
-            sheet.places = {c.name: cells.index(c.title) for c in mapping.columns if c.title in cells}
-            sheet.width = len(cells)
+            _place(sheet, cells)
             return
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
     raise FileRefused("BAD_HEADING", message)
+
+
+def _place(sheet: _Sheet, titles: list[str]) -> None:
+    columns = sheet.mapping.columns
+    sheet.places = {column.name: titles.index(column.title) for column in columns if column.title in titles}
+    sheet.seconds = {
+        column.name: titles.index(column.and_) for column in columns if column.and_ in titles and column.and_
+    }
+    sheet.width = len(titles)
 
 
 def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
@@ -179,9 +201,12 @@ def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> 
     keep = np.ones(len(block), np.bool_)
     keep[list(errors)] = False
     _add_sums(frame, sheet)
+    frame = _without_skipped(frame, sheet.mapping)
     if tally.clearing is None:
         days = frame["clearing_date"].drop_nulls()
         tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
+    frame = _with_years(frame, sheet.mapping, tally.clearing)
+    _see_days(frame, sheet, tally.clearing)
     return finish(
         frame.filter(pl.Series(keep)), rejects, context, tally, lambda rows, _: interpret(rows, context, sheet.mapping)
     )
@@ -196,8 +221,9 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; at most {sheet.width} are expected")
     columns = {}
     for spec in mapping.columns:
-        place = sheet.places.get(spec.name, -1)
-        texts = pl.Series([c[place] if 0 <= place < len(c) else "" for c, _, _ in block], dtype=pl.String)
+        texts = _texts(block, sheet.places.get(spec.name, -1))
+        if spec.and_:
+            texts = pl.select(pl.format("{} {}", texts, _texts(block, sheet.seconds.get(spec.name, -1)))).to_series()
         texts = _money(mapping, texts) if spec.type == "amount" else texts
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
@@ -210,7 +236,36 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         elif spec.type == "amount" and mapping.sign == "ignore":
             values = values.abs()
         columns[spec.name] = values
+    if mapping.kind:
+        columns["kind"] = pl.Series([mapping.kind], dtype=pl.String).new_from_index(0, len(block))
     return pl.DataFrame(columns)
+
+
+def _texts(block: list[Row], place: int) -> pl.Series:
+    """The cells of one place, blank where a row has none there."""
+    return pl.Series([cells[place] if 0 <= place < len(cells) else "" for cells, _, _ in block], dtype=pl.String)
+
+
+def _without_skipped(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
+    """A row with a code that means SKIP in any column, like a refund that failed, is counted and left out."""
+    names = [spec.name for spec in mapping.columns if spec.name != "kind" and SKIP in spec.values.values()]
+    if not names:
+        return frame
+    skipped = pl.any_horizontal(pl.col(name).eq_missing(pl.lit(SKIP)) for name in names)
+    return frame.with_columns(kind=pl.when(skipped).then(pl.lit(SKIP)).otherwise("kind"))
+
+
+def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.DataFrame:
+    """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
+    specs = [spec for spec in mapping.columns if spec.type in {"date", "datetime"} and "YYYY" not in spec.format]
+    for spec in sorted(specs, key=lambda spec: spec.name != "occurred_at"):
+        moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
+        if spec.name.startswith("original"):
+            found = resolve_earlier(moments, spec.name, "occurred_at", clearing)
+        else:
+            found = resolve_year(moments, spec.name, clearing)
+        frame = frame.with_columns(found.cast(frame.schema[spec.name]).alias(spec.name))
+    return frame
 
 
 def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
@@ -232,6 +287,24 @@ def _add_sums(frame: pl.DataFrame, sheet: _Sheet) -> None:
         sheet.numbers[kind] = sheet.numbers.get(kind, 0) + row["rows"]
         for name in names:
             sheet.sums[name, kind] = sheet.sums.get((name, kind), 0) + (row[name] or 0)
+
+
+def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
+    days = frame["occurred_at"].drop_nulls()
+    if not sheet.near and len(days):
+        sheet.near = bool(((days.dt.date() - clearing).abs() <= FAR).any())
+        sheet.day = days[0].date()
+
+
+def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
+    """A date in a file's name may be no date at all, but the beginning of an account number (20880211…)."""
+    named = sheet.mapping.column("clearing_date") is None and context.clearing_date is None
+    if named and "clearing_date" not in context.settings and sheet.day is not None and not sheet.near:
+        message = (
+            f"the clearing date {tally.clearing} is more than {FAR.days} days from every record, like {sheet.day}: "
+            "it is misread from the name; correct the mapping's filename, or set clearing_date"
+        )
+        raise FileRefused("CLEARING_DATE_FAR", message, "clearing_date")
 
 
 def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.DataFrame:
@@ -283,13 +356,11 @@ def _third_amount(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _describe(settings: Mapping[str, object]) -> list[Part]:
-    return describe_mapping(mapping_of(settings))
-
-
 def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown | None:
     """The row of a CSV with its wrong cell; of a workbook there are no bytes to show."""
     mapping = mapping_of(settings)
+    utf16 = utf16_codec(read_at(stream, 0, 2), mapping.read_encoding)
+    mapping = mapping.model_copy(update={"encoding": utf16}) if utf16 else mapping  # a row in the middle has no mark
     sheet = _Sheet(mapping)
     try:
         if is_workbook(stream) or reject.byte < 0:
@@ -313,4 +384,4 @@ def _from(stream: BinaryIO, byte: int) -> BinaryIO:
     return stream
 
 
-ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, _describe, _show)
+ADAPTER = Adapter(NAME, "any CSV or workbook by a column mapping", "transaction", read, write, describe_mapping, _show)

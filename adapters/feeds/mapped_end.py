@@ -39,13 +39,21 @@ def is_end(mapping: CsvMapping, cells: list[str]) -> bool:
 
 
 def check_end(
-    mapping: CsvMapping, tail: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
+    mapping: CsvMapping,
+    tail: list[list[str]],
+    ignored: list[list[str]],
+    numbers: Mapping[str, int],
+    sums: Sums,
+    unreadable: Mapping[str, int],
 ) -> EndRows:
-    """Compares what the rows from the end row on declare. FileRefused: missing, unreadable, or another figure."""
+    """Compares what the rows from the end row on declare, and sentences in rows that were passed over.
+
+    FileRefused: missing, unreadable, or another figure.
+    """
     end = mapping.end
     if end is None:
         return EndRows(None, None)
-    if not tail:
+    if not tail and end.starts_with:
         if end.required:
             message = f"no row begins with {' or '.join(end.starts_with)}; the file was cut: send it again"
             raise FileRefused("TRUNCATED", message)
@@ -62,7 +70,8 @@ def check_end(
             _proven(spec.of, unreadable)
             _compare_total(value, sum_of(sums, spec.of))
     for spoken in end.spoken:
-        _check_spoken(spoken, tail, numbers, sums, unreadable)
+        spoken_count = _check_spoken(spoken, [*tail, *ignored], numbers, sums, unreadable)
+        count = spoken_count if count is None and not spoken.kind else count
     return EndRows(count, total)
 
 
@@ -114,21 +123,23 @@ def _compare_total(declared: int | None, have: int) -> None:
 
 
 def _check_spoken(
-    spoken: SpokenTotal, tail: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
-) -> None:
-    found = next((m for cells in tail if (m := re.search(spoken.pattern, ",".join(cells)))), None)
+    spoken: SpokenTotal, rows: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
+) -> int | None:
+    """Compares a total in a sentence; the count that it declares."""
+    found = next((m for cells in rows if (m := re.search(spoken.pattern, ",".join(cells)))), None)
     if found is None:
         raise FileRefused("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
-    groups = found.groupdict()
+    groups = {name: text for name, text in found.groupdict().items() if text is not None}
     kinds = [spoken.kind] if spoken.kind else list(numbers)
     try:
-        count = None if groups.get("count") is None else int(groups["count"])
-        total = None if groups.get("total") is None else parse_amount(groups["total"])
+        count = int(groups.pop("count")) if "count" in groups else None
+        totals = {spoken.of if name == "total" else name: parse_amount(text) for name, text in groups.items()}
     except ValueError:
         message = "a count or total at the end is not a number; correct the file"
         raise FileRefused("BAD_TRAILER", message) from None
     if count is not None:
         _compare_count(count, sum(numbers.get(kind, 0) for kind in kinds))
-    if total is not None:
-        _proven(spoken.of, unreadable)
-        _compare_total(total, sum(sums.get((spoken.of, kind), 0) for kind in kinds))
+    for name, total in totals.items():
+        _proven(name, unreadable)
+        _compare_total(total, sum(sums.get((name, kind), 0) for kind in kinds))
+    return count

@@ -22,6 +22,8 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     BadInput: a value has no code in the mapping, or a character is not in its encoding.
     """
     mapping = mapping_of(context.settings)
+    if mapping.only_read:
+        raise BadInput(f"{context.file}: mapping {mapping.format} has {mapping.only_read}; it is only read")
     raw = _raw(frame, mapping)
     out = io.StringIO()
     newline = "\r\n" if mapping.newline == "crlf" else "\n"
@@ -32,7 +34,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         writer.writerow([column.title for column in mapping.columns])
     cells = [_cells(column, raw, mapping, context.file) for column in mapping.columns]
     writer.writerows(zip(*cells, strict=True))
-    for row in _end_rows(mapping, raw, context.file):
+    for row in _end_rows(mapping, raw):
         writer.writerow(row)
     try:
         data = encode_text("", out.getvalue(), "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
@@ -80,12 +82,10 @@ def _cells(column: LayoutField, raw: pl.DataFrame, mapping: CsvMapping, name: st
     return out
 
 
-def _end_rows(mapping: CsvMapping, raw: pl.DataFrame, name: str) -> list[list[str]]:
+def _end_rows(mapping: CsvMapping, raw: pl.DataFrame) -> list[list[str]]:
     end = mapping.end
     if end is None:
         return []
-    if end.spoken:
-        raise BadInput(f"{name}: mapping {mapping.format} has totals in sentences; it is only read")
     values: dict[str, Value] = {}
     for spec in end.fields:
         if spec.declares == "count":

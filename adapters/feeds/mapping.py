@@ -1,94 +1,136 @@
-"""The description of a mapped CSV or workbook: which heading gives which field, and how rows begin and end."""
+"""The description of a mapped CSV or workbook: which heading gives which field, and how rows begin and end.
+
+docs/mapping.md is made from the descriptions of the fields here.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.description import Part, lines
-from adapters.layout import Encoding, LayoutField
-from adapters.yaml_document import document_of, load_document, shipped_text
+from adapters.description import Part, keys, lines, unchosen
+from adapters.feeds.canonical import KINDS, SKIP
+from adapters.layout import Document, Encoding, LayoutField, given, names_day
+from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
+MappedEncoding = Literal[Encoding, "utf-16"]
+_ENCODINGS = get_args(MappedEncoding)
+AnyKind = Literal["", "SALE", "REFUND", "VOID", "REVERSAL"]
+# what a column of a canonical name must be, where it is mapped
+_TYPES = {
+    "occurred_at": "datetime",
+    "clearing_date": "date",
+    "paid": "amount",
+    "gross": "amount",
+    "claimed": "amount",
+    "fee": "amount",
+    "card_number": "card",
+}
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+class CsvColumn(LayoutField):
+    """One column: a field as in a layout, whose `title` is its heading."""
+
+    # what only payment and result files have
+    otherwise: None = Field(default=None, exclude=True)
+    prefix: Literal[""] = Field(default="", exclude=True)
+    and_: str = Field(
+        default="",
+        alias="and",
+        description="the heading of a second cell, joined behind the first with a blank: `format` is then over both",
+    )
 
 
-class SpokenTotal(_Document):
-    """A total in a sentence, like 交易合计：3笔，商家实收共30.00元: groups `count` and `total` of the rows of `kind`.
+class SpokenTotal(Document):
+    """A total in a sentence, like 交易合计：3笔，商家实收共30.00元."""
 
-    `total` is compared with the unsigned sum of the amount named in `of`; either group may be absent.
-    """
-
-    pattern: str
-    kind: Literal["", "SALE", "REFUND", "VOID", "REVERSAL"] = ""
-    of: str = ""
-
-
-class End(_Document):
-    """What ends the records: a row whose first cell begins with one of `starts_with`.
-
-    where   none: it says nothing more. same: its own cells are `fields`, in order. next: it is a heading row, and the
-            row after it has the values; `fields` name the headings in `title`.
-    spoken  totals in sentences in this row or those after it.
-    """
-
-    starts_with: tuple[str, ...] = Field(min_length=1, strict=False)
-    required: bool = True
-    where: Literal["none", "same", "next"] = "none"
-    fields: tuple[LayoutField, ...] = Field(default=(), strict=False)
-    spoken: tuple[SpokenTotal, ...] = Field(default=(), strict=False)
+    pattern: str = Field(
+        description="regular expression; its group `count` is compared with the number of rows, a group with the name "
+        "of an amount, or `total` for the one of `of`, with the unsigned sum of it"
+    )
+    kind: AnyKind = given("only rows of this kind are counted and summed; empty: all", "")
+    of: str = given("the amount that the group `total` is about", "")
 
 
-class CsvMapping(_Document):
-    """A mapped file. A column's `title` is its heading; `headings: false` means there is no heading row.
+class End(Document):
+    """What ends the records, and what is declared there."""
 
-    prefix       text in front of every cell that is taken off ("`"), and written again
-    strip        characters taken off both ends of every cell
-    excel_text   ="..." around a cell is taken off
-    thousands    1,234.56 is an amount
-    money_mark   taken off the front of an amount (¥)
-    ragged       rows may lack their last, blank cells
-    refund_paid, refund_gross, refund_claimed: fields that stand for paid, gross and claimed on anything but a sale
-    refund_key   the natural key of anything but a sale, where it has its own number
-    sign         ignore: the kind says the direction, amounts are taken without their sign
-    turned       amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus
-    """
+    starts_with: tuple[str, ...] = given("how the first cell of the row that ends the records begins", ())
+    required: bool = given("a file without that row is refused: it was cut", default=True)
+    where: Literal["none", "same", "next"] = given(
+        "where the totals stand. none: in no cells. same: the cells of this row are `fields`, in order. next: this is "
+        "a row of headings, the row after it has the values, and `fields` name the headings in `title`",
+        "none",
+    )
+    fields: tuple[LayoutField, ...] = given("cells of the row of totals, with `declares` where they declare", ())
+    spoken: tuple[SpokenTotal, ...] = given(
+        "totals in sentences in this row, in those after it, or in rows of `ignore`; each must be found", ()
+    )
 
-    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    source: str = ""
-    encoding: Encoding
-    separator: str = Field(default=",", min_length=1, max_length=1)
-    newline: Literal["crlf", "lf"] = "crlf"
-    unit: Literal["fen", "yuan"] = "yuan"
-    zone: str = "Asia/Shanghai"
-    filename: str = ""
-    headings: bool = True
-    preamble: tuple[str, ...] = Field(default=(), strict=False)
-    prefix: str = ""
-    strip: str = " \t\u3000\u00a0"
-    excel_text: bool = False
-    thousands: bool = False
-    money_mark: str = ""
-    ragged: bool = False
-    sign: Literal["keep", "ignore"] = "keep"
-    turned: tuple[str, ...] = Field(default=(), strict=False)
-    columns: tuple[LayoutField, ...] = Field(min_length=1, strict=False)
-    end: End | None = None
-    key: tuple[str, ...] = Field(min_length=1, strict=False)
-    refund_key: tuple[str, ...] = Field(default=(), strict=False)
-    original_key: tuple[str, ...] = Field(default=(), strict=False)
-    refund_paid: str = ""
-    refund_gross: str = ""
-    refund_claimed: str = ""
-    notes: tuple[str, ...] = Field(default=(), strict=False)
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.starts_with and (self.where != "none" or not self.spoken):
+            raise ValueError("starts_with: say how the end row begins")
+        return self
+
+
+class CsvMapping(Document):
+    """A mapped file: a CSV or a workbook of transactions."""
+
+    format: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name: small letters, digits and _")
+    title: str = Field(description="what it is, for people")
+    source: str = given("where the description was taken from, for people", "")
+    encoding: MappedEncoding = Field(
+        description="of the text; a UTF-16 byte order mark goes before it. The setting `encoding` changes it"
+    )
+    separator: str = Field(default=",", min_length=1, max_length=1, description="between cells of a CSV")
+    newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
+    unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
+    zone: str = given("the time zone of the times in the file", "Asia/Shanghai")
+    filename: str = given(
+        "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) "
+        "is the clearing date. Say what stands around it, so that no other number of the name is taken for it",
+        "",
+    )
+    kind: AnyKind = given("the kind of every row, where no column says it", "")
+    headings: bool = given("false: there is no row of headings, `columns` are the cells in order", default=True)
+    preamble: tuple[str, ...] = given(
+        "lines written above the headings; any lines above the headings (at most 60) are read over", ()
+    )
+    ignore: tuple[str, ...] = given(
+        "regular expressions; a row whose first cell begins with one is no record (rules, counts above the records)", ()
+    )
+    prefix: str = given("text in front of every cell that is taken off, and written again", "")
+    strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
+    excel_text: bool = given('="..." around a cell is taken off', default=False)
+    thousands: bool = given("1,234.56 is an amount", default=False)
+    money_mark: str = given("taken off the front of an amount", "")
+    ragged: bool = given("rows may lack their last, blank cells", default=False)
+    sign: Literal["keep", "ignore"] = given(
+        "ignore: the kind says the direction, amounts are taken without their sign", "keep"
+    )
+    turned: tuple[str, ...] = given(
+        "amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus", ()
+    )
+    columns: tuple[CsvColumn, ...] = Field(min_length=1, strict=False, description="the columns that are read")
+    end: End | None = given("what ends the records, and the totals that the file declares", None)
+    key: tuple[str, ...] = Field(
+        min_length=1, strict=False, description="columns whose values name a transaction, once and for all files"
+    )
+    refund_key: tuple[str, ...] = given("the same for anything but a sale, where it has its own number", ())
+    original_key: tuple[str, ...] = given(
+        "columns of a refund, void or reversal with the values that `key` has on its sale", ()
+    )
+    refund_paid: str = given("the column that stands for `paid` on anything but a sale", "")
+    refund_gross: str = given("the column that stands for `gross` on anything but a sale", "")
+    refund_claimed: str = given("the column that stands for `claimed` on anything but a sale", "")
+    notes: tuple[str, ...] = given("what people should know, printed by `puhui feed describe`", ())
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -101,16 +143,47 @@ class CsvMapping(_Document):
         unknown = sorted(used - set(names))
         if unknown:
             raise ValueError(f"columns: there is none named {', '.join(unknown)}")
-        if "kind" not in names or "occurred_at" not in names or not {"paid", "gross"} & set(names):
-            raise ValueError("columns: kind, occurred_at and paid (or gross) must be among them")
-        for pattern in (self.filename, *(spoken.pattern for spoken in (self.end.spoken if self.end else ()))):
+        if "occurred_at" not in names or not {"paid", "gross"} & set(names):
+            raise ValueError("columns: occurred_at and paid (or gross) must be among them")
+        if ("kind" in names) == bool(self.kind):
+            raise ValueError("kind: give a column named kind, or `kind: SALE` for a file of sales alone")
+        for number, column in enumerate(self.columns):
+            self._check_column(column, number)
+        self._check_patterns()
+        return self
+
+    def _check_column(self, column: CsvColumn, number: int) -> None:
+        wanted = _TYPES.get(column.name, column.type)
+        if column.type != wanted:
+            raise MisfitError(f"{column.name}: its type is {wanted}", "columns", number)
+        if column.type in {"date", "datetime"} and not names_day(column):
+            message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
+            raise MisfitError(message, "columns", number, "format")
+        if column.name == "clearing_date" and "YYYY" not in column.format:
+            raise MisfitError("clearing_date: needs its year", "columns", number, "format")
+        if column.name == "kind" and not {SKIP, *KINDS}.issuperset(column.values.values() or [""]):
+            message = f"kind: list its codes under `values`, each as one of {', '.join((*KINDS, SKIP))}"
+            raise MisfitError(message, "columns", number)
+        if column.and_ and not self.headings and column.and_ not in {other.title for other in self.columns}:
+            raise MisfitError(f"{column.name}: no column has the title {column.and_}", "columns", number, "and")
+
+    def _check_patterns(self) -> None:
+        amounts = {column.name for column in self.columns if column.type == "amount"}
+        spoken = self.end.spoken if self.end else ()
+        for pattern in (self.filename, *self.ignore, *(total.pattern for total in spoken)):
             try:
                 re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"pattern: {error}") from None
-        return self
+        if self.filename and "clearing_date" not in re.compile(self.filename).groupindex:
+            raise MisfitError("has no group (?P<clearing_date>…)", "filename")
+        for total in spoken:
+            about = {total.of if name == "total" else name for name in re.compile(total.pattern).groupindex}
+            if about - amounts - {"count"}:
+                message = f"a total is of an amount of the columns, not of {', '.join(sorted(about - amounts))!r}"
+                raise MisfitError(message, "end", "spoken")
 
-    def column(self, name: str) -> LayoutField | None:
+    def column(self, name: str) -> CsvColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
@@ -118,6 +191,20 @@ class CsvMapping(_Document):
     def read_encoding(self) -> str:
         """As Layout.read_encoding."""
         return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
+
+    @cached_property
+    def ignored(self) -> re.Pattern[str] | None:
+        """What the first cell of a row that is no record begins with."""
+        return re.compile("|".join(f"(?:{pattern})" for pattern in self.ignore)) if self.ignore else None
+
+    @property
+    def only_read(self) -> str:
+        """What makes that no file can be written by this mapping; "" where nothing does."""
+        if self.end is not None and self.end.spoken:
+            return "totals in sentences"
+        if any(column.and_ for column in self.columns):
+            return "a column of two cells"
+        return "no column of kinds" if self.kind else ""
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
@@ -129,8 +216,8 @@ def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
     encoding = settings.get("encoding")
     if encoding is None:
         return mapping
-    if encoding not in get_args(Encoding):
-        raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(get_args(Encoding))}")
+    if encoding not in _ENCODINGS:
+        raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(_ENCODINGS)}")
     return mapping.model_copy(update={"encoding": encoding})
 
 
@@ -143,12 +230,17 @@ def _chosen(chosen: object) -> CsvMapping:
             raise BadInput(f"mapping {chosen!r} does not ship; give one that `puhui feed list` names, or a YAML file")
         return load_document(text, f"{chosen}.yaml", CsvMapping)
     if chosen is None:
-        raise BadInput("setting mapping: say which columns the file has: a shipped name, or a YAML file")
+        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
     return document_of(chosen, "setting mapping", CsvMapping)
 
 
-def describe_mapping(mapping: CsvMapping) -> list[Part]:
-    """The mapping for people: its columns, and what stands above the records."""
+def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
+    """The mapping for people: its columns, and what stands above the records; without one, those that ship."""
+    if "mapping" not in settings:
+        known = [(name, document) for name, document in shipped_documents(PACKAGE) if "columns" in document]
+        told = unchosen("a CSV or workbook is read by a mapping", "mapping", known)
+        return [*told, keys("mapping", CsvMapping), keys("columns", CsvColumn), keys("end", End)]
+    mapping = mapping_of(settings)
     head = [f"{mapping.format}: {mapping.title}"]
     head += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
     head += [f"source: {mapping.source}"] * bool(mapping.source)

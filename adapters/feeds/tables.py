@@ -8,7 +8,9 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
+from adapters.quotes import without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
+from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_LINE = 262_144
 MAX_CELLS = 200
@@ -18,6 +20,7 @@ Row = tuple[list[str], int, int]
 def read_rows(stream: BinaryIO, encoding: str, separator: str, open_end: Callable[[], None]) -> Iterator[Row]:
     """Rows of a workbook (it begins as one) or of a CSV. FileRefused: empty, or not readable within the bounds.
 
+    A UTF-16 byte order mark goes before `encoding`.
     `open_end` is called where the last line of a CSV has no line end.
     """
     start = read_exactly(stream, 8)
@@ -26,7 +29,9 @@ def read_rows(stream: BinaryIO, encoding: str, separator: str, open_end: Callabl
     if is_workbook(start):
         yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK))
     else:
-        yield from _csv_rows(_Lines(start, stream, encoding, open_end), separator)
+        codec = utf16_codec(start, encoding)
+        lines = _Utf16Lines(start, stream, codec, open_end) if codec else _Lines(start, stream, encoding, open_end)
+        yield from _csv_rows(lines, separator)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -77,8 +82,38 @@ class _Lines:
         return text
 
 
-def _csv_rows(lines: _Lines, separator: str) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+class _Utf16Lines:
+    """`_Lines` of UTF-16, whose line ends are two bytes and whose bytes may be line ends in other signs."""
+
+    def __init__(self, start: bytes, stream: BinaryIO, codec: str, open_end: Callable[[], None]) -> None:
+        self.start, self.stream, self.open_end = start, stream, open_end
+        self.lines = utf16_lines(self._read, codec, MAX_LINE)
+        self.position = 0
+
+    def __iter__(self) -> _Utf16Lines:
+        return self
+
+    def _read(self, size: int) -> bytes:
+        start, self.start = self.start, b""
+        return start or self.stream.read(size)
+
+    def __next__(self) -> str:
+        try:
+            begin, self.position, text = next(self.lines)
+        except UnicodeDecodeError:
+            message = "a line is not utf-16 text; set encoding to what the file is written in"
+            raise FileRefused("BAD_ENCODING", message, "", 0, self.position) from None
+        if len(text) > MAX_LINE:
+            raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} characters", "", 0, begin)
+        if "\0" in text:
+            raise FileRefused("BAD_TEXT", "a line holds a NUL character; the file is damaged", "", 0, begin)
+        if not text.endswith("\n"):
+            self.open_end()
+        return text
+
+
+def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
+    reader = csv.reader((without_padding(line, separator) for line in lines), delimiter=separator, strict=True)
     while True:
         begin = lines.position
         try:

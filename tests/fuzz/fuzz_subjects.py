@@ -177,7 +177,7 @@ def subjects() -> dict[str, Subject]:
     zm = _feed("unionpay_zm", zm_file, s.pos_frame)
     zm = Variant(zm_file, {}, zm.seeds, "unionpay/zm/*/*ZM_*", stride=609)
     wechat = _mapped("wx20260507.csv", "wechat_pay", lambda: [WECHAT.encode()])
-    alipay = _mapped("ali20260507.csv", "alipay", lambda: [ALIPAY.encode("gb18030")])
+    alipay = _mapped("ali_20260507.csv", "alipay", lambda: [ALIPAY.encode("gb18030")])
     allinpay = _mapped("2026-05-07_1_checkFile.txt", "allinpay", lambda: [ALLINPAY])
     xlsx = _mapped("wx20260507.xlsx", "wechat_pay", lambda: [workbook(_cells(WECHAT.encode()))])
     banks = [_bank(name, f"cn-bank-csv/*/{name}_*.*") for name in ("ccb", "icbc", "abc", "cmb", "boc")]

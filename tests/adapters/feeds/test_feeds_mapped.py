@@ -83,7 +83,7 @@ ALIPAY = (
 
 
 def test_alipay():
-    given = s.context("ali20260507.csv", "ali", mapping="alipay")
+    given = s.context("ali_20260507.csv", "ali", mapping="alipay")
     frame, rejects, closing = s.read("mapped_csv", ALIPAY.encode("gb18030"), given)
     assert (rejects, closing.refused) == ([], None)
     assert frame.select("kind", "gross_fen", "paid_fen", "claimed_fen", "fee_fen").rows() == [
@@ -97,7 +97,7 @@ def test_alipay():
     lied = ALIPAY.replace("共18.00元", "共18.01元").encode("gb18030")
     assert s.read("mapped_csv", lied, given)[2].refused.code == "TOTAL_MISMATCH"
     assert s.read("mapped_csv", ALIPAY.encode(), given)[2].refused.code in {"BAD_ENCODING", "BAD_HEADING"}
-    saved_again = s.context("ali20260507.csv", "ali", mapping="alipay", encoding="utf-8-sig")
+    saved_again = s.context("ali_20260507.csv", "ali", mapping="alipay", encoding="utf-8-sig")
     again = s.read("mapped_csv", ("\ufeff" + ALIPAY).encode(), saved_again)[0]
     assert again.drop("byte_start", "byte_end").equals(frame.drop("byte_start", "byte_end"))
     with pytest.raises(BadInput, match="setting encoding"):

@@ -1,0 +1,55 @@
+"""Lines of a bank's export above its headings: labels with what stands behind them, the month, a number among words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+_LABELLED = re.compile(r"[:：]")
+_NEXT_LABEL = re.compile(r"\s\S+[:：]")
+# an account among other words: in groups of four, or as one piece
+_NUMBER = re.compile(r"[0-9*]{4}(?: [0-9*]{4}){2,}(?: [0-9*]{1,3}(?![0-9]))?|[0-9*][0-9*-]{3,}[0-9]", re.ASCII)
+_MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
+_BRACKET = re.compile(r"\[.*?\]")
+
+
+def heading_key(text: str) -> str:
+    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case."""
+    plain = unicodedata.normalize("NFKC", text)
+    plain = _BRACKET.sub("", plain)
+    return "".join(plain.split()).casefold()
+
+
+def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
+    """(what the label may be called, what stands behind it) of every label of a line.
+
+    A label ends at a colon; the word before the colon is one too (账户明细 账号：1). A cell without a colon may be the
+    label of the next cell that is not blank, and so may one that ends with its colon.
+    """
+    for place, text in enumerate(texts):
+        behind = next((other for other in texts[place + 1 :] if other), "")
+        marks = list(_LABELLED.finditer(text))
+        if not marks:
+            yield {heading_key(text)}, behind
+        for mark in marks:
+            before, after = text[: mark.start()], text[mark.end() :]
+            names = {heading_key(before).lstrip("#"), heading_key((before.split() or [""])[-1])}
+            value = _NEXT_LABEL.split(after, maxsplit=1)[0].strip(" [")
+            yield names, value or after.strip() or behind
+
+
+def account_in(text: str) -> str:
+    """The account number among other words, without the blanks of its groups; the text itself where there is none."""
+    number = _NUMBER.search(" ".join(text.split()))
+    return number.group().replace(" ", "") if number and not text.isalnum() else text
+
+
+def month_end(text: str) -> date | None:
+    """The last day of a month that is named like 2024年01月."""
+    month = _MONTH.search(text)
+    if month is None or not 1 <= int(month.group(2)) <= 12:
+        return None
+    year, after_it = int(month.group(1)), int(month.group(2)) % 12 + 1
+    return date(year + (after_it == 1), after_it, 1) - timedelta(days=1)

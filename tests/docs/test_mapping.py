@@ -1,0 +1,77 @@
+"""docs/mapping.md has every key of the mapping languages, and its worked examples do what the page says."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.yaml_document import document_of, shipped_documents
+from portal.cli.main import run
+from settlement.model.frames import TRANSACTION
+from tests.docs.mapping_page import MODELS, MORE, PAGE, blocks, nodes, table, written
+
+TEXT = PAGE.read_text("utf-8")
+BLOCKS = blocks(TEXT)
+
+
+def test_the_tables_are_what_the_models_say() -> None:
+    assert written(TEXT) == TEXT, "run: python -m tests.docs.mapping_page"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_key_has_a_meaning_and_an_example(name: str) -> None:
+    assert f"<!-- keys: {name} -->" in TEXT
+    bare = [key for key, _, what, example in table(name, nodes(TEXT)) if not what or not example]
+    assert not bare, f"{name}: describe it in its model; give an example in tests/docs/mapping_page.py"
+
+
+@pytest.mark.parametrize("name", ["BankMap", "CsvMapping", "Layout"])
+def test_each_further_example_is_taken_by_its_model(name: str) -> None:
+    package = "adapters.accounts" if name == "BankMap" else "adapters.feeds"
+    part = {"BankMap": "columns", "CsvMapping": "columns", "Layout": "record"}[name]
+    document = next(document for _, document in shipped_documents(package) if part in document)
+    for key, value in MORE[name].items():
+        whole = {**document, key: value}
+        if key == "kind":
+            whole["columns"] = [column for column in document["columns"] if column["name"] != "kind"]
+        document_of(whole, key, MODELS[name])
+
+
+def test_every_canonical_name_that_can_be_mapped_is_told() -> None:
+    names = TEXT.partition("### Names of columns")[2].partition("###")[0]
+    told = set(re.findall(r"^\| `(\w+)` \| \w+", names, re.MULTILINE))
+    made = {"transaction_id", "source", "original_key", "card_token", "card_masked", "instrument", "file", "record"}
+    assert told == {name.removesuffix("_fen") for name in TRANSACTION} - made - {"byte_start", "byte_end"} | {
+        "card_number"
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "setting", "mapping", "file", "result"),
+    [
+        ("bank_csv", "layout", "bank.yaml", "bank.csv", "bank.result"),
+        ("mapped_csv", "mapping", "acquirer.yaml", "POS_898110289997632_20260101.txt", "acquirer.result"),
+    ],
+)
+def test_the_worked_examples(tmp_path: Path, form: str, setting: str, mapping: str, file: str, result: str) -> None:
+    for name in (mapping, file):
+        (tmp_path / name).write_text(BLOCKS[name], "utf-8")
+    out = tmp_path / "out.csv"
+    options = ["--format", form, "--set", f"{setting}={tmp_path / mapping}", "--out", str(out)]
+    assert run(["feed", "convert", str(tmp_path / file), *options]) == 0
+    expected = list(csv.DictReader(BLOCKS[result].splitlines()))
+    rows = list(csv.DictReader(out.read_text("utf-8-sig").splitlines()))
+    assert [{name: row[name] for name in expected[0]} for row in rows] == expected
+
+
+@pytest.mark.parametrize(("form", "shipped"), [("bank_csv", "icbc"), ("mapped_csv", "wechat_pay")])
+def test_describe_without_a_mapping_says_how_one_is_written(
+    form: str, shipped: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["feed", "describe", "--format", form]) == 0
+    told = capsys.readouterr().out
+    assert "docs/mapping.md" in told
+    assert f"\n{shipped} " in told
