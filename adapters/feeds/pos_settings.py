@@ -47,7 +47,7 @@ class PosSettings(BaseModel):
     discount_length: int = Field(default=12, ge=1, le=12)
     discount_prefix: str = ""
     discount_means: Literal["discount", "gross"] = "discount"
-    filename: str = "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?![0-9])"
+    filename: str = "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
 
     @property
     def spec(self) -> Spec:
