@@ -46,6 +46,16 @@ def test_a_number_that_is_longer_than_a_date_is_none(pattern):
     assert found["clearing_date"] == "20260507"
 
 
+@pytest.mark.parametrize("name", ["purse_daily", "citizen_card", "pos_iso8583"])
+def test_a_sequence_of_two_digits_may_stand_behind_the_day(name):
+    import re
+
+    found = re.search(PATTERNS[name], "POS2026050701")
+    assert found is not None
+    assert found["clearing_date"] == "20260507"
+    assert re.search(PATTERNS[name], "POS202605070112") is None
+
+
 def test_a_clearing_date_far_from_every_record_refuses_the_file():
     loose = mapping_of({"mapping": "alipay"}).model_copy(update={"filename": "(?P<clearing_date>20[0-9]{6})"})
     closing = s.read("mapped_csv", ALIPAY.encode("gb18030"), s.context(ALIPAY_NAME, "ali", mapping=loose))[2]
