@@ -46,6 +46,7 @@ class Chosen:
     settings: dict[str, Any]
     name: str
     home: Path | None
+    role: str = ""  # of a source
 
 
 def check(
@@ -75,6 +76,7 @@ def check(
     with _opened(file) as stream:
         findings = _found(chosen, file, stream, keep=before is not None)
         findings.compared = None if before is None else compare(before, findings)
+        _look_twice(chosen, findings, stream)
         print_findings(findings, stream, chosen.settings, as_json=as_json)
     return findings.check_code
 
@@ -86,6 +88,24 @@ def _found(chosen: Chosen, file: Path, stream: BinaryIO, *, keep: bool) -> Findi
     for item in _read(chosen, stream, file.name):
         findings.take(item)
     return findings
+
+
+def _look_twice(chosen: Chosen, findings: Findings, stream: BinaryIO) -> None:
+    """Reads the file once more for the rows whose keys stand in it more than once, if any."""
+    import polars as pl
+
+    from adapters.base import Parsed
+
+    twice = findings.twice()
+    if twice.is_empty() or findings.exit_code == REFUSED:
+        return
+    stream.seek(0)
+    rows = [
+        item.frame.filter(item.frame["transaction_id"].hash().is_in(twice.implode()))
+        for item in _read(chosen, stream, findings.file.name)
+        if isinstance(item, Parsed)
+    ]
+    findings.judge_repeated(pl.concat(rows), copies=chosen.role == "clearing")
 
 
 def convert(
@@ -187,7 +207,7 @@ def _choose(source: str | None, format_name: str | None, settings: list[str] | N
     check_settings(found.format, given, "--set ")
     check_settings(found.format, found.settings, f"{home / 'puhui.toml'}: sources.{source}.settings.")
     known = {**found.settings, **({"bad_row": "reject_file"} if _whole_files(found) else {})}
-    return Chosen(adapter(found.format), {**known, **given}, source, home)
+    return Chosen(adapter(found.format), {**known, **given}, source, home, found.role)
 
 
 def _whole_files(source: Any) -> bool:

@@ -20,6 +20,7 @@ from adapters.description import columns
 from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_name
 from adapters.remedies import REMEDY
 from adapters.shown import Shown
+from batch.differences import Judged, changes, judge
 from portal import clock
 from portal.cli.common import print_rows
 from settlement.model.errors import BadInput
@@ -41,7 +42,10 @@ _GROUPS = {
 
 @dataclass(slots=True)
 class Findings:
-    """What a read of one file found. `kept` has the accepted rows where `keep` asks for them."""
+    """What a read of one file found. `kept` has the accepted rows where `keep` asks for them.
+
+    `ids`: a number for the key of each transaction, so that those that stand twice are found without holding the rows.
+    """
 
     file: Path
     sha256: str
@@ -53,8 +57,10 @@ class Findings:
     codes: Counter[tuple[str, str]] = field(default_factory=Counter)
     groups: list[pl.DataFrame] = field(default_factory=list)
     kept: list[pl.DataFrame] = field(default_factory=list)
+    ids: list[pl.Series] = field(default_factory=list)
     closing: Closing | None = None
     compared: Compared | None = None
+    repeated: Judged | None = None
 
     def take(self, item: Parsed | Closing) -> None:
         """Counts one block, or the closing."""
@@ -70,6 +76,8 @@ class Findings:
             self.groups.append(_grouped(item.frame, self.adapter.gives))
         if self.keep:
             self.kept.append(item.frame)
+        elif self.adapter.gives == "transaction":
+            self.ids.append(item.frame["transaction_id"].hash())
 
     @property
     def exit_code(self) -> int:
@@ -83,8 +91,24 @@ class Findings:
 
     @property
     def check_code(self) -> int:
-        """`exit_code`, but 1 where a statement lacks a balance too: `convert` writes it, the night refuses it."""
-        return self.exit_code or int(bool(self.unbalanced))
+        """`exit_code`, but 1 too for what `convert` writes and the night refuses or holds.
+
+        That is a statement without a balance, or a key that stands twice with other content.
+        """
+        conflict = self.repeated is not None and self.repeated.conflict.height > 0
+        return self.exit_code or int(bool(self.unbalanced) or conflict)
+
+    def twice(self) -> pl.Series:
+        """The numbers of keys that stand more than once in the file."""
+        ids = pl.concat(self.ids) if self.ids else pl.Series([], dtype=pl.UInt64)
+        return ids.filter(ids.is_duplicated()).unique()
+
+    def judge_repeated(self, rows: pl.DataFrame, *, copies: bool) -> None:
+        """What the night makes of rows whose keys stand more than once; `copies`: in a clearing file they count."""
+        names = ["transaction_id", *_CONTENT]
+        nothing = pl.Series("id", [], dtype=pl.String)
+        empty = rows.select(names).clear()
+        self.repeated = judge(rows, empty, nothing, empty, again=False, copies=copies, content=_CONTENT)
 
     @property
     def unbalanced(self) -> list[str]:
@@ -111,6 +135,7 @@ class Compared:
     duplicate: int
     quarantined: int
     rejects: list[Reject]
+    rows: pl.DataFrame
     changes: pl.DataFrame | None
 
 
@@ -119,15 +144,13 @@ def compare(before: Findings, now: Findings) -> Compared | None:
 
     BadInput: not transactions, or the earlier file is refused itself.
     """
-    from batch.differences import changes, judge
-
     if now.adapter.gives != "transaction":
         raise BadInput(f"--against: compares transactions; {now.adapter.name} gives none")
     if before.closing is None or before.closing.refused is not None:
         raise BadInput(f"--against {before.file}: is refused as a whole; give the delivery that was accepted")
     if now.sha256 == before.sha256:
         message = "the same bytes as the delivery before; nothing would be done"
-        return Compared("DUPLICATE", message, 0, 0, 0, [], None)
+        return Compared("DUPLICATE", message, 0, 0, 0, [], pl.DataFrame(), None)
     if now.closing is None or now.closing.refused is not None:
         return None
     old, new = (pl.concat(side.kept) if side.kept else pl.DataFrame() for side in (before, now))
@@ -148,6 +171,7 @@ def compare(before: Findings, now: Findings) -> Compared | None:
         judged.duplicate.height,
         judged.conflict.height + judged.held.height,
         judged.rejects(),
+        judged.accepted,
         changes(renamed[0], renamed[1], _CONTENT),
     )
 
@@ -187,6 +211,9 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     if findings.compared is not None:
         _print_compared(findings, findings.compared)
     _print_rejects(findings, closing, stream, settings)
+    for reject in receipt.rejects:
+        if findings.repeated is not None and reject.code in {"DUPLICATE_ROW", "CONFLICT"}:
+            print(f"{findings.file.name}{reject}")
     for line in closing.notes:
         print(f"note: {line}")
     print(f"\nreceipt {receipt_name(findings.file.name, receipt.delivery)}:")
@@ -201,7 +228,8 @@ def _print_figures(closing: Closing, receipt: Receipt) -> None:
             ("declared", _said(closing.declared_records), _yuan(closing.declared_total_fen)),
         ],
     )
-    held = f", duplicate {receipt.duplicate}, held {receipt.quarantined}" if receipt.delivery > 1 else ""
+    more = receipt.delivery > 1 or receipt.duplicate or receipt.quarantined
+    held = f", duplicate {receipt.duplicate}, held {receipt.quarantined}" if more else ""
     print(f"accepted {receipt.accepted}, rejected {receipt.rejected}, skipped {closing.skipped}{held}")
 
 
@@ -277,11 +305,18 @@ def _print_bytes(shown: Shown | None, reject: Reject) -> None:
 
 def _accepted(findings: Findings) -> list[dict[str, Any]]:
     """What is accepted, by its groups."""
-    if not findings.groups:
+    groups = findings.groups
+    if findings.compared is not None and findings.compared.rows.height:
+        groups = [_grouped(findings.compared.rows, findings.adapter.gives)]
+    elif findings.repeated is not None:
+        less = pl.concat([findings.repeated.duplicate, findings.repeated.conflict])
+        away = _grouped(less, findings.adapter.gives).with_columns(-pl.col("records", "total_fen"))
+        groups = [*groups, away]
+    if not groups:
         return []
     by, _ = _GROUPS[findings.adapter.gives]
     sums = [pl.col("records").sum(), pl.col("total_fen").sum()]
-    together = pl.concat(findings.groups)
+    together = pl.concat(groups)
     table = together.group_by(by, maintain_order=True).agg(sums) if by else together.select(sums)
     return [
         {name.removesuffix("_fen"): _yuan(value) if name.endswith("_fen") else value for name, value in row.items()}
@@ -301,11 +336,17 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
     """The receipt of this delivery: the first of its name, or the second where it was compared."""
     refused, now, compared = closing.refused, clock.now(), findings.compared
     held = [] if refused else [Reject("", 0, -1, "", "BALANCE", note) for note in findings.unbalanced]
-    rejects = [*findings.rejects, *(compared.rejects if compared else []), *([refused] if refused else held)]
+    repeated = findings.repeated if compared is None and refused is None else None
+    told = compared.rejects if compared else repeated.rejects() if repeated else []
+    rejects = [*findings.rejects, *told, *([refused] if refused else held)]
     status: Status = "ACCEPTED" if findings.check_code == 0 else "PARTIAL"
     accepted, records, rejected = closing.accepted, closing.records, closing.rejected
     if refused is not None or (findings.adapter.gives == "statement" and findings.check_code):
         status, accepted, rejected = "REJECTED", 0, closing.records  # a statement is taken whole or not at all
+    duplicate, quarantined = (compared.duplicate, compared.quarantined) if compared else (0, 0)
+    if repeated is not None:
+        duplicate, quarantined = repeated.duplicate.height, repeated.conflict.height
+        accepted -= duplicate + quarantined
     if compared is not None:
         status, accepted = compared.status, compared.accepted
         if compared.changes is None:
@@ -323,8 +364,8 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
         total_declared_fen=closing.declared_total_fen,
         accepted=accepted,
         rejected=rejected,
-        duplicate=compared.duplicate if compared else 0,
-        quarantined=compared.quarantined if compared else 0,
+        duplicate=duplicate,
+        quarantined=quarantined,
         rejects=tuple(sorted(rejects, key=lambda r: (r.record, r.byte, r.field, r.code, r.message))),
         chain_head="",
     )

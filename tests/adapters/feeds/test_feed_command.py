@@ -158,6 +158,24 @@ def test_no_card_number_is_shown_in_any_format(form, name, settings, made, damag
         assert f"{number[:6]}*" in digits.replace("'", ""), "the cell is shown, masked"
 
 
+def test_a_key_that_stands_twice_in_a_file(smk, tmp_path, capsys):
+    """As the night: the same again is counted, other content is held; `convert` writes what the file says."""
+    path, frame = smk
+    same = frame[:1]
+    other = same.with_columns(pl.col("paid_fen", "gross_fen") + 100)
+    for extra, figures, status in (([same], (1, 0), 0), ([same, other], (1, 1), 1)):
+        path.write_bytes(s.write("citizen_card", pl.concat([frame, *extra]), s.context(frame, "smk")))
+        assert run(["feed", "check", str(path), "--format", "citizen_card", "--json"]) == status
+        told = json.loads(capsys.readouterr().out)
+        assert (told["duplicate"], told["quarantined"]) == figures
+        assert told["accepted"] + sum(figures) == told["records"]["read"]
+        assert [reject["code"] for reject in told["rejects"]] == ["DUPLICATE_ROW", "CONFLICT"][: len(extra)]
+        assert sum(row["records"] for row in told["accepted_by"]) == told["accepted"]
+    text = printed(capsys, "check", str(path), "--format", "citizen_card")
+    assert f"{path.name}: record" in text
+    assert run(["feed", "convert", str(path), "--format", "citizen_card", "--out", str(tmp_path / "x.csv")]) == 0
+
+
 def test_against_an_earlier_delivery(smk, tmp_path, capsys):
     """The same bytes, more rows, another amount with a missing row: what the night would make of each, with money."""
     path, frame = smk
