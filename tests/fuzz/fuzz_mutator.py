@@ -10,7 +10,9 @@ import copy
 import io
 import random
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 
 from fuzz_subjects import Subject
@@ -139,6 +141,20 @@ _WAYS = (_flip, _other, _cut, _drop, _repeat, _token, _over, _move)
 _WEIGHTS = (4, 4, 2, 3, 3, 4, 3, 3)
 
 
+# what the library raises over a damaged archive, which is changed as bytes then
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+)
+
+
 def _inside_zip(rng: random.Random, subject: Subject, file: bytes) -> bytes:
     """One part of a workbook changed, and zipped again; a workbook that is no zip is changed as bytes."""
     try:
@@ -146,7 +162,7 @@ def _inside_zip(rng: random.Random, subject: Subject, file: bytes) -> bytes:
             parts = {
                 entry.filename: archive.read(entry) for entry in archive.infolist()[:20] if entry.file_size < 2**16
             }
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.LargeZipFile):
+    except _DAMAGED:
         return _changed(rng, subject.tokens, file)
     if not parts:
         return file
