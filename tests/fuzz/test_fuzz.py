@@ -181,3 +181,14 @@ def test_the_command_says_where_the_input_is_and_how_to_repeat_it(
     printed = capsys.readouterr().out
     assert "mt940: finding kept in .fuzz/findings/mt940/crash-1" in printed
     assert "tests/fuzz/fuzz_run.py mt940 --repeat .fuzz/findings/mt940/crash-1" in printed
+
+
+def test_a_damaged_workbook_is_changed_as_bytes() -> None:
+    """Whatever stands where its parts are packed: the mutator goes on."""
+    subject = subjects()["mapped_csv+xlsx"]
+    whole = subject.seeds()[0]
+    rng = random.Random(1)
+    for _ in range(300):
+        at = rng.randrange(30, len(whole) - 100)
+        damaged = whole[:at] + rng.randbytes(40) + whole[at + 40 :]
+        assert isinstance(mutate(rng, subject, damaged), bytes)
