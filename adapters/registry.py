@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from adapters.accounts import ADAPTERS as ACCOUNTS
 from adapters.base import Adapter
+from adapters.description import Part
 from adapters.feeds import ADAPTERS as FEEDS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.payments import ADAPTERS as PAYMENTS
@@ -34,6 +35,30 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "pain002": (),
     "bank_result": ("layout", "message_id"),
 }  # fmt: skip
+# what each is for; those of pos_iso8583 alone stand in its own description
+MEANS = {
+    "account": "the account's number, where the export does not name it",
+    "approved": "answer codes of success, with commas between them",
+    "bad_row": "reject_row (the file goes on) or reject_file",
+    "clearing_date": "the file's clearing date, YYYY-MM-DD, where neither the file nor its name gives it",
+    "created_at": "CreDtTm of the message",
+    "debtor_account": "the account that is paid from",
+    "debtor_bank_code": "its 联行号",
+    "debtor_name": "its name",
+    "details": "rows (a line for each detail of an entry) or entry (a line for each entry)",
+    "encoding": "of the text; strict",
+    "execution_date": "ReqdExctnDt, YYYY-MM-DD",
+    "instrument": "citizen_card, bank_card or e_card of every record; else it follows from the card",
+    "issuer": "发卡机构 of the cards, where a record does not name it",
+    "layout": "a layout that ships, or a YAML file (docs/mapping.md)",
+    "mapping": "a mapping that ships, or a YAML file (docs/mapping.md)",
+    "message_id": "MsgId; of a result file, the payout batch that it answers",
+    "rail": "pos, purse or bank_account of every record",
+    "record": "acomn (500 bytes) or acoma (400 bytes)",
+    "separator": "between cells, where it is not found by itself",
+    "sheet": "name of the workbook's sheet",
+    "version": "of pain.001: 09 or 03",
+}
 _ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name
 # the setting that names a layout of a package
 _TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}
@@ -58,6 +83,15 @@ def check_settings(format_name: str, given: Iterable[str], where: str) -> None:
     for name in given:
         if name not in known:
             raise BadInput(f"{where}{name}: {format_name} has no such setting; it takes {_near(name, known)}")
+
+
+def settings_of(format_name: str) -> Part:
+    """The settings of a format and what each is for."""
+    names = ("layout",) if format_name in _ANY_FIELD else SETTINGS[format_name]
+    told = [(name, MEANS[name]) for name in sorted({*names, "clearing_date"}) if name in MEANS]
+    if format_name in _ANY_FIELD:
+        told.append(("(any)", "a field of the layout that no item has takes the setting of its name"))
+    return Part("settings (--set, or `settings` in puhui.toml)", ("name", "what"), told)
 
 
 def _near(name: str, known: Sequence[str]) -> str:

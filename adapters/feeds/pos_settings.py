@@ -28,6 +28,8 @@ class PosSettings(BaseModel):
     discount_field  0: none. 54: the entry with `discount_amount_type`. Else bytes of that field: `discount_length`
                     digits from `discount_start`, or behind the text `discount_prefix`
     discount_means  discount (fen off), or gross (the price before the discount)
+    zone            of the messages' times, Asia/Shanghai by default
+    approved        answer codes (DE39) of success, with commas between them
     filename        pattern whose group clearing_date gives the clearing date
     """
 

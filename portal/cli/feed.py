@@ -152,9 +152,10 @@ def describe(
     Example: puhui feed describe --format unionpay_acom --set record=acomn
     """
     from adapters.description import as_data, as_text
+    from adapters.registry import settings_of
 
     chosen = _choose(source, format_name, settings, home)
-    parts = chosen.adapter.describe(chosen.settings)
+    parts = [*chosen.adapter.describe(chosen.settings), settings_of(chosen.adapter.name)]
     if as_json:
         import json
 

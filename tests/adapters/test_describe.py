@@ -10,9 +10,10 @@ import pytest
 
 import adapters
 from adapters.description import as_text
+from adapters.feeds.pos_settings import PosSettings
 from adapters.layout import Layout, decode_line, load_layout
 from adapters.layout_text import describe, show_record
-from adapters.registry import ALL, SETTINGS, adapter, check_settings, shipped
+from adapters.registry import ALL, MEANS, SETTINGS, adapter, check_settings, shipped
 from adapters.yaml_document import document_of, load_yaml
 from portal.cli.main import run
 from settlement.model.errors import BadInput
@@ -124,6 +125,13 @@ def test_pieces_of_a_card_in_a_shifted_record_are_not_shown():
         assert shown is not None
         assert "217001234567890" not in shown.text
         assert sum(char.isdigit() for char in shown.text[:16]) <= 10
+
+
+def test_every_setting_says_what_it_is_for():
+    own = set(PosSettings.model_fields)
+    every = {name for names in SETTINGS.values() for name in names}
+    assert every - own <= MEANS.keys() <= every | {"clearing_date"}
+    assert all(f"    {name} " in (PosSettings.__doc__ or "") or f"`{name}`" in PosSettings.__doc__ for name in own)
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
