@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,6 +32,26 @@ _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 TOKEN = re.compile("|".join(_TOKENS))
 _WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
+
+
+def known_zone(name: str) -> str:
+    """The name of a time zone. ValueError: there is no such zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"time zone {name!r} is not known; write one like Asia/Shanghai") from None
+    return name
+
+
+def dated_pattern(pattern: str) -> str:
+    """A pattern of file names, or "". ValueError: no regular expression, or without the group that gives the date."""
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    if pattern and "clearing_date" not in groups:
+        raise ValueError("has no group (?P<clearing_date>...), which gives the clearing date")
+    return pattern
 
 
 class CellError(ValueError):

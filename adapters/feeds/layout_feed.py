@@ -35,6 +35,7 @@ from settlement.model.rejects import Reject
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
 HOPELESS = 100
+MOST_REJECTS = 100_000  # each is an object that is kept and shown
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
 # fields are only checked
 WANTED = frozenset({
@@ -117,6 +118,11 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
             if done.parsed is None:
                 refused, declared = done.refused, done.declared
                 break
+            try:
+                check_rejects(tally)
+            except FileRefused as error:
+                refused, declared = error, done.declared
+                break
             yield done.parsed
     if refused is None:
         try:
@@ -185,6 +191,13 @@ def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> No
     if first_record == 1 and height >= HOPELESS and errors == height:
         message = f"none of the first {height} records can be read; is it this format, and set as it is sent?"
         raise FileRefused("NOT_DECODABLE", message, "", 1, byte)
+
+
+def check_rejects(tally: Tally) -> None:
+    """Nobody reads that many, and each takes memory."""
+    if tally.rejected > MOST_REJECTS:
+        message = f"more than {MOST_REJECTS} records cannot be accepted; is it this format, and set as it is sent?"
+        raise FileRefused("TOO_MANY_REJECTS", message)
 
 
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
