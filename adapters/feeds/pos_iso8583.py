@@ -47,7 +47,17 @@ from adapters.feeds.layout_feed import (
     reject_of,
     token_notes,
 )
-from adapters.feeds.pos_fields import CODES, KIND_NAMES, TOTALS, Kinds, Stated, closing_plan, plan_of, pos_columns, stated_totals
+from adapters.feeds.pos_fields import (
+    CODES,
+    KIND_NAMES,
+    TOTALS,
+    Kinds,
+    Stated,
+    closing_plan,
+    plan_of,
+    pos_columns,
+    stated_totals,
+)
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError

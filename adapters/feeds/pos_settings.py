@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from adapters.base import Context
 from adapters.feeds.canonical import APPROVED
 from adapters.feeds.iso_spec import SPECS, Spec
-from adapters.layout import dated_pattern, known_zone
+from adapters.layout_checks import dated_pattern, known_zone
 from settlement.model.errors import BadInput
 
 HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of the body
@@ -48,7 +48,9 @@ class PosSettings(BaseModel):
     discount_length: int = Field(default=12, ge=1, le=12)
     discount_prefix: str = ""
     discount_means: Literal["discount", "gross"] = "discount"
-    filename: Annotated[str, AfterValidator(dated_pattern)] = "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
+    filename: Annotated[str, AfterValidator(dated_pattern)] = (
+        "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
+    )
 
     @property
     def spec(self) -> Spec:
