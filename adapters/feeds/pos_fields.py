@@ -54,6 +54,7 @@ _SPECS = {
 _CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
 _CODE_WIDTHS = {"mti": 4, "processing_code": 6, "condition_code": 2, "response_code": 2}
 _LOCAL = ("12", "13")
+_YUAN = np.frombuffer(b"156", np.uint8)
 KIND_NAMES = (*KINDS, SKIP, None)  # None: a kind that is not known
 MOST_KINDS = 64
 CODES = tuple(_CODES.values())
@@ -262,10 +263,16 @@ def _discount(decoded: Decoded, settings: PosSettings) -> Column:
 
 def _all_digits(cells: Bytes) -> Column:
     """Amounts of which every character is a digit; null where all are blank."""
-    column = _amount(cells)
-    short = (cells == BLANK).any(axis=1) & (cells != BLANK).any(axis=1) & ~column.bad
-    message = f"is not the {cells.shape[1]} digits that the settings say"
-    return _refused(column, np.flatnonzero(short), CellError("claimed", "BAD_AMOUNT", message))
+    values = np.empty(len(cells), np.int64)
+    w.run(w.whole, len(cells), np.ascontiguousarray(cells).ravel(), cells.shape[1], values)
+    odd = np.flatnonzero(values < 0)
+    column = Column(pl.Series(values), np.zeros(len(cells), np.bool_))
+    if len(odd):
+        column.values = column.values.scatter(odd, None)
+        short = odd[(cells[odd] != BLANK).any(axis=1)]
+        message = f"is not the {cells.shape[1]} digits that the settings say"
+        _refused(column, short, CellError("claimed", "BAD_AMOUNT", message))
+    return column
 
 
 def _refused(column: Column, rows: Ints, error: CellError) -> Column:
@@ -298,18 +305,25 @@ def _from_de54(cells: Bytes, sizes: Ints, currency: Bytes, settings: PosSettings
         elif hit.any():
             found[hit] = cells[hit, start : start + 20]
     column, given = _all_digits(found[:, 8:20]), times > 0
-    own = np.where(currency[:, :1] == BLANK, np.frombuffer(b"156", np.uint8), currency)
     faults = (
         ((sizes > 0) & (sizes % 20 != 0), "BAD_AMOUNT", "holds an entry that is not 20 characters long (DE54)"),
         (times > 1, "BAD_AMOUNT", "stands twice: two entries of DE54 have the type of the discount"),
-        (given & (found[:, 4:7] != own).any(axis=1), "OTHER_CURRENCY", "is in another currency than the transaction"),
+        (given & ~_alike(found[:, 4:7], currency), "OTHER_CURRENCY", "is in another currency than the transaction"),
         (given & (found[:, 7] != ord("C")) & (found[:, 7] != ord("D")), "BAD_SIGN", "has a mark other than C or D"),
-        (given & (found[:, 8:20] == BLANK).all(axis=1), "BAD_AMOUNT", "has no amount"),
+        (given & (found[:, 8] == BLANK), "BAD_AMOUNT", "has no amount"),
     )
     for wrong, code, message in faults:
         if wrong.any():
             _refused(column, np.flatnonzero(wrong), CellError("claimed", code, message))
     return column
+
+
+def _alike(currency: Bytes, own: Bytes) -> Mask:
+    """True where both are the same currency; that of the message is CNY where it says none."""
+    yuan, mine = equal_rows(currency, _YUAN), equal_rows(own, _YUAN)
+    if yuan.all() and mine.all():
+        return yuan
+    return np.asarray((currency == np.where(own[:, :1] == BLANK, _YUAN, own)).all(axis=1), np.bool_)
 
 
 def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:

@@ -203,6 +203,8 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
     """Keeps the closing reconciliation. Behind it only its repeats and answers may stand: what it declares is all."""
     types = decoded.cells[CODES][:, :4]
     family = types[:, 1] == ord("5")
+    if not known.closed and not family.any():
+        return
     closings = np.flatnonzero(family & (types[:, 2] == ord("2")) & (types[:, 3] <= ord("1")))
     if not known.closed and not len(closings):
         return
