@@ -75,8 +75,9 @@ def check_transaction(record: Line) -> None:
         words = _MEANINGS.get(field.name)
         if words is None:
             continue
-        wrong = sorted(set(field.values.values()) - set(words))
-        if wrong or not field.values:
+        meant = {*field.values.values(), *([field.constant] if field.constant is not None else [])}
+        wrong = sorted(meant - set(words))
+        if wrong or not meant:
             said = f"; not {', '.join(wrong)}" if wrong else ""
             raise MisfitError(f"{field.name}: give values that mean {', '.join(words)}{said}", *place)
 

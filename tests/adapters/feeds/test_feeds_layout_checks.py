@@ -95,3 +95,18 @@ def test_an_original_is_not_after_its_own_record():
     frame = pl.DataFrame({"original": days, "own": [own] * 3})
     years = resolve_earlier(frame, "original", "own", date(2026, 5, 7)).dt.year().to_list()
     assert years == [2026, 2025, 2025]
+
+
+def test_a_card_number_in_another_field_is_masked_in_the_key():
+    fields = [*RECORD, {"name": "terminal_no"}, {"name": "seq", "type": "digits"}]
+    layout = described(record={}) | {"key": ["card_number", "terminal_no", "seq"], "record": {"fields": fields}}
+    card = "2150001234567890123"
+    line = f"S|P|{card}|20260507093015|100||{{}}|{{}}\n"
+    data = (line.format(card, card) + line.format("T1", "1234567890123456") + line.format("", "")).encode()
+    frame, rejects, _ = s.read("citizen_card", data, s.context("X", "own", s.DAY, layout=layout))
+    shown = "215000*********0123"
+    assert rejects == []
+    assert frame["transaction_id"].to_list() == [
+        f"own:{shown}/{shown}/{shown}", f"own:{shown}/T1/1234567890123456", f"own:{shown}//"
+    ]  # fmt: skip
+    assert frame["terminal_no"].to_list() == [shown, "T1", None]
