@@ -15,10 +15,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from adapters.layout_checks import check_positions, check_transaction, check_width, dated_pattern, known_zone
 from adapters.yaml_document import MisfitError, load_document, shipped_text
 from settlement.model.errors import BadInput
 from settlement.model.money import INT64_MAX, format_yuan, parse_amount
@@ -69,7 +70,8 @@ class LayoutField(Document):
     format: str = given("of a date or datetime: YYYY MM DD hh mm ss, and what stands between them", "")
     unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
     signs: dict[str, Literal[1, -1]] = Field(
-        default_factory=dict, description="every mark that may stand in front of an amount, with 1 or -1"
+        default_factory=dict,
+        description="every mark that may stand in front of an amount, with 1 or -1; one must in a fixed field",
     )
     values: dict[str, str] = Field(
         default_factory=dict,
@@ -167,7 +169,7 @@ class Layout(Document):
         default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
     )
     unit: Literal["fen", "yuan"] = given("of amounts whose field says none", "fen")
-    zone: str = given("the time zone of the times in the file", "Asia/Shanghai")
+    zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = given(
         "regular expression, searched in the file's name; its group `clearing_date` is the clearing date", ""
     )
@@ -186,20 +188,24 @@ class Layout(Document):
         if self.shape == "fixed":
             if len(self.separator) != 1 or not self.separator.isascii():
                 raise ValueError("separator: a fixed layout has one ASCII character between fields")
-            _check_positions(self.record, "record")
+            check_positions(self.record, "record")
             for what, lines in (("header", self.header), ("trailer", self.trailer)):
                 for number, line in enumerate(lines):
-                    _check_positions(line, what, number)
+                    check_positions(line, what, number)
         for what, lines in (("header", self.header), ("trailer", self.trailer)):
             for number, line in enumerate(lines):
                 self._check_totals(line, what, number)
         self._check_bulk()
+        if self.gives == "transaction":
+            check_transaction(self.record)
         for what, names in (("key", self.key), ("original_key", self.original_key)):
             for number, name in enumerate(names):
                 if self.record.field(name) is None:
                     raise MisfitError(f"the record has no field {name!r}", what, number)
         try:
-            re.compile(self.filename)
+            dated_pattern(self.filename) if self.gives == "transaction" else re.compile(self.filename)
+        except ValueError as error:
+            raise MisfitError(str(error), "filename") from None
         except re.error as error:
             raise MisfitError(f"is no regular expression: {error}", "filename") from None
         return self
@@ -215,6 +221,7 @@ class Layout(Document):
         """Transactions are read by columns, which know no `prefix`; nothing but a result is `unknown`."""
         for line in self.lines:
             for field in line.fields:
+                check_width(self, field)
                 if field.prefix and line is self.record and self.gives == "transaction":
                     raise ValueError(f"{field.name}: a field of a transaction has no prefix")
                 is_result = line is self.record and (self.gives, field.name) == ("result", "result")
@@ -237,6 +244,11 @@ class Layout(Document):
         return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
 
     @property
+    def text_encoding(self) -> str:
+        """The codec of a text by itself, without a BOM."""
+        return self.read_encoding.removesuffix("-sig")
+
+    @property
     def write_encoding(self) -> str:
         """The strict codec for writing; a BOM is written once, by the writer of the first line (utf-8-sig)."""
         return "utf-8" if self.encoding == "utf-8-sig" else self.encoding
@@ -250,21 +262,6 @@ class Layout(Document):
     def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
         """The unit an amount is written in."""
         return field.unit or self.unit
-
-
-def _check_positions(line: Line, *path: str | int) -> None:
-    """Fixed fields have a place, in order, and do not overlap."""
-    last = 0
-    for number, field in enumerate(line.fields):
-        place = (*path, "fields", number)
-        if field.start is None or field.length is None:
-            raise MisfitError(f"{field.name}: a fixed field has start and length", *place)
-        if field.start <= last:
-            raise MisfitError(f"{field.name}: byte {field.start} belongs to the field before it", *place, "start")
-        last = field.end
-    if line.length is not None and line.length < last:
-        message = f"length {line.length} is shorter than the last field, which ends at byte {last}"
-        raise MisfitError(message, *path, "length")
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------
@@ -345,11 +342,14 @@ def _need(field: LayoutField, text: str, pattern: str, code: str, message: str) 
 
 
 def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> int:
-    """An amount cell in fen: an optional mark of the sign table, then digits (fen) or decimal text (yuan)."""
+    """An amount cell in fen: a mark of the sign table, then digits (fen) or decimal text (yuan).
+
+    Only where cells have no fixed places may the mark be left out: in a fixed field a digit there is one too many.
+    """
     sign = 1
     if field.signs and text[:1] in field.signs:
         sign, text = field.signs[text[0]], text[1:]
-    elif field.signs and not text[:1].isdigit():
+    elif field.signs and (field.start is not None or not text[:1].isdigit()):
         raise CellError(
             field.name, "BAD_SIGN", f"begins with a mark that is none of {', '.join(map(repr, field.signs))}"
         )
@@ -479,8 +479,19 @@ def _decode_text(field: str, raw: bytes, encoding: str) -> str:
         raise CellError(field, "BAD_ENCODING", f"byte {error.start} of it is not {encoding}") from None
 
 
+def check_length(field: LayoutField, text: str, encoding: str) -> None:
+    """CellError where a delimited cell is longer than its field may be."""
+    if field.length is not None and len(text) * 4 > field.length:
+        size = len(text.encode(encoding))
+        if size > field.length:
+            raise CellError(field.name, "TOO_LONG", f"is {size} bytes; at most {field.length} fit")
+
+
 def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
     """The values of one line by field name (amounts in fen). CellError: the first field that is wrong."""
     cells = split_line(layout, line, raw)
-    pairs = zip(line.fields, cells, strict=True)
+    pairs = list(zip(line.fields, cells, strict=True))
+    if layout.shape == "delimited":
+        for field, cell in pairs:
+            check_length(field, cell.strip(" "), layout.text_encoding)
     return {field.name: parse_cell(field, cell, layout.unit_of(field)) for field, cell in pairs}

@@ -16,11 +16,11 @@ _GROUPS = {
     _FORMAT: (
         "BAD_HEADER", "BAD_HEADING", "BAD_MESSAGE", "BAD_NEWLINE", "BAD_SEPARATOR", "BAD_VERSION", "LINE_TOO_LONG",
         "NOT_A_WORKBOOK", "NOT_CAMT", "NOT_CSV", "NOT_DECODABLE", "NOT_MT940", "NOT_PAIN002", "NO_HEADINGS", "NO_SHEET",
-        "RECORD_LENGTH", "TOO_MANY_ACCOUNTS", "WRONG_MESSAGE",
+        "RECORD_LENGTH", "TOO_MANY_ACCOUNTS", "TOO_MANY_REJECTS", "WRONG_MESSAGE",
     ),
     _FIELD: (
         "BAD_CONSTANT", "BAD_COUNT", "BAD_DIGITS", "BAD_HEX", "BAD_SIGN", "BAD_TEXT", "FIELD_COUNT", "FIELD_TOO_LONG",
-        "MISSING", "NO_TIME", "NO_TRACE",
+        "MISSING", "NO_KEY", "NO_TIME", "NO_TRACE",
     ),
     _SPLIT: (
         "ELEMENT_TOO_LARGE", "SHEET_TOO_LARGE", "STATEMENT_TOO_LONG", "TOO_LARGE", "TOO_MANY_DETAILS", "TOO_MANY_LINES",
@@ -53,7 +53,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
     "NO_END_TO_END_ID": "ask the bank to name the payment by its number",
     "ORIGINAL_INVALID": "name the original by its institutions, trace number and time",
-    "OTHER_CURRENCY": "ask the bank for the amounts in one currency",
+    "OTHER_CURRENCY": "send the amounts in one currency, that of the statement; a POS message's in CNY (156)",
     "OTHER_MESSAGE": "ask the bank which message the payment is of",
     "SIGN_MISMATCH": "correct the sign, or the kind of the record",
     "TOTAL_MISMATCH": "sum the records again: none may be missing or altered",

@@ -122,7 +122,7 @@ def _nearest(column: str, clearing: date) -> pl.Expr:
 
 
 def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) -> pl.Series:
-    """The time of an original: the latest year in which it is not after `own` (resolved, naive; a day of grace)."""
+    """The time of an original: the latest year in which it is not after `own` (resolved, naive)."""
     if frame[column].null_count() == frame.height:
         return frame[column]
     rows = frame[column].is_not_null().arg_true()
@@ -132,11 +132,10 @@ def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) 
 
 @lru_cache(maxsize=16)
 def _earlier(column: str, own: str, clearing: date) -> pl.Expr:
-    limit = pl.col(own) + timedelta(days=1)
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
-        best = pl.when(candidate <= limit).then(candidate).otherwise(best)
+        best = pl.when(candidate <= pl.col(own)).then(candidate).otherwise(best)
     return best.alias(column)
 
 
@@ -334,6 +333,11 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "occurred_at",
         "is missing: the message has neither DE7 nor DE12 with DE13 (of a terminal, the answers have them)",
     ),
+    "NO_KEY": (
+        "transmitted_at",
+        "is missing: a host's message has its identity from DE7 and DE32, a terminal's from its batch in DE60",
+    ),
+    "OTHER_CURRENCY": ("currency", "is not 156 (CNY): subsidies are settled in yuan alone"),
     "BAD_DATE": ("occurred_at", "is no such day or time in the year of the clearing date"),
     "SIGN_MISMATCH": ("settlement", "has the sign of the other direction"),
     "ORIGINAL_INVALID": (

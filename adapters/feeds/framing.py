@@ -23,8 +23,10 @@ from adapters.feeds.iso_columns import SLACK
 from adapters.feeds.records import FileRefused, read_exactly
 
 BLOCK = 16 * 1024 * 1024
+MOST_MESSAGES = 100_000  # of a block: more than BLOCK holds of 20 fields; what is known of each outweighs tiny ones
 PIECE = 256 * 1024
 MAX_MESSAGE = 16_384
+_NO_DIGITS = bytes(chr(byte) not in "0123456789abcdefABCDEF\r\n" for byte in range(256))
 FRAMINGS = ("len2", "len4", "vbs", "hex")
 
 
@@ -56,15 +58,17 @@ _WIDTHS = {"len2": (2, iso_walk.LEN2), "len4": (4, iso_walk.LEN4), "vbs": (4, is
 
 
 def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
-    """Blocks share one buffer: what is left of a block, less than one message, moves to its front."""
+    """Blocks share one buffer: what is left of a block moves to its front."""
     width, kind = _WIDTHS[framing]
     buffer = np.zeros(BLOCK + MAX_MESSAGE + width + SLACK, np.uint8)
-    begins = np.empty(len(buffer) // (width + 1) + 1, np.int64)  # only what is used of it takes memory
+    begins = np.empty(MOST_MESSAGES, np.int64)
     carry, position, record, more, ended = 0, 0, 1, True, False
     while more and not ended:
-        fresh = _fill(stream, buffer[carry : carry + BLOCK])
-        more, size = fresh == BLOCK, carry + fresh
+        room = buffer[carry : min(carry + BLOCK, len(buffer) - SLACK)]
+        fresh = _fill(stream, room)
+        more, size = fresh == len(room), carry + fresh
         count, after = iso_walk.run(iso_walk.chain, size // 200, buffer, size - width + 1, kind, begins)
+        more = more or count == MOST_MESSAGES  # then the rest of the buffer is for the next block
         heads = np.append(begins[:count], after)
         lengths = np.diff(heads) - width
         if framing == "vbs" and len(lengths) and lengths[-1] == 0:
@@ -127,8 +131,8 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
             raise FileRefused(
                 "BAD_FRAME", "a line is longer than any message; not framed hex", "", record, position + cut
             )
-        if cut:
-            block = _hex_block(data[:cut], record, position, last=not more)
+        for start, end in _parts(data, cut):
+            block = _hex_block(data[start:end], record, position + start, last=not more and end == cut)
             record += len(block.starts)
             if len(block.starts):
                 yield block
@@ -136,6 +140,13 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
         carry = data[cut:]
     if position == 0:
         raise FileRefused("EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise")
+
+
+def _parts(data: bytes, cut: int) -> list[tuple[int, int]]:
+    """Where parts of at most about MOST_MESSAGES lines start and end; the last has two lines, if it can."""
+    breaks = np.flatnonzero(np.frombuffer(data, np.uint8)[:cut] == 10)
+    ends = [*(breaks[MOST_MESSAGES - 1 : -2 : MOST_MESSAGES] + 1).tolist(), *([cut] if cut else [])]
+    return list(zip([0, *ends], ends, strict=False))
 
 
 def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messages:
@@ -151,10 +162,13 @@ def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messag
     if last and len(sizes) > 1 and sizes[-1] == 0:
         begin, end, breaks, sizes = begin[:-1], end[:-1], breaks[:-1], sizes[:-1]
     wrong = np.flatnonzero((sizes == 0) | (sizes % 2 == 1) | (sizes > 2 * MAX_MESSAGE))
-    digits = np.zeros(len(text) + 1, np.int64)
-    np.cumsum(~np.isin(text, np.frombuffer(b"0123456789abcdefABCDEF\r\n", np.uint8)), out=digits[1:])
-    foreign = np.flatnonzero(digits[end] != digits[begin])
-    inner = np.flatnonzero(np.add.reduceat((text == 13).astype(np.int64), begin) > (breaks > end))
+    # what is no digit, as 1; found by bytes and counted only where there is any: four bytes for each would be 64 MiB
+    odd = np.frombuffer(data.translate(_NO_DIGITS), np.uint8)
+    foreign = np.flatnonzero(np.add.reduceat(odd, begin, dtype=np.int32) > 0) if odd.any() else np.empty(0, np.int64)
+    returns = text == 13
+    inner = np.empty(0, np.int64)
+    if returns.any():
+        inner = np.flatnonzero(np.add.reduceat(returns, begin, dtype=np.int32) > (breaks > end))
     bad = np.concatenate([wrong, foreign, inner])
     if len(bad):
         row = int(bad.min())

@@ -38,10 +38,11 @@ Run = Callable[..., Any]
 def chain(data: Array, limit: int, framing: int, starts: Array) -> tuple[int, int]:
     """Where each length of a framed block stands, into `starts`: how many, and where the next would stand.
 
-    A length is read while all its bytes lie before `limit`; zero, or what is no number, ends the walk.
+    A length is read while all its bytes lie before `limit`; zero, or what is no number, ends the walk, and so do as
+    many as `starts` holds.
     """
     at, count = 0, 0
-    while at < limit:
+    while at < limit and count < len(starts):
         starts[count] = at
         count += 1
         length = 0

@@ -26,7 +26,7 @@ from adapters.feeds.records import (
 )
 from adapters.layout import CellError, Layout, Value, shipped_layout
 from adapters.yaml_document import document_of
-from settlement.model.cards import CardTokens
+from settlement.model.cards import CardTokens, masked
 from settlement.model.errors import BadInput
 from settlement.model.in_order import in_order
 from settlement.model.rejects import Reject
@@ -35,6 +35,8 @@ from settlement.model.rejects import Reject
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
 HOPELESS = 100
+MOST_REJECTS = 100_000  # each is an object that is kept and shown
+SHORTEST_CARD = 13  # digits; a field that holds fewer holds no card number
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
 # fields are only checked
 WANTED = frozenset({
@@ -117,6 +119,11 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
             if done.parsed is None:
                 refused, declared = done.refused, done.declared
                 break
+            try:
+                check_rejects(tally)
+            except FileRefused as error:
+                refused, declared = error, done.declared
+                break
             yield done.parsed
     if refused is None:
         try:
@@ -187,6 +194,13 @@ def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> No
         raise FileRefused("NOT_DECODABLE", message, "", 1, byte)
 
 
+def check_rejects(tally: Tally) -> None:
+    """Nobody reads that many, and each takes memory."""
+    if tally.rejected > MOST_REJECTS:
+        message = f"more than {MOST_REJECTS} records cannot be accepted; is it this format, and set as it is sent?"
+        raise FileRefused("TOO_MANY_REJECTS", message)
+
+
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
     check_hopeless(block.first_record, block.height, len(block.errors), int(block.starts[0]))
     frame = pl.DataFrame(list(block.columns.values())).with_columns(
@@ -198,9 +212,26 @@ def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret
         block.first_record + row: reject_of(context, error, block.first_record + row, int(block.starts[row]))
         for row, error in block.errors.items()
     }
-    good = frame.filter(pl.Series(~block.bad)) if block.errors else frame
+    good = _with_masks(frame.filter(pl.Series(~block.bad)) if block.errors else frame, layout)
     assert tally.clearing is not None
     return finish(good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, layout))
+
+
+def _with_masks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Where columns have slipped, a record's card number stands in another field too, and masked there as well."""
+    if "card_number" not in frame.columns:
+        return frame
+    cards, hits = frame["card_number"], {}
+    for spec in layout.record.fields:
+        wide = (spec.length or SHORTEST_CARD) >= SHORTEST_CARD and frame.schema.get(spec.name) == pl.String
+        if wide and spec.name != "card_number":
+            same = frame[spec.name] == cards
+            if same.any():
+                hits[spec.name] = same & (cards.str.len_chars() >= SHORTEST_CARD)
+    if not hits:
+        return frame
+    shown = masked(cards)
+    return frame.with_columns(shown.zip_with(same, frame[name]).alias(name) for name, same in hits.items())
 
 
 def finish(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
 from adapters.layout import Document, Encoding, LayoutField, given, names_day
+from adapters.layout_checks import known_zone
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -92,7 +93,7 @@ class CsvMapping(Document):
     separator: str = Field(default=",", min_length=1, max_length=1, description="between cells of a CSV")
     newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
     unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
-    zone: str = given("the time zone of the times in the file", "Asia/Shanghai")
+    zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = given(
         "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) "
         "is the clearing date. Say what stands around it, so that no other number of the name is taken for it",

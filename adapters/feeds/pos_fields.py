@@ -54,14 +54,17 @@ _SPECS = {
 _CODES = {"mti": "t", "processing_code": "3", "condition_code": "25", "response_code": "39"}  # what the kind is told by
 _CODE_WIDTHS = {"mti": 4, "processing_code": 6, "condition_code": 2, "response_code": 2}
 _LOCAL = ("12", "13")
+_YUAN = np.frombuffer(b"156", np.uint8)
 KIND_NAMES = (*KINDS, SKIP, None)  # None: a kind that is not known
 MOST_KINDS = 64
+CODES = tuple(_CODES.values())
+Stated = dict[str, int | None]  # what a closing message declares, by data element
 TOTALS = ("74", "75", "76", "77", "86", "87", "88", "89")
 
 
 def plan_of(settings: PosSettings) -> Plan:
     """The data elements that a canonical transaction is made of: what is rare or wide as places."""
-    groups = [tuple(_CODES.values()), _LOCAL, *((element,) for element in (*_PLAIN.values(), "2", "4", "7"))]
+    groups = [CODES, _LOCAL, *((element,) for element in (*_PLAIN.values(), "2", "4", "7"))]
     batch = ["60", "61"] if settings.body == "pos" else []
     discount = [str(settings.discount_field)] if settings.discount_field else []
     return plan(settings.spec, groups, dict.fromkeys(["2", "35", "90", *batch, *discount]))
@@ -84,8 +87,10 @@ def pos_columns(
 
     def keep(name: str, column: Column) -> None:
         columns[name] = column.values.alias(name)
+        named = {id(error): error for error in column.errors.values()}  # one for many rows, and stays so
+        named = {key: CellError(name, error.code, str(error)) for key, error in named.items()}
         for row, error in column.errors.items():
-            errors.setdefault(row, CellError(name, error.code, str(error)))
+            errors.setdefault(row, named[id(error)])
 
     for name, element in _PLAIN.items():
         keep(name, _read(_SPECS[name], _without_zeros(decoded.cells[(element,)])))
@@ -179,7 +184,7 @@ class Kinds:
 
 def kinds_of(decoded: Decoded, originals: pl.DataFrame, settings: PosSettings) -> Kinds:
     """Kinds, found once per distinct combination of codes."""
-    cells = decoded.cells[tuple(_CODES.values())]
+    cells = decoded.cells[CODES]
     height, width = cells.shape
     labels, rows = np.zeros(height, np.int64), np.zeros(MOST_KINDS, np.int64)
     count = w.run(w.label, height, eight_at(cells), width, labels, rows)
@@ -240,19 +245,42 @@ def _card(decoded: Decoded, keep: Callable[[str, Column], None]) -> dict[str, pl
 
 
 def _discount(decoded: Decoded, settings: PosSettings) -> Column:
-    """The configured discount as the cells of an amount: blank where the message says none."""
+    """The configured discount: null where the message says none. What is not whole is a fault, never a smaller one."""
     element = str(settings.discount_field)
-    width = int(decoded.sizes(element).max(initial=0))
+    sizes = decoded.sizes(element)
+    width = int(sizes.max(initial=0))
     if width <= 0:
         return _amount(np.full((decoded.height, 12), BLANK, np.uint8))
     cells = decoded.gathered(element, width)
     if settings.discount_field == 54:
-        return _amount(_from_de54(cells, settings))
+        return _from_de54(cells, sizes, decoded.cells[("49",)], settings)
     if settings.discount_prefix:
-        return _amount(_behind_prefix(cells, settings))
+        return _all_digits(_behind_prefix(cells, settings))
     start = settings.discount_start - 1
     found = cells[:, start : start + settings.discount_length]
-    return _amount(_wide(found, settings.discount_length))
+    return _all_digits(_wide(found, settings.discount_length))
+
+
+def _all_digits(cells: Bytes) -> Column:
+    """Amounts of which every character is a digit; null where all are blank."""
+    values = np.empty(len(cells), np.int64)
+    w.run(w.whole, len(cells), np.ascontiguousarray(cells).ravel(), cells.shape[1], values)
+    odd = np.flatnonzero(values < 0)
+    column = Column(pl.Series(values), np.zeros(len(cells), np.bool_))
+    if len(odd):
+        column.values = column.values.scatter(odd, None)
+        short = odd[(cells[odd] != BLANK).any(axis=1)]
+        message = f"is not the {cells.shape[1]} digits that the settings say"
+        _refused(column, short, CellError("claimed", "BAD_AMOUNT", message))
+    return column
+
+
+def _refused(column: Column, rows: Ints, error: CellError) -> Column:
+    """The column with the same fault in these rows, where they have none."""
+    column.bad[rows] = True
+    for row in rows.tolist():
+        column.errors.setdefault(row, error)
+    return column
 
 
 def _wide(cells: Bytes, width: int) -> Bytes:
@@ -264,17 +292,38 @@ def _wide(cells: Bytes, width: int) -> Bytes:
     return out
 
 
-def _from_de54(cells: Bytes, settings: PosSettings) -> Bytes:
-    """The amount of the first DE54 entry of the configured type: account 2, type 2, currency 3, sign 1, amount 12."""
+def _from_de54(cells: Bytes, sizes: Ints, currency: Bytes, settings: PosSettings) -> Column:
+    """The amount of the DE54 entry of the configured type: account 2, type 2, currency 3, sign 1, amount 12."""
     wanted = np.frombuffer(settings.discount_amount_type.encode(), np.uint8)
-    entries = range(0, cells.shape[1] - 19, 20)
-    hits = [equal_rows(cells[:, start + 2 : start + 4], wanted) for start in entries]
-    if hits and hits[0].all():
-        return cells[:, 8:20]
-    out = np.full((len(cells), 12), BLANK, np.uint8)
-    for start, hit in reversed(list(zip(entries, hits, strict=True))):
-        out[hit] = cells[hit, start + 8 : start + 20]
-    return out
+    found = np.full((len(cells), 20), BLANK, np.uint8)
+    times = np.zeros(len(cells), np.int64)
+    for start in range(0, cells.shape[1] - 19, 20):
+        hit = equal_rows(cells[:, start + 2 : start + 4], wanted)
+        times += hit
+        if hit.all():
+            found = cells[:, start : start + 20]
+        elif hit.any():
+            found[hit] = cells[hit, start : start + 20]
+    column, given = _all_digits(found[:, 8:20]), times > 0
+    faults = (
+        ((sizes > 0) & (sizes % 20 != 0), "BAD_AMOUNT", "holds an entry that is not 20 characters long (DE54)"),
+        (times > 1, "BAD_AMOUNT", "stands twice: two entries of DE54 have the type of the discount"),
+        (given & ~_alike(found[:, 4:7], currency), "OTHER_CURRENCY", "is in another currency than the transaction"),
+        (given & (found[:, 7] != ord("C")) & (found[:, 7] != ord("D")), "BAD_SIGN", "has a mark other than C or D"),
+        (given & (found[:, 8] == BLANK), "BAD_AMOUNT", "has no amount"),
+    )
+    for wrong, code, message in faults:
+        if wrong.any():
+            _refused(column, np.flatnonzero(wrong), CellError("claimed", code, message))
+    return column
+
+
+def _alike(currency: Bytes, own: Bytes) -> Mask:
+    """True where both are the same currency; that of the message is CNY where it says none."""
+    yuan, mine = equal_rows(currency, _YUAN), equal_rows(own, _YUAN)
+    if yuan.all() and mine.all():
+        return yuan
+    return np.asarray((currency == np.where(own[:, :1] == BLANK, _YUAN, own)).all(axis=1), np.bool_)
 
 
 def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
@@ -334,14 +383,12 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
     }
 
 
-def reconciliation_totals(message: Decoded) -> dict[str, int] | None:
-    """Counts (DE74 to 77) and amounts (DE86 to 89) of a closing reconciliation message; None where one is not given."""
-    if message.bad[0] or message.cells[("t",)].tobytes() not in {b"0520", b"0521"}:
-        return None
-    out: dict[str, int] = {}
+def stated_totals(message: Decoded) -> Stated:
+    """Counts (DE74 to 77) and amounts (DE86 to 89) that a closing message gives; None for one that is not digits."""
+    out: Stated = {}
     for element in TOTALS:
-        values, good = digits_of(message.cells[(element,)])
-        if not good[0]:
-            return None
-        out[element] = int(values[0])
+        cells = message.cells[(element,)]
+        values, good = digits_of(cells)
+        if not (cells == BLANK).all():
+            out[element] = int(values[0]) if good[0] else None
     return out

@@ -5,8 +5,9 @@ DE7 with its year resolved, as DE90 and UnionPay's clearing files have it. A ter
 by merchant, terminal, batch and trace (`T/...`), its original by DE61; a reversal repeats the trace of what it undoes.
 
 There is no trailer in such a file. A closing 0520 reconciliation message (DE74 to 77 numbers, 86 to 89 amounts) proves
-that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds. It
-is checked where it stands, and demanded with `reconciliation: required`.
+that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds.
+Each total that it gives is checked, nothing but its repeats and answers may follow it, and it is demanded, with all
+totals, by `reconciliation: required`.
 """
 
 from __future__ import annotations
@@ -36,8 +37,27 @@ from adapters.feeds.canonical import (
 from adapters.feeds.columns import Ints, Mask
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
-from adapters.feeds.layout_feed import Tally, check_bad_rows, check_hopeless, finish, refusal, reject_of, token_notes
-from adapters.feeds.pos_fields import KIND_NAMES, Kinds, closing_plan, plan_of, pos_columns, reconciliation_totals
+from adapters.feeds.layout_feed import (
+    Tally,
+    check_bad_rows,
+    check_hopeless,
+    check_rejects,
+    finish,
+    refusal,
+    reject_of,
+    token_notes,
+)
+from adapters.feeds.pos_fields import (
+    CODES,
+    KIND_NAMES,
+    TOTALS,
+    Kinds,
+    Stated,
+    closing_plan,
+    plan_of,
+    pos_columns,
+    stated_totals,
+)
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
 from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
@@ -48,6 +68,8 @@ NAME = "pos_iso8583"
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
 _TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
 _TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
+# a host's message is known by its institutions, trace and time
+_HOST = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
 
 
 @dataclass(slots=True)
@@ -60,7 +82,8 @@ class _File:
     numbers: dict[str, int] = field(default_factory=dict)
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
-    closing: dict[str, int] | None = None
+    closing: Stated | None = None
+    closed: bool = False
     bare_requests: bool = False
     responses: bool = False
     orphaned: int = 0
@@ -75,20 +98,21 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     try:
         tally.clearing = clearing_date_of(context, None, settings.filename)
         for block in read_messages(stream, settings.framing):
-            yield _parsed(block, context, known, tally)
+            parsed = _parsed(block, context, known, tally)
+            check_rejects(tally)
+            yield parsed
         _check_file(known, tally)
         check_bad_rows(context, tally)
     except FileRefused as error:
         refused = refusal(context, error)
-    closing = known.closing
     yield Closing(
         records=tally.accepted + tally.rejected + tally.skipped,
         accepted=tally.accepted,
         rejected=tally.rejected,
         skipped=tally.skipped,
         total_fen=None if known.unreadable else sum(known.amounts.values()),
-        declared_records=None if closing is None else sum(closing[e] for e in ("74", "75", "76", "77")),
-        declared_total_fen=None if closing is None else sum(closing[e] for e in ("86", "87", "88", "89")),
+        declared_records=_declared(known.closing, TOTALS[:4]),
+        declared_total_fen=_declared(known.closing, TOTALS[4:]),
         clearing_date=tally.clearing,
         notes=(*token_notes(context), *tally.notes),
         refused=refused,
@@ -138,7 +162,7 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
         if kinds.moves[row]:  # what moves no money is skipped, whatever its fields hold
             errors.setdefault(row, fault)
     _add_totals(frame["paid"], kinds, errors, kinds.moves & ~decoded.bad, block, known)
-    _note_last(decoded, known)
+    _note_closing(decoded, block, known)
     rejects = {
         row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
         for row, error in errors.items()
@@ -175,10 +199,27 @@ def _add_totals(
         known.unreadable = (block.first_record + row, int(block.file_starts[row]))
 
 
-def _note_last(decoded: Decoded, known: _File) -> None:
-    """The last message of the file so far: is it the closing reconciliation?"""
-    last = decode_columns(decoded.buffer, decoded.starts[-1:], decoded.ends[-1:], known.totals)
-    known.closing = reconciliation_totals(last)
+def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
+    """Keeps the closing reconciliation. Behind it only its repeats and answers may stand: what it declares is all."""
+    types = decoded.cells[CODES][:, :4]
+    family = types[:, 1] == ord("5")
+    if not known.closed and not family.any():
+        return
+    closings = np.flatnonzero(family & (types[:, 2] == ord("2")) & (types[:, 3] <= ord("1")))
+    if not known.closed and not len(closings):
+        return
+    first = 0 if known.closed else int(closings[0])
+    behind = np.flatnonzero(~family[first:])
+    if len(behind):
+        row = first + int(behind[0])
+        message = "a message stands behind the closing 0520; its totals end the file: send each file with its own"
+        raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
+    known.closed = True
+    if len(closings):
+        row = int(closings[-1])
+        rows = slice(row, row + 1)
+        last = decode_columns(decoded.buffer, decoded.starts[rows], decoded.ends[rows], known.totals)
+        known.closing = stated_totals(last)
 
 
 def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
@@ -194,12 +235,16 @@ def _check_file(known: _File, tally: Tally) -> None:
         raise FileRefused("MIXED_MESSAGES", message)
     if known.orphaned:
         tally.notes.append(f"{known.orphaned} messages name their original in a DE90 that cannot be read: orphans")
-    if known.closing is None:
+    if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):
         if known.settings.reconciliation == "required":
-            message = "the closing 0520 reconciliation message is missing; the file was cut: send it again"
+            message = "the closing 0520 message with all its totals is missing; the file was cut: send it again"
             raise FileRefused("NO_END_MARK", message)
         tally.notes.append("no closing 0520 message: that the file is whole is not proved by itself")
         return
+    for element, value in known.closing.items():
+        if value is None:
+            message = "the total that the closing message declares is not digits; correct it"
+            raise FileRefused("BAD_TOTAL", message, f"DE{element}")
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
@@ -222,15 +267,21 @@ def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
     }
 
 
-def _compare(known: _File, closing: dict[str, int]) -> None:
+def _compare(known: _File, closing: Stated) -> None:
+    """Each total that is given must hold."""
     have = totals_of(known.numbers, known.amounts)
-    for element, value in have.items():
-        if closing[element] != value:
+    for element, value in closing.items():
+        if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
-            message = (
-                f"the closing message declares {closing[element]} and the file has {value}; ask for the whole file"
-            )
+            message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
             raise FileRefused(code, message, f"DE{element}")
+
+
+def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:
+    """The sum of these totals; None where one of them is not given."""
+    values = [(closing or {}).get(element) for element in elements]
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def interpret(
@@ -253,11 +304,12 @@ def interpret(
         pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
         pl.when(pl.col("stan").is_null()).then(pl.lit("NO_TRACE")),
         pl.when(pl.col("occurred_at").is_null()).then(pl.lit("NO_TIME")),
+        pl.when(_without_key(settings)).then(pl.lit("NO_KEY")),
+        pl.when(pl.col("currency") != "156").then(pl.lit("OTHER_CURRENCY")),
         amount_faults(),
     )
-    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
-    if not frame.select(host.all()).item():
-        repeats = ~host & (pl.col("kind") == "REVERSAL") & pl.col("original_key").is_null()
+    if not frame.select(_HOST.all()).item():
+        repeats = ~_HOST & (pl.col("kind") == "REVERSAL") & pl.col("original_key").is_null()
         frame = frame.with_columns(original_key=pl.when(repeats).then("transaction_id").otherwise("original_key"))
     return own_reversal_keys(frame).with_columns(fault=fault)
 
@@ -271,6 +323,11 @@ def _first(one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(one.is_not_null(), other) if one.null_count() else one
 
 
+def _without_key(settings: PosSettings) -> pl.Expr:
+    """Where the key would have neither date nor batch, so that the next day's message could have the same."""
+    return ~_HOST if settings.body == "cups" else ~_HOST & pl.col("batch").is_null()
+
+
 def _own_keys(frame: pl.DataFrame, source: str) -> pl.Expr:
     """Of a host's messages by DE7, of a terminal's by its batch."""
     host = frame["transmitted_at"].is_not_null() & frame["acquirer"].is_not_null()
@@ -282,10 +339,9 @@ def _own_keys(frame: pl.DataFrame, source: str) -> pl.Expr:
 
 def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, clearing: date) -> pl.Series:
     """As the message's own key: by DE90 of a host's, by DE61 of a terminal's; null on a sale."""
-    host = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
     other = pl.col("kind") != "SALE"
     if frame["original_batch_stan"].null_count() < frame.height:
-        by_trace = ~host & other & pl.col("original_batch_stan").is_not_null()
+        by_trace = ~_HOST & other & pl.col("original_batch_stan").is_not_null()
         keys = key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/")
     else:
         keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
@@ -298,7 +354,7 @@ def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, cl
     named = pl.DataFrame([frame[name] for name in ("kind", "own_at", "transmitted_at", "acquirer")])[at]
     named = _with(named, *(originals[name] for name in ORIGINAL))
     named = _with(named, resolve_earlier(named, "original_transmitted_at", "own_at", clearing))
-    usable = host & other & pl.col("original_transmitted_at").is_not_null()
+    usable = _HOST & other & pl.col("original_transmitted_at").is_not_null()
     return keys.scatter(at, _first(key_where(named, usable, ORIGINAL, f"{source}:"), keys.gather(at)))
 
 

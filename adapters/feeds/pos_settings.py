@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.base import Context
 from adapters.feeds.canonical import APPROVED
 from adapters.feeds.iso_spec import SPECS, Spec
+from adapters.layout_checks import dated_pattern, known_zone
 from settlement.model.errors import BadInput
 
 HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of the body
@@ -41,7 +42,7 @@ class PosSettings(BaseModel):
     track_pad: Literal["0", "F"] = "0"
     messages: Literal["any", "requests", "responses"] = "any"
     reconciliation: Literal["auto", "required"] = "auto"
-    zone: str = "Asia/Shanghai"
+    zone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     approved: tuple[str, ...] = APPROVED
     discount_field: int = Field(default=54, ge=0, le=128)
     discount_amount_type: str = Field(default="60", pattern="^[0-9A-Z]{2}$")
@@ -49,7 +50,9 @@ class PosSettings(BaseModel):
     discount_length: int = Field(default=12, ge=1, le=12)
     discount_prefix: str = ""
     discount_means: Literal["discount", "gross"] = "discount"
-    filename: str = "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
+    filename: Annotated[str, AfterValidator(dated_pattern)] = (
+        "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
+    )
 
     @property
     def spec(self) -> Spec:
@@ -67,7 +70,8 @@ def pos_settings(settings: Mapping[str, object]) -> PosSettings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"setting {name}: {first['msg']}; see `puhui feed describe --format pos_iso8583`") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"setting {name}: {said}; see `puhui feed describe --format pos_iso8583`") from None
 
 
 def settings_of(context: Context) -> PosSettings:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds.columns import Column, Ints, Mask
-from adapters.feeds.text_columns import parse_texts
+from adapters.feeds.text_columns import parse_texts, refuse_long
 from adapters.layout import CellError, Layout, Line, Value, decode_line
 from settlement.model.cards import shown_total
 
@@ -269,7 +269,9 @@ def _delimited_block(layout: Layout, lines: list[bytes], first_record: int, posi
     whole = pl.when(pl.Series(~out.bad)).then("line").otherwise(pl.lit(layout.separator * (len(fields) - 1)))
     cut = text.select(whole.str.split_exact(layout.separator, len(fields) - 1).alias("cells")).unnest("cells")
     for spec, cells in zip(fields, cut.get_columns(), strict=True):
-        add_column(out, spec.name, parse_texts(spec, cells, layout.unit_of(spec)))
+        column = parse_texts(spec, cells, layout.unit_of(spec))
+        refuse_long(spec, cells, layout.text_encoding, column)
+        add_column(out, spec.name, column)
         if uncut.any():
             out.unreadable[spec.name] = int(np.argmax(uncut))
     return out
@@ -277,7 +279,7 @@ def _delimited_block(layout: Layout, lines: list[bytes], first_record: int, posi
 
 def _decoded(layout: Layout, lines: list[bytes], out: Block) -> list[str]:
     """The lines as text; a line that is not in the encoding is blank and has an error."""
-    codec = layout.read_encoding.removesuffix("-sig")
+    codec = layout.text_encoding
     texts: list[str] = []
     for row, line in enumerate(lines):
         try:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds.columns import DTYPES, Column
-from adapters.layout import CellError, LayoutField, Value, parse_cell, strftime_format
+from adapters.layout import CellError, LayoutField, Value, check_length, parse_cell, strftime_format
 
 _PATTERNS = {
     "text": r"^[^\x00-\x1f\x7f]*$",
@@ -84,6 +84,21 @@ def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
     if "ss" not in spec.format:
         shaped, form = shaped + ":00", form + ":%S"
     return shaped.str.strptime(pl.Datetime("us"), form, strict=False)
+
+
+def refuse_long(spec: LayoutField, cells: pl.Series, encoding: str, out: Column) -> None:
+    """A fault for each cell of more than `length` bytes."""
+    if spec.length is None:
+        return
+    bare = cells.str.strip_chars(" ")
+    maybe = (bare.str.len_bytes() > spec.length) | (bare.str.len_chars() < bare.str.len_bytes())
+    rows = np.flatnonzero(maybe.to_numpy())
+    for row, text in zip(rows.tolist(), bare.gather(rows).to_list(), strict=True):
+        try:
+            check_length(spec, text, encoding)
+        except CellError as error:
+            out.errors.setdefault(row, error)
+            out.bad[row] = True
 
 
 def _parse_odd(spec: LayoutField, cells: pl.Series, odd: np.ndarray, unit: Literal["fen", "yuan"], out: Column) -> None:

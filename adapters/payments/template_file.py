@@ -166,12 +166,19 @@ def _row(layout: Layout, raw: _RawLine, declared: Declared) -> Row:
     declared.records += 1
     values, error = None, None
     try:
-        values = decode_line(layout, layout.record, raw.raw)
+        values = _record(layout, raw)
     except CellError as problem:
         error = problem
         values = None
     _add(layout, raw, values, declared)
     return Row(declared.records, raw.start, raw.end, values, error)
+
+
+def _record(layout: Layout, raw: _RawLine) -> dict[str, Value]:
+    values = decode_line(layout, layout.record, raw.raw)
+    if layout.gives == "payment" and values["amount"] == 0:
+        raise CellError("amount", "ZERO_AMOUNT", "is zero; a payment has an amount")
+    return values
 
 
 def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declared: Declared) -> None:

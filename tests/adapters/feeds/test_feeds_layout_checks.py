@@ -1,0 +1,112 @@
+"""A layout that could not read its files is refused when it is loaded; its lengths and signs are enforced."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+
+import feeds_support as s
+import polars as pl
+import pytest
+
+from adapters.base import Closing, Parsed
+from adapters.feeds.canonical import resolve_earlier
+from adapters.layout import Layout, shipped_layout
+from adapters.registry import adapter
+from adapters.yaml_document import document_of
+from settlement.model.errors import BadInput
+
+HEAD, STRIDE = 25, 312
+RECORD = [
+    {"name": "kind", "required": True, "values": {"S": "SALE"}},
+    {"name": "rail", "required": True, "values": {"P": "purse"}},
+    {"name": "card_number", "type": "card", "length": 19, "required": True},
+    {"name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss", "required": True},
+    {"name": "paid", "type": "amount", "required": True},
+    {"name": "merchant_name", "length": 8},
+]
+
+
+def described(record=None, **changes):
+    fields = [field | (record or {}).get(field["name"], {}) for field in RECORD]
+    base = {"format": "own", "title": "own", "shape": "delimited", "encoding": "gb18030", "newline": "lf",
+            "separator": "|", "key": ["card_number", "occurred_at"], "record": {"fields": fields}}  # fmt: skip
+    return base | changes
+
+
+@pytest.mark.parametrize(
+    ("record", "changes", "said"),
+    [
+        ({}, {"zone": "Mars/X"}, "time zone 'Mars/X' is not known"),
+        ({}, {"filename": "WX"}, "has no group"),
+        ({}, {"filename": "WX("}, "is no regular expression"),
+        ({"kind": {"values": {"S": "SELL"}}}, {}, "kind: give values that mean SALE, .*; not SELL"),
+        ({"kind": {"values": {}}}, {}, "kind: give values that mean SALE"),
+        ({"rail": {"values": {"P": "purses"}}}, {}, "rail: give values that mean .*; not purses"),
+        ({"paid": {"type": "text"}}, {}, "paid: is of type text; give it amount"),
+        ({"merchant_name": {"constant": "123456789"}}, {}, "the constant is longer than the field"),
+        ({"occurred_at": {"format": "YYYYMMDD hhmmss"}}, {"separator": " "}, "holds the separator ' '"),
+    ],
+)
+def test_what_cannot_serve_is_refused_when_the_layout_is_loaded(record, changes, said):
+    document_of(described(), "own", Layout)
+    with pytest.raises(BadInput, match=said):
+        document_of(described(record, **changes), "own", Layout)
+
+
+def test_the_length_of_a_delimited_field_is_enforced():
+    line = "S|P|2150001234567890123|20260507093015|100|{}\n"
+    names = ["12345678", "松鹤楼菜", "123456789", "松鹤楼菜馆"]
+    data = "".join(line.format(name) for name in names).encode("gb18030")
+    frame, rejects, _ = s.read("citizen_card", data, s.context("X", "own", s.DAY, layout=described()))
+    assert frame.height == 2
+    assert [(r.record, r.field, r.code) for r in rejects] == [(n, "merchant_name", "TOO_LONG") for n in (3, 4)]
+
+
+def test_a_digit_in_the_place_of_a_sign_is_no_sign():
+    frame = s.citizen_frame(20)
+    data = s.write("citizen_card", frame, s.context(frame, "smk"))
+    at = HEAD + 6 * STRIDE + 178
+    data = data[:at] + b"5000000000010" + data[at + 13 :]
+    _, rejects, _ = s.read("citizen_card", data, s.context("SMK_20260507", "smk"))
+    assert [(r.record, r.field, r.code) for r in rejects] == [(7, "fee", "BAD_SIGN")]
+
+
+def _payout(row):
+    reader = adapter("bank_template").read
+    given = s.context("req_20260507_001.txt", "ms", None, layout=shipped_layout("adapters.payments", "minsheng_payout"))
+    amount = int(row.split("|")[3])
+    data = f"P|1|{amount}\r\n{row}\r\n########".encode("gb18030")
+    items = list(reader(io.BytesIO(data), given))
+    assert isinstance(items[-1], Closing)
+    return [reject.code for item in items if isinstance(item, Parsed) for reject in item.rejects]
+
+
+def test_a_payout_file_keeps_its_lengths_and_has_amounts():
+    assert _payout("S1|622|张三|1||") == []
+    assert _payout("S" * 36 + "|622|张三|1||") == ["TOO_LONG"]
+    assert _payout("S1|" + "6" * 33 + "|张三|1||") == ["TOO_LONG"]
+    assert _payout("S1|622|张三|0||") == ["ZERO_AMOUNT"]
+
+
+def test_an_original_is_not_after_its_own_record():
+    own = datetime(2026, 5, 7, 9, 30, 15)
+    days = [datetime(2000, 5, 7, 9, 30, 15), datetime(2000, 5, 7, 9, 30, 16), datetime(2000, 5, 8, 9, 30, 15)]
+    frame = pl.DataFrame({"original": days, "own": [own] * 3})
+    years = resolve_earlier(frame, "original", "own", date(2026, 5, 7)).dt.year().to_list()
+    assert years == [2026, 2025, 2025]
+
+
+def test_a_card_number_in_another_field_is_masked_in_the_key():
+    fields = [*RECORD, {"name": "terminal_no"}, {"name": "seq", "type": "digits"}]
+    layout = described(record={}) | {"key": ["card_number", "terminal_no", "seq"], "record": {"fields": fields}}
+    card = "2150001234567890123"
+    line = f"S|P|{card}|20260507093015|100||{{}}|{{}}\n"
+    data = (line.format(card, card) + line.format("T1", "1234567890123456") + line.format("", "")).encode()
+    frame, rejects, _ = s.read("citizen_card", data, s.context("X", "own", s.DAY, layout=layout))
+    shown = "215000*********0123"
+    assert rejects == []
+    assert frame["transaction_id"].to_list() == [
+        f"own:{shown}/{shown}/{shown}", f"own:{shown}/T1/1234567890123456", f"own:{shown}//"
+    ]  # fmt: skip
+    assert frame["terminal_no"].to_list() == [shown, "T1", None]
