@@ -28,7 +28,7 @@ from adapters.feeds.canonical import (
     resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
-from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, sum_of
+from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
 from adapters.feeds.records import FileRefused
@@ -44,6 +44,7 @@ NAME = "mapped_csv"
 ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
+MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
@@ -58,7 +59,7 @@ class _Sheet:
     ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
     records: int = 0
-    ended: bool = False
+    passed: int = 0
     open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -84,8 +85,9 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared = check_end(mapping, sheet.tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
-        if sheet.open_end and mapping.end is None:
-            tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
+        if sheet.open_end and not sheet.tail:
+            message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
+            raise FileRefused("TRUNCATED", message)
     except FileRefused as error:
         refused = refusal(context, error)
     yield Closing(
@@ -112,8 +114,18 @@ def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
         cells = _cleaned(mapping, raw)
         if mapping.ignored is None or mapping.ignored.match(cells[0] if cells else "") is None:
             yield cells, start, end
-        elif len(sheet.ignored) < MAX_PREAMBLE:  # a total may stand there
+            continue
+        _pass_over(sheet, start)
+        if len(sheet.ignored) < MAX_PREAMBLE:  # a total may stand there
             sheet.ignored.append(cells)
+
+
+def _pass_over(sheet: _Sheet, start: int) -> None:
+    sheet.passed += 1
+    if sheet.passed > MAX_PASSED:
+        raise FileRefused(
+            "TOO_MANY_LINES", f"more than {MAX_PASSED} lines are no records; leave them out", "", 0, start
+        )
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -173,13 +185,14 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
     size = 0
     for row in rows:
         cells = row[0]
-        if sheet.ended or is_end(sheet.mapping, cells):
-            sheet.ended = True
-            sheet.tail.append(cells)
-            if len(sheet.tail) > MAX_PREAMBLE:
-                raise FileRefused("AFTER_END", "records stand behind the end row; the file is damaged", "", 0, row[1])
-            continue
         if not any(cells):
+            _pass_over(sheet, row[1])
+            continue
+        if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
+            message = "something follows the end of the records, which would be lost; send the whole file again"
+            raise FileRefused("AFTER_END", message, "", 0, row[1])
+        if sheet.tail or is_end(sheet.mapping, cells):
+            sheet.tail.append(cells)
             continue
         block.append(row)
         size += sum(map(len, cells))

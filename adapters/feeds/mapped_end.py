@@ -12,6 +12,7 @@ from adapters.layout import CellError, LayoutField, parse_cell
 from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
+_RULE = re.compile(r"[-=_*#+~. ,]+")
 Sums = Mapping[tuple[str, str], int]
 
 
@@ -36,6 +37,21 @@ def sum_of(sums: Sums, amount: str) -> int:
 def is_end(mapping: CsvMapping, cells: list[str]) -> bool:
     """True for the row that ends the records."""
     return mapping.end is not None and bool(cells) and cells[0].startswith(mapping.end.starts_with)
+
+
+def may_follow(mapping: CsvMapping, tail: list[list[str]], cells: list[str]) -> bool:
+    """True for what may stand behind the end row: the values of its totals, a rule, and lines of the foot.
+
+    Anything else is records that nobody would read, like those of a second file.
+    """
+    end = mapping.end
+    assert end is not None
+    if end.where == "next" and len(tail) == 1:
+        return True
+    if end.where == "none" and cells[0].startswith(end.starts_with):
+        return True  # each line of such a foot begins like the first
+    line = ",".join(cells)
+    return _RULE.fullmatch(line) is not None or any(re.search(spoken.pattern, line) for spoken in end.spoken)
 
 
 def check_end(
