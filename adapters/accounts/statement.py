@@ -31,9 +31,16 @@ _HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 BALANCE_DIFFERENCE = "BALANCE_DIFFERENCE"
 BALANCE_CURRENCY = "BALANCE_CURRENCY"
 BALANCE_MISSING = "BALANCE_MISSING"
+COUNT_MISMATCH = "COUNT_MISMATCH"
+TOTAL_MISMATCH = "TOTAL_MISMATCH"
+TOTAL_UNPROVEN = "TOTAL_UNPROVEN"
+NO_LAST_LINE_END = "NO_LAST_LINE_END"
+OPEN_LAST_TEXT = "OPEN_LAST_TEXT"
 NOT_BOOKED = "NOT_BOOKED"
 UNDIVIDED = "DETAILS_WITHOUT_AMOUNT"
 DETAIL_DIFFERS = "DETAIL_DIFFERS"
+_HELD = (BALANCE_DIFFERENCE, BALANCE_CURRENCY, COUNT_MISMATCH, TOTAL_MISMATCH)
+_UNPROVEN = (BALANCE_MISSING, NO_LAST_LINE_END, TOTAL_UNPROVEN)
 
 # A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.
@@ -111,12 +118,12 @@ class Statement:
 
 def out_of_balance(notes: Iterable[str]) -> list[str]:
     """Those of a reader's notes that say a statement does not add up: `convert` ends with 1, the night holds it."""
-    return [note for note in notes if note.startswith((BALANCE_DIFFERENCE, BALANCE_CURRENCY))]
+    return [note for note in notes if note.startswith(_HELD)]
 
 
 def unproven(notes: Iterable[str]) -> list[str]:
-    """Those of a reader's notes that say a statement lacks a balance, so that a lost line would not show."""
-    return [note for note in notes if note.startswith(BALANCE_MISSING)]
+    """Those of a reader's notes that say a statement lacks a balance or its last line end: a loss would not show."""
+    return [note for note in notes if note.startswith(_UNPROVEN)]
 
 
 def fits(amount: int) -> bool:

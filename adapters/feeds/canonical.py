@@ -328,6 +328,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "AMOUNTS_DISAGREE": ("gross", "is not the amount paid plus the discount; correct one of the three"),
     "ZERO_AMOUNT": ("paid", "is zero; a sale or refund has an amount"),
     "NO_AMOUNT": ("paid", "is missing; a sale or refund has an amount (DE4)"),
+    "NO_KEY": ("key", "has no natural key: every column that names the transaction is blank"),
     "NO_TRACE": ("stan", "is missing; without the trace number (DE11) a record has no identity"),
     "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
     "NO_TIME": (

@@ -35,6 +35,7 @@ from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
+from adapters.safe_workbook import UNREAD, UNREAD_CELL
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
 from adapters.utf16 import utf16_codec
 from settlement.model.cards import CardTokens
@@ -63,7 +64,7 @@ class _Sheet:
     open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
-    sums: dict[tuple[str, str], int] = field(default_factory=dict)
+    sums: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     near: bool = False  # some record lies near the clearing date
     day: date | None = None  # of a record
@@ -85,9 +86,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared = check_end(mapping, sheet.tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
-        if sheet.open_end and not sheet.tail:
-            message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
-            raise FileRefused("TRUNCATED", message)
+        _check_cut(sheet)
     except FileRefused as error:
         refused = refusal(context, error)
     yield Closing(
@@ -240,7 +239,8 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         texts = _money(mapping, texts) if spec.type == "amount" else texts
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
-            errors.setdefault(row, error)
+            unread = UNREAD in texts[row]  # a text with it is never regular
+            errors.setdefault(row, CellError(spec.name, "UNREAD_CELL", UNREAD_CELL) if unread else error)
             if spec.type == "amount":
                 sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
         values = column.values
@@ -294,12 +294,16 @@ def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
 
 def _add_sums(frame: pl.DataFrame, sheet: _Sheet) -> None:
     names = [spec.name for spec in sheet.mapping.columns if spec.type == "amount"]
-    sums = frame.group_by("kind").agg(pl.len().alias("rows"), *(pl.col(name).abs().sum() for name in names))
+    unsigned = (pl.col(name).abs().sum() for name in names)
+    net = (pl.col(name).sum().alias(f"net {name}") for name in names)
+    sums = frame.group_by("kind").agg(pl.len().alias("rows"), *unsigned, *net)
     for row in sums.iter_rows(named=True):
         kind = str(row["kind"] or "")
         sheet.numbers[kind] = sheet.numbers.get(kind, 0) + row["rows"]
         for name in names:
-            sheet.sums[name, kind] = sheet.sums.get((name, kind), 0) + (row[name] or 0)
+            unsigned_so_far, net_so_far = sheet.sums.get((name, kind), (0, 0))
+            found = (row[name] or 0, row[f"net {name}"] or 0)
+            sheet.sums[name, kind] = (unsigned_so_far + found[0], net_so_far + found[1])
 
 
 def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
@@ -307,6 +311,12 @@ def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
     if not sheet.near and len(days):
         sheet.near = bool(((days.dt.date() - clearing).abs() <= FAR).any())
         sheet.day = days[0].date()
+
+
+def _check_cut(sheet: _Sheet) -> None:
+    if sheet.open_end and not sheet.tail:
+        message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
+        raise FileRefused("TRUNCATED", message)
 
 
 def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
@@ -332,6 +342,13 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         frame = frame.with_columns(pl.when(sale).then("claimed").alias("claimed"))  # what is given back is the rest
     frame = _third_amount(frame)
     frame = amounts(frame)
+    keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.key)
+    if mapping.refund_key:
+        nothing = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.refund_key)
+        keyless = pl.when(sale).then(keyless).otherwise(nothing)
+        # a sale that was undone before anything was paid back has no number of a refund and no amount: it never was
+        void = (pl.col("kind") == "VOID") & nothing & (pl.col("paid").fill_null(0) == 0)
+        frame = frame.with_columns(kind=pl.when(void).then(pl.lit(SKIP)).otherwise("kind"))
     prefix = f"{context.source}:"
     own_key = key_text(frame, mapping.key, prefix)
     if mapping.refund_key:
@@ -350,6 +367,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
     )
     fault = pl.coalesce(
+        pl.when(keyless).then(pl.lit("NO_KEY")),
         pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
         pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
         amount_faults(),

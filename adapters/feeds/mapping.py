@@ -51,8 +51,8 @@ class SpokenTotal(Document):
     """A total in a sentence, like 交易合计：3笔，商家实收共30.00元."""
 
     pattern: str = Field(
-        description="regular expression; it must have a group: `count` is compared with the number of rows, a group with the name "
-        "of an amount, or `total` for the one of `of`, with the unsigned sum of it"
+        description="regular expression; it must have a group: `count` is compared with the number of rows, a group "
+        "with the name of an amount, or `total` for the one of `of`, with the sum of it"
     )
     kind: AnyKind = given("only rows of this kind are counted and summed; empty: all", "")
     of: str = given("the amount that the group `total` is about", "")
@@ -62,8 +62,9 @@ class End(Document):
     """What ends the records, and what is declared there."""
 
     starts_with: tuple[str, ...] = given(
-        "how the first cell of the row that ends the records begins. Behind it stand only blank rows, rules like -----, "
-        "rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; else the file is refused",
+        "how the first cell of the row that ends the records begins. Behind it stand only blank rows, rules like "
+        "-----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; else the file "
+        "is refused",
         (),
     )
     required: bool = given("a file without that row is refused: it was cut", default=True)

@@ -85,3 +85,40 @@ def test_a_file_of_blank_lines_is_refused_soon(line, end):
     text = HEAD + ROW.format(1) + end
     assert _refused(text + line * 1000, mapping) is None
     assert _refused(text + line * (mapped.MAX_PASSED + 1), mapping) == "TOO_MANY_LINES"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("`0.00,`0.03,`10.00", "`0.00,`9.99,`10.00", "手续费总金额 9.99 yuan and its records have 0.07 (net 0.03)"),
+        ("`0.00,`0.03,`10.00", "`0.00,`0.07,`10.00", None),
+        ("`4.00,`0.00,`0.03", "`4.00,`1.00,`0.03", "充值券退款总金额 1.00 yuan"),
+        ("`2,`9.00", "`2,`9.01", "应结订单总金额 9.01 yuan"),
+        ("`2,`9.00", "`3,`9.00", "总交易单数 3 records and it has 2"),
+    ],
+)
+def test_each_total_of_a_wallet_is_compared_and_named(old, new, said):
+    refused = _read(WECHAT.replace(old, new), "wechat_pay")[2].refused
+    assert (refused is None) if said is None else (refused is not None and said in refused.message)
+
+
+def test_the_discounts_that_alipay_speaks_of_are_compared():
+    said = "商家优惠共2.00元"
+    assert said in ALIPAY
+    for other, code in ((said, None), ("商家优惠共99.99元", "TOTAL_MISMATCH"), ("商家优惠共9x元", "BAD_TRAILER")):
+        assert _refused(ALIPAY.replace(said, other), "alipay", encoding="gb18030") == code, other
+
+
+def test_a_row_without_a_key_is_a_reject_and_a_sale_undone_before_money_moved_is_skipped():
+    undone = WECHAT_SALE.replace("SUCCESS", "REVOKED")
+    half = undone.replace("`0,`0,`0.00,`0.00", "`0,`0,`4.00,`0.00")
+    head, rest = WECHAT.split("\r\n", 1)
+    for row, totals, counts in (
+        (undone, "`3,`18.00,`4.00,`0.00,`0.08,`20.00,`5.00", (2, 0, 1)),
+        (half, "`3,`18.00,`8.00,`0.00,`0.08,`20.00,`5.00", (2, 1, 0)),
+    ):
+        text = f"{head}\r\n{row}\r\n{rest}".replace("`2,`9.00,`4.00,`0.00,`0.03,`10.00,`5.00", totals)
+        _, rejects, closing = _read(text, "wechat_pay")
+        assert closing.refused is None
+        assert (closing.accepted, closing.rejected, closing.skipped) == counts
+        assert [r.code for r in rejects] == ["NO_KEY"] * counts[1]
