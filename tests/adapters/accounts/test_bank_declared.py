@@ -112,3 +112,24 @@ def test_a_cell_without_a_value_is_no_blank_cell(column: int, formula: str, valu
     book.close()
     rejects = read("bank_csv", out.getvalue(), layout="icbc")[1]
     assert [(r.code, r.field) for r in rejects] == outcome
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "6222 0212 3456 7890 123",
+        "6222-0212-3456-7890-123",
+        "６２２２０２１２３４５６７８９０１２３",
+        "６２２２ ０２１２ ３４５６ ７８９０ １２３",
+        "622202 1234567890123",
+        "6222\u30000212\u30003456\u30007890\u3000123",
+    ],
+)
+def test_a_card_number_is_masked_however_it_is_written(card: str) -> None:
+    frame = _read(HEAD + IN.replace("货款", f"付{card}款 20260507-000001"))[0]
+    assert frame["remittance"].to_list() == ["付622202*********0123款 20260507-000001"]
+
+
+def test_other_numbers_stay() -> None:
+    texts = "2026-05-07 10:00:00 SZ-20260507-000001 1102 0200 0000 0001 0512-65221234"
+    assert _read(HEAD + IN.replace("货款", texts))[0]["remittance"].to_list() == [texts]
