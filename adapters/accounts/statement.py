@@ -202,11 +202,11 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
 def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
     """True where digits stand that could be a card; most columns have none, and this is the quickest look."""
     joined = "\n".join(filter(None, texts))
-    plain = joined.translate(_BARE) if any(digit in joined for digit in _WIDE) else joined
-    return (
-        _DIGIT_RUN in plain.encode().replace(b"\xc2\xa0", b"").translate(_DIGITS, b" -")
-        and _LIKE_A_CARD.search(joined) is not None
-    )
+    if not any(digit in joined for digit in _WIDE):
+        run = joined.encode().replace(b"\xc2\xa0", b"").replace(b"\xe3\x80\x80", b"").translate(_DIGITS, b" -")
+        if _DIGIT_RUN not in run:
+            return False
+    return _LIKE_A_CARD.search(joined) is not None
 
 
 def empty_line(start: int, end: int) -> Line:

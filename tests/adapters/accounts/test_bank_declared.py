@@ -126,8 +126,8 @@ def test_a_cell_without_a_value_is_no_blank_cell(column: int, formula: str, valu
     ],
 )
 def test_a_card_number_is_masked_however_it_is_written(card: str) -> None:
-    frame = _read(HEAD + IN.replace("货款", f"付{card}款 20260507-000001"))[0]
-    assert frame["remittance"].to_list() == ["付622202*********0123款 20260507-000001"]
+    frame = _read(HEAD + IN.replace("货款", f"付{card}款"))[0]
+    assert frame["remittance"].to_list() == ["付622202*********0123款"]
 
 
 def test_other_numbers_stay() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import feeds_support as s
 import pytest
+import xlsxwriter
 
 from adapters.feeds import mapped
 from adapters.feeds.mapping import mapping_of
@@ -122,3 +125,21 @@ def test_a_row_without_a_key_is_a_reject_and_a_sale_undone_before_money_moved_is
         assert closing.refused is None
         assert (closing.accepted, closing.rejected, closing.skipped) == counts
         assert [r.code for r in rejects] == ["NO_KEY"] * counts[1]
+
+
+@pytest.mark.parametrize(("column", "value"), [(4, "#DIV/0!"), (4, ""), (0, "#N/A"), (5, "#DIV/0!")])
+def test_a_cell_without_a_value_is_no_blank_cell(column, value):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*HEAD.strip().split("|"), "无"])
+    for number in (1, 2):
+        sheet.write_row(number, 0, ROW.format(number).strip().split("|"))
+    sheet.write_formula(1, column, "=1/0", None, value)
+    book.close()
+    _, rejects, closing = s.read("mapped_csv", out.getvalue(), s.context("a.xlsx", "x", s.DAY, mapping=PLAIN))
+    if column == 5:  # the mapping has no such column
+        assert [(r.record, r.code) for r in rejects] == [(1, "FIELD_COUNT")] * bool(rejects)
+    else:
+        assert [(r.record, r.code) for r in rejects] == [(1, "UNREAD_CELL")]
+        assert closing.accepted == 1
