@@ -139,7 +139,7 @@ def test_a_cell_without_a_value_is_no_blank_cell(column, value):
     book.close()
     _, rejects, closing = s.read("mapped_csv", out.getvalue(), s.context("a.xlsx", "x", s.DAY, mapping=PLAIN))
     if column == 5:  # the mapping has no such column
-        assert [(r.record, r.code) for r in rejects] == [(1, "FIELD_COUNT")] * bool(rejects)
+        assert rejects == []
     else:
         assert [(r.record, r.code) for r in rejects] == [(1, "UNREAD_CELL")]
         assert closing.accepted == 1
