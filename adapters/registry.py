@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from adapters.accounts import ADAPTERS as ACCOUNTS
@@ -11,6 +11,7 @@ from adapters.description import Part
 from adapters.feeds import ADAPTERS as FEEDS
 from adapters.feeds.pos_settings import PosSettings
 from adapters.payments import ADAPTERS as PAYMENTS
+from adapters.payments.bank_template import payout_layout
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
 
@@ -59,7 +60,7 @@ MEANS = {
     "sheet": "name of the workbook's sheet",
     "version": "of pain.001: 09 or 03",
 }
-_ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name
+_ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name too
 # the setting that names a layout of a package
 _TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}
 
@@ -75,11 +76,20 @@ def adapter(name: str) -> Adapter:
     return found
 
 
-def check_settings(format_name: str, given: Iterable[str], where: str) -> None:
-    """BadInput where a setting is none that the format looks at; `where` names the place it is set in."""
+def check_settings(
+    format_name: str, given: Iterable[str], where: str, others: Mapping[str, object] | None = None
+) -> None:
+    """BadInput where a setting is none that the format looks at; `where` names the place it is set in.
+
+    `others`: every setting in force, where the layout among them says which names there are.
+    """
     if format_name in _ANY_FIELD:
-        return
-    known = (*SETTINGS[format_name], "clearing_date")
+        layout = payout_layout(others or {})
+        lines = (*layout.header, layout.record, *layout.trailer)
+        fields = dict.fromkeys(field.name for line in lines for field in line.fields if field.constant is None)
+        known: tuple[str, ...] = ("layout", "message_id", *fields, "clearing_date")
+    else:
+        known = (*SETTINGS[format_name], "clearing_date")
     for name in given:
         if name not in known:
             raise BadInput(f"{where}{name}: {format_name} has no such setting; it takes {_near(name, known)}")

@@ -3,8 +3,9 @@
 operations.md "Inbox": unpacked size, ratio and count are bounded before anything is unpacked. What a reader allocates
 cannot be told from outside: one far cell makes it allocate the whole rectangle, a shared text is copied for each cell
 that names it, and a damaged .xls aborts the process. So a workbook is opened in a child process (workbook_child.py)
-within CHILD_MEMORY and CHILD_SECONDS. A formula gives its kept value and is never run. Rejected: looking for far cells
-in the XML; quotes, case, leading zeros and sheets in other folders all went past it.
+within CHILD_MEMORY and CHILD_SECONDS. A formula gives its kept value and is never run; without one, as with an error
+(#DIV/0!), the cell is UNREAD, which is no blank cell: a discount that is not known is not none. Rejected: looking for
+far cells in the XML; quotes, case, leading zeros and sheets in other folders all went past it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ MAX_CELLS = 3_000_000
 MAX_COLUMNS = 256
 CHILD_MEMORY = 320 * 1024 * 1024
 CHILD_SECONDS = 60  # of CPU
+# stands for a cell whose value the workbook does not keep: no text of a cell can be this
+UNREAD = "\0"
+UNREAD_CELL = "holds an error or a formula whose value was not saved: save the workbook in a program that computes it"
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
@@ -61,8 +65,8 @@ def is_workbook(head: bytes) -> bool:
 def workbook_rows(data: bytes, sheet: str = "") -> Iterator[list[Any]]:
     """Rows of typed cells of the sheet of that name, or of the first ("").
 
-    A cell is str, float, int, bool, datetime, date, time or timedelta. WorkbookRefusedError, also after some rows: the
-    workbook cannot be read within the bounds, and nothing of it may be kept.
+    A cell is str, float, int, bool, datetime, date, time or timedelta, or UNREAD. WorkbookRefusedError, also after some
+    rows: the workbook cannot be read within the bounds, and nothing of it may be kept.
     """
     if len(data) > MAX_WORKBOOK:
         raise WorkbookRefusedError("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; export it as CSV")
@@ -143,6 +147,8 @@ def _typed(cell: Any) -> Any:
         return cell
     ((kind, value),) = cell.items()
     match kind:
+        case "unread":
+            return UNREAD
         case "datetime":
             return datetime.fromisoformat(value)
         case "date":

@@ -2,15 +2,27 @@
 
 Standard input: the file. Arguments: limits and the sheet's name ("": the first). Standard output: JSON lines; rows as
 arrays, dates as {"type": ISO text}, then "end"; or one object with `code`. Imports nothing of this project.
+
+The reader gives "" for an error (#DIV/0!) and for a formula whose value the workbook does not keep: of an .xlsx, the
+cells that are so are found in the XML, and given as {"unread": ""}.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import posixpath
+import re
 import resource
 import sys
+import zipfile
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from xml.etree.ElementTree import Element, ParseError, iterparse
+
+_CHUNK = 1024 * 1024
+# a formula or an error in a sheet: most exports have none, and are not read twice
+_SUSPECT = re.compile(rb"""[<:]f[\s/>]|\bt\s*=\s*["']e["']""")
 
 
 def _plain(cell: object) -> object:
@@ -27,6 +39,78 @@ def _plain(cell: object) -> object:
             return cell
 
 
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _elements(archive: zipfile.ZipFile, member: str, wanted: set[str]) -> Iterator[Element]:
+    """Elements of those names, each let go when the next is asked for."""
+    with archive.open(member) as stream:
+        for _, element in iterparse(stream):  # noqa: S314 bounded by the limits of this process
+            if _local(element.tag) in wanted:
+                yield element
+                element.clear()
+
+
+def _member_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """The part that holds a sheet. KeyError: there is none."""
+    links = {}
+    for link in _elements(archive, "xl/_rels/workbook.xml.rels", {"Relationship"}):
+        links[link.get("Id")] = posixpath.normpath(posixpath.join("/xl", link.get("Target", ""))).lstrip("/").lower()
+    for element in _elements(archive, "xl/workbook.xml", {"sheet"}):
+        if element.get("name") == sheet:
+            number = next(value for name, value in element.items() if _local(name) == "id")
+            return {name.lower(): name for name in archive.namelist()}[links[number]]
+    raise KeyError(sheet)
+
+
+def _is_suspect(archive: zipfile.ZipFile, member: str) -> bool:
+    carry = b""
+    with archive.open(member) as stream:
+        while chunk := stream.read(_CHUNK):
+            if _SUSPECT.search(carry + chunk):
+                return True
+            carry = chunk[-32:]
+    return False
+
+
+def _unread(data: bytes, sheet: str) -> set[tuple[int, int]]:
+    """(row, column) from 0 of every cell of an .xlsx that holds an error or a formula without its value."""
+    found: set[tuple[int, int]] = set()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        member = _member_of(archive, sheet)
+        if not _is_suspect(archive, member):
+            return found
+        row, column = -1, -1
+        with archive.open(member) as stream:
+            for event, element in iterparse(stream, ("start", "end")):  # noqa: S314 as above
+                name = _local(element.tag)
+                if event == "start" and name == "row":
+                    row, column = int(element.get("r", row + 2)) - 1, -1
+                elif event == "end" and name == "c":
+                    place = re.fullmatch(r"([A-Za-z]{1,3})([0-9]{1,7})", element.get("r", ""))
+                    row, column = (int(place[2]) - 1, _column(place[1])) if place else (row, column + 1)
+                    if _is_unread(element):
+                        found.add((row, column))
+                elif event == "end" and name == "row":
+                    element.clear()
+    return found
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def _is_unread(cell: Element) -> bool:
+    """An error, or a formula without a value; a formula of text may have given the empty text."""
+    parts = {_local(part.tag): part.text or "" for part in cell}
+    kind = cell.get("t", "n")
+    return kind == "e" or ("f" in parts and kind != "str" and not parts.get("v", "").strip())
+
+
 def main(limits: list[int], name: str) -> None:
     """Writes the rows of a sheet, or why it cannot. `limits`: bytes of memory, CPU seconds, cells, columns."""
     memory, seconds, max_cells, max_columns = limits
@@ -35,12 +119,14 @@ def main(limits: list[int], name: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorkbookClosed, XmlError, ZipError
 
+    data = sys.stdin.buffer.read()
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         if not book.sheet_names or (name and name not in book.sheet_names):
             print(json.dumps({"code": "NO_SHEET"}))
             return
-        sheet = book.get_sheet_by_name(name or book.sheet_names[0])
+        name = name or book.sheet_names[0]
+        sheet = book.get_sheet_by_name(name)
     except (CalamineError, PasswordError, WorkbookClosed, XmlError, ZipError, OSError, ValueError):
         print(json.dumps({"code": "DAMAGED"}))
         return
@@ -52,8 +138,17 @@ def main(limits: list[int], name: str) -> None:
     if sheet.total_width > max_columns or sheet.total_width * sheet.total_height > max_cells:
         print(json.dumps({"code": "SHEET_TOO_LARGE"}))
         return
-    for row in sheet.iter_rows():
-        print(json.dumps([_plain(cell) for cell in row]))
+    try:
+        unread = _unread(data, name) if data.startswith(b"PK") else set()
+    except (ParseError, KeyError, ValueError, zipfile.BadZipFile):
+        print(json.dumps({"code": "DAMAGED"}))
+        return
+    first = sheet.start[1] if sheet.start else 0
+    for number, row in enumerate(sheet.iter_rows()):
+        cells = [_plain(cell) for cell in row]
+        if unread:
+            cells = [{"unread": ""} if (number, first + at) in unread else cell for at, cell in enumerate(cells)]
+        print(json.dumps(cells))
     print('"end"')
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Table
 
-from adapters.accounts.statement import mask_cards
+from adapters.accounts.statement import mask_cards, out_of_balance, unproven
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
@@ -221,6 +221,8 @@ def statements(
         wrong = _statement_wrong(connection, accounts, opening, row)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
+    for note in (*out_of_balance(closing.notes), *unproven(closing.notes)):  # declared totals and counts too
+        return nothing(refuse(closing, Reject("", 0, -1, "", "BALANCE", note)), [])
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     _store_statements(connection, run, accounts, file_id, frame, sums, day)
     return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)

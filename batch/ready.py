@@ -43,4 +43,5 @@ def _readable(source: SourceConfig) -> None:
             f"puhui.toml: sources.{source.name}: camt054 has no balances, so that nothing proves it whole; have the "
             "bank send camt053, mt940 or an export"
         )
-    check_settings(source.format, source.settings, f"puhui.toml: sources.{source.name}.settings.")
+    where = f"puhui.toml: sources.{source.name}.settings."
+    check_settings(source.format, source.settings, where, source.settings)

@@ -18,18 +18,40 @@ from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of,
 from adapters.accounts.bank_map import BankMap, Form, bank_map
 from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
+from adapters.accounts.bank_totals import Totals
 from adapters.accounts.currency import minor_digits
-from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
+from adapters.accounts.statement import (
+    BALANCE_DIFFERENCE,
+    NO_LAST_LINE_END,
+    OPEN_LAST_TEXT,
+    Block,
+    Line,
+    Statement,
+    empty_line,
+    fits,
+)
 from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
 from adapters.base import HOLDS_VALUES, Closing, Context, Parsed
+from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
 from adapters.shown import mask_text
 from settlement.model.rejects import Reject
 
 MAX_LINES = 300_000  # kept until the last balance is known
 MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
+MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be read for hours
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
+# columns of a mapping that have another name, or none, in a line
+_CANONICAL = {
+    "income": "amount",
+    "expense": "amount",
+    "direction": "amount",
+    "payer_name": "counterparty_name",
+    "payee_name": "counterparty_name",
+    "payer_account": "counterparty_account",
+    "payee_account": "counterparty_account",
+}
 _TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
 
 
@@ -50,7 +72,7 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """
     bank = bank_map(context.settings, context.source)
     trailers = tuple(heading_key(word) for word in bank.trailers)
-    return _Reader(context, bank, bank, trailers=trailers, latest=context.clearing_date).read(stream)
+    return _Reader(context, bank, bank, Totals(bank), trailers=trailers, latest=context.clearing_date).read(stream)
 
 
 @dataclass(slots=True)
@@ -58,6 +80,7 @@ class _Reader:
     context: Context
     bank: BankMap
     form: Form
+    totals: Totals
     columns: dict[str, list[int]] = field(default_factory=dict)
     trailers: tuple[str, ...] = ()
     account: str = ""
@@ -68,6 +91,10 @@ class _Reader:
     notes: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     foot: bool = False  # a trailer was the last thing seen
+    looked_at: str = ""  # the column that the row was last asked for: what a reject is about
+    passed: int = 0
+    last: Row | None = None  # the last row that is a line
+    shortest: int = MAX_COLUMNS  # cells of the shortest line before it
     records: int = 0
     text: int = 0
     skipped: int = 0
@@ -122,7 +149,10 @@ class _Reader:
             elif not any(self._find_headings(row, form) for form in self.bank.forms):
                 seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
-        if not self.columns:
+        if self.columns:
+            self._check_cut()
+            self.notes.extend(self.totals.count_note(self.records))
+        else:
             wanted = " | ".join(dict.fromkeys(h for form in self.bank.forms for h in form.columns.booking_date))
             message = (
                 f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
@@ -160,6 +190,7 @@ class _Reader:
                 self.account = account_in(value)
             elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
                 self.currency = value.strip("[] ")
+        self.totals.see_count(texts)
         for text in texts:
             self.latest = month_end(text) or self.latest
 
@@ -168,10 +199,13 @@ class _Reader:
     def _take(self, row: Row) -> None:
         texts = [text_of(cell) for cell in row.cells]
         first = next((text for text in texts if text), "")
-        if not first:
+        if not first or self._is_foot(row, texts, heading_key(first)):
+            self.passed += 1
+            if self.passed > MAX_PASSED:
+                raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
             return
-        if self._is_foot(row, texts, heading_key(first)):
-            return
+        self.shortest = min(self.shortest, len(self.last.cells)) if self.last else self.shortest
+        self.last = row
         self.records += 1
         if self.records > MAX_LINES:
             raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
@@ -181,7 +215,21 @@ class _Reader:
         try:
             self._add(row, texts)
         except CellError as error:
-            self.rejects.append(Reject(self.context.file, self.records, row.start or -1, "", error.code, str(error)))
+            name = _CANONICAL.get(self.looked_at, self.looked_at)
+            self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
+
+    def _check_cut(self) -> None:
+        """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it."""
+        last = self.last
+        if last is None or last.whole or last.end < self.position:
+            return
+        if len(last.cells) < min(self.shortest, max(n for n, text in enumerate(self.headings, 1) if text)):
+            message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
+            raise FileRefusedError("TRUNCATED", message, last.start, self.records)
+        message = "the last line has no line end; if it was cut, its last cell is not whole"
+        money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
+        code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
+        self.notes.append(f"{code}: {message}")
 
     def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
         """True for trailers, for the rows behind one that have no day, and for headings that come again.
@@ -190,6 +238,8 @@ class _Reader:
         """
         if first.startswith(self.trailers) or _TALLY.match(first):
             self.foot = True
+            self.totals.see_count(texts)
+            self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
         if first in self.headings and [heading_key(text) for text in texts] == self.headings:
             self.foot = False
@@ -203,14 +253,20 @@ class _Reader:
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
+        self.looked_at = name
         place = self.columns[name]
         return row.cells[place[0]] if place and place[0] < len(row.cells) else None
 
     def _add(self, row: Row, texts: list[str]) -> None:
+        self.looked_at = ""
         if any(texts[len(self.headings) :]):
             raise CellError("FIELD_COUNT", "the row has more cells than headings; is the separator right?")
+        for column, places in self.columns.items():
+            if any(row.cells[place] == UNREAD for place in places if place < len(row.cells)):
+                self.looked_at = column
+                raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
         currency = self._currency(row)
-        amount, reversal = self._amount(row, minor_digits(currency))
+        amount, reversal = self._amount(row, currency)
         balance = self._balance(row, minor_digits(currency))
         booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:
@@ -264,8 +320,9 @@ class _Reader:
         except CellError:
             return None
 
-    def _amount(self, row: Row, digits: int) -> tuple[int, bool]:
+    def _amount(self, row: Row, currency: str) -> tuple[int, bool]:
         """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
+        digits = minor_digits(currency)
         if self.columns["income"] and self.columns["expense"]:
             income = amount_of(self._cell(row, "income"), digits)
             expense = amount_of(self._cell(row, "expense"), digits)
@@ -273,20 +330,34 @@ class _Reader:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
             if self.form.expenses_signed and expense is not None:
                 expense = abs(expense)
+            self.totals.add(currency, income or 0, expense or 0)
             if income and expense:
                 raise CellError("TWO_AMOUNTS", "money in and money out in one row")
+            said = self._direction(row)
+            if said and ((income and said < 0) or (expense and said > 0)):
+                raise CellError("SIGN_MISMATCH", "the direction is not that of the amount's column")
             return (income or 0) - (expense or 0), (income or 0) < 0 or (expense or 0) < 0
         amount = amount_of(self._cell(row, "amount"), digits)
         if amount is None:
             raise CellError("NO_AMOUNT", "the row has no amount")
         if not self.columns["direction"]:
             return (amount if self.form.amount_positive == "credit" else -amount), False
-        sign = self.form.directions.get(value_of(self._cell(row, "direction")) or "")
+        sign = self._direction(row)
         if sign is None:
-            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.form.directions)}")
+            raise CellError("BAD_SIGN", "the row has no direction")
         if amount < 0 and sign > 0:
             raise CellError("BAD_SIGN", "money in with a minus; ask the bank which it is")
         return sign * abs(amount), False
+
+    def _direction(self, row: Row) -> int | None:
+        """1 for money in, -1 for money out, None where the row does not say it."""
+        mark = value_of(self._cell(row, "direction"))
+        if mark is None:
+            return None
+        sign = self.form.directions.get(mark)
+        if sign is None:
+            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.form.directions)}")
+        return sign
 
     def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
         if self.columns["payer_name"] or self.columns["payer_account"]:

@@ -151,6 +151,15 @@ class BankMap(Form):
         ),
     )
 
+    totals: Headings = _headings(
+        "rows of `trailers` whose cells under `income` and `expense` are the sums of the lines above them, of the "
+        "whole file or since the last such row; other sums are told, and hold the statement",
+        ("合计", "总计", "人民币合计"),
+    )
+    count_labels: Headings = _headings(
+        "words before the number of lines, above the headings or below them", ("总笔数",)
+    )
+
     @property
     def forms(self) -> tuple[Form, ...]:
         """Every table this mapping reads, in the order in which they are tried."""

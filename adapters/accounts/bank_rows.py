@@ -30,6 +30,7 @@ class Row:
     start: int
     end: int
     cells: list[Cell]
+    whole: bool = True  # a line end stands behind it
 
 
 class _Peeked(io.RawIOBase):
@@ -107,7 +108,7 @@ def _utf16_lines(stream: io.RawIOBase, codec: str) -> Iterator[TextLine]:
                 raise FileRefusedError("LINE_TOO_LONG", message, start)
             if "\0" in text:
                 raise FileRefusedError("NUL_BYTE", "the file holds NUL characters; is it this format?", start)
-            yield TextLine(start, end, text.removesuffix("\n").removesuffix("\r").encode())
+            yield TextLine(start, end, text.removesuffix("\n").removesuffix("\r").encode(), text.endswith("\n"))
     except UnicodeDecodeError:
         raise FileRefusedError("BAD_ENCODING", "text that is not UTF-16; send the whole file again", place) from None
 
@@ -130,7 +131,7 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:
                 raise FileRefusedError("LINE_TOO_LONG", f"a record of more than {MAX_LINE} bytes", taken[0].start)
-            yield Row(taken[0].start, taken[-1].end, list(cells))
+            yield Row(taken[0].start, taken[-1].end, list(cells), taken[-1].whole)
             taken.clear()
     except csv.Error:
         raise FileRefusedError("NOT_CSV", "a record that is not CSV; is the separator right?", taken[0].start) from None

@@ -31,19 +31,32 @@ _HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 BALANCE_DIFFERENCE = "BALANCE_DIFFERENCE"
 BALANCE_CURRENCY = "BALANCE_CURRENCY"
 BALANCE_MISSING = "BALANCE_MISSING"
+COUNT_MISMATCH = "COUNT_MISMATCH"
+TOTAL_MISMATCH = "TOTAL_MISMATCH"
+TOTAL_UNPROVEN = "TOTAL_UNPROVEN"
+NO_LAST_LINE_END = "NO_LAST_LINE_END"
+OPEN_LAST_TEXT = "OPEN_LAST_TEXT"
 NOT_BOOKED = "NOT_BOOKED"
 UNDIVIDED = "DETAILS_WITHOUT_AMOUNT"
 DETAIL_DIFFERS = "DETAIL_DIFFERS"
+_HELD = (BALANCE_DIFFERENCE, BALANCE_CURRENCY, COUNT_MISMATCH, TOTAL_MISMATCH)
+_UNPROVEN = (BALANCE_MISSING, NO_LAST_LINE_END, TOTAL_UNPROVEN)
 
 # A card number as it stands in an account or a text: UnionPay (62, 81) of 14 to 19 digits, Visa or Mastercard of 16
 # whose check digit is right. Corporate accounts and references begin otherwise, are of another length, or fail it.
-_CARD = r"(?:^|[^0-9])((?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?:[^0-9]|$)"
-_CARD_NUMBER = re.compile(r"(?<![0-9])(?:(?:62|81)[0-9]{12,17}|(?:4[0-9]|5[1-5])[0-9]{14})(?![0-9])", re.ASCII)
+# Its digits may be of full width, and in groups with a blank or a hyphen between them.
+_D = "[0-9０-９]"
+_G = rf"(?:[ \u3000\u00a0-]?{_D})"
+_SHAPE = rf"(?:[6６][2２]|[8８][1１]){_G}{{12,17}}|(?:[4４]{_D}|[5５][1-5１-５]){_G}{{14}}"
+_CARD = rf"(?:^|[^0-9０-９])(?:{_SHAPE})(?:[^0-9０-９]|$)"
+_CARD_NUMBER = re.compile(rf"(?<!{_D})(?:{_SHAPE})(?!{_D})")
+_BARE = str.maketrans("０１２３４５６７８９", "0123456789", " \u3000\u00a0-")
 # what `_may_hold_a_card` looks for: the shortest card number, then one that stands alone and begins as they do. The
 # first character comes first, for that is what the search jumps to.
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _DIGIT_RUN = b"0" * 14
-_LIKE_A_CARD = re.compile(r"[4568](?<![0-9].)[0-9]{13,18}(?![0-9])", re.ASCII)
+_WIDE = "０１２３４５６７８９"
+_LIKE_A_CARD = re.compile(rf"[4568４５６８](?<!{_D}.){_G}{{13,18}}(?!{_D})")
 
 
 class Line(NamedTuple):
@@ -111,12 +124,12 @@ class Statement:
 
 def out_of_balance(notes: Iterable[str]) -> list[str]:
     """Those of a reader's notes that say a statement does not add up: `convert` ends with 1, the night holds it."""
-    return [note for note in notes if note.startswith((BALANCE_DIFFERENCE, BALANCE_CURRENCY))]
+    return [note for note in notes if note.startswith(_HELD)]
 
 
 def unproven(notes: Iterable[str]) -> list[str]:
-    """Those of a reader's notes that say a statement lacks a balance, so that a lost line would not show."""
-    return [note for note in notes if note.startswith(BALANCE_MISSING)]
+    """Those of a reader's notes that say a statement lacks a balance or its last line end: a loss would not show."""
+    return [note for note in notes if note.startswith(_UNPROVEN)]
 
 
 def fits(amount: int) -> bool:
@@ -131,10 +144,10 @@ def mask_cards(text: str) -> str:
 
 def _mask_match(match: re.Match[str]) -> str:
     """UnionPay's numbers are masked whatever their check digit (its own samples fail Luhn); others if Luhn holds."""
-    number = match.group()
+    number = match.group().translate(_BARE)
     if number[0] in "68" or _luhn(number):
         return mask(number)
-    return number
+    return match.group()
 
 
 def _luhn(number: str) -> bool:
@@ -189,7 +202,11 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
 def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
     """True where digits stand that could be a card; most columns have none, and this is the quickest look."""
     joined = "\n".join(filter(None, texts))
-    return _DIGIT_RUN in joined.encode().translate(_DIGITS) and _LIKE_A_CARD.search(joined) is not None
+    if not any(digit in joined for digit in _WIDE):
+        run = joined.encode().replace(b"\xc2\xa0", b"").replace(b"\xe3\x80\x80", b"").translate(_DIGITS, b" -")
+        if _DIGIT_RUN not in run:
+            return False
+    return _LIKE_A_CARD.search(joined) is not None
 
 
 def empty_line(start: int, end: int) -> Line:

@@ -36,11 +36,15 @@ class FileRefusedError(Exception):
 
 
 class TextLine(NamedTuple):
-    """One line without its line end; `start` and `end` are byte offsets in the file, `end` after the line end."""
+    """One line without its line end; `start` and `end` are byte offsets in the file, `end` after the line end.
+
+    `whole`: a line end stands behind it, so that it was not cut.
+    """
 
     start: int
     end: int
     raw: bytes
+    whole: bool = True
 
 
 def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
@@ -70,7 +74,7 @@ def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
     if first:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     if carry:
-        yield TextLine(start, start + len(carry), carry.removesuffix(b"\r"))
+        yield TextLine(start, start + len(carry), carry.removesuffix(b"\r"), whole=False)
 
 
 def encoding_of(settings_value: object, source: str) -> str:

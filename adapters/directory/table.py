@@ -106,7 +106,10 @@ def _cells(text: str, file: str, table: TableFormat) -> pl.DataFrame:
     """All cells as String (stripped, blank = null) and `line`; ragged rows and wrong headings are refused."""
     names = [field.name for field in table.fields]
     first = text.split("\n", 1)[0].rstrip("\r")
-    heading = next(csv.reader([first]), [])
+    try:
+        heading = next(csv.reader([first]), [])
+    except csv.Error:  # a CR within the line, which no heading has
+        heading = []
     missing = [name for name in names if name not in heading]
     unknown = [name for name in heading if name not in names]
     if missing or unknown or len(set(heading)) != len(heading):

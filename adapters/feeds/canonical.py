@@ -334,8 +334,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "is missing: the message has neither DE7 nor DE12 with DE13 (of a terminal, the answers have them)",
     ),
     "NO_KEY": (
-        "transmitted_at",
-        "is missing: a host's message has its identity from DE7 and DE32, a terminal's from its batch in DE60",
+        "key",
+        "is blank: nothing names the transaction (of POS: DE7 and DE32 of a host's message, DE60 of a terminal's)",
     ),
     "OTHER_CURRENCY": ("currency", "is not 156 (CNY): subsidies are settled in yuan alone"),
     "BAD_DATE": ("occurred_at", "is no such day or time in the year of the clearing date"),

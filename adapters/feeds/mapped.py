@@ -28,13 +28,14 @@ from adapters.feeds.canonical import (
     resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
-from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, sum_of
+from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
 from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Row, read_rows
 from adapters.feeds.text_columns import parse_texts
 from adapters.layout import CellError
+from adapters.safe_workbook import UNREAD, UNREAD_CELL
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
 from adapters.utf16 import utf16_codec
 from settlement.model.cards import CardTokens
@@ -44,6 +45,7 @@ NAME = "mapped_csv"
 ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
+MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
@@ -58,11 +60,11 @@ class _Sheet:
     ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
     records: int = 0
-    ended: bool = False
+    passed: int = 0
     open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
-    sums: dict[tuple[str, str], int] = field(default_factory=dict)
+    sums: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     unreadable: dict[str, int] = field(default_factory=dict)
     near: bool = False  # some record lies near the clearing date
     day: date | None = None  # of a record
@@ -84,8 +86,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared = check_end(mapping, sheet.tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
-        if sheet.open_end and mapping.end is None:
-            tally.notes.append("the last line has no line end, and no row of totals proves that it was not cut")
+        _check_cut(sheet)
     except FileRefused as error:
         refused = refusal(context, error)
     yield Closing(
@@ -112,8 +113,18 @@ def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
         cells = _cleaned(mapping, raw)
         if mapping.ignored is None or mapping.ignored.match(cells[0] if cells else "") is None:
             yield cells, start, end
-        elif len(sheet.ignored) < MAX_PREAMBLE:  # a total may stand there
+            continue
+        _pass_over(sheet, start)
+        if len(sheet.ignored) < MAX_PREAMBLE:  # a total may stand there
             sheet.ignored.append(cells)
+
+
+def _pass_over(sheet: _Sheet, start: int) -> None:
+    sheet.passed += 1
+    if sheet.passed > MAX_PASSED:
+        raise FileRefused(
+            "TOO_MANY_LINES", f"more than {MAX_PASSED} lines are no records; leave them out", "", 0, start
+        )
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -173,13 +184,14 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
     size = 0
     for row in rows:
         cells = row[0]
-        if sheet.ended or is_end(sheet.mapping, cells):
-            sheet.ended = True
-            sheet.tail.append(cells)
-            if len(sheet.tail) > MAX_PREAMBLE:
-                raise FileRefused("AFTER_END", "records stand behind the end row; the file is damaged", "", 0, row[1])
-            continue
         if not any(cells):
+            _pass_over(sheet, row[1])
+            continue
+        if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
+            message = "something follows the end of the records, which would be lost; send the whole file again"
+            raise FileRefused("AFTER_END", message, "", 0, row[1])
+        if sheet.tail or is_end(sheet.mapping, cells):
+            sheet.tail.append(cells)
             continue
         block.append(row)
         size += sum(map(len, cells))
@@ -227,7 +239,8 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         texts = _money(mapping, texts) if spec.type == "amount" else texts
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
-            errors.setdefault(row, error)
+            unread = UNREAD in texts[row]  # a text with it is never regular
+            errors.setdefault(row, CellError(spec.name, "UNREAD_CELL", UNREAD_CELL) if unread else error)
             if spec.type == "amount":
                 sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
         values = column.values
@@ -281,12 +294,16 @@ def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
 
 def _add_sums(frame: pl.DataFrame, sheet: _Sheet) -> None:
     names = [spec.name for spec in sheet.mapping.columns if spec.type == "amount"]
-    sums = frame.group_by("kind").agg(pl.len().alias("rows"), *(pl.col(name).abs().sum() for name in names))
+    unsigned = (pl.col(name).abs().sum() for name in names)
+    net = (pl.col(name).sum().alias(f"net {name}") for name in names)
+    sums = frame.group_by("kind").agg(pl.len().alias("rows"), *unsigned, *net)
     for row in sums.iter_rows(named=True):
         kind = str(row["kind"] or "")
         sheet.numbers[kind] = sheet.numbers.get(kind, 0) + row["rows"]
         for name in names:
-            sheet.sums[name, kind] = sheet.sums.get((name, kind), 0) + (row[name] or 0)
+            unsigned_so_far, net_so_far = sheet.sums.get((name, kind), (0, 0))
+            found = (row[name] or 0, row[f"net {name}"] or 0)
+            sheet.sums[name, kind] = (unsigned_so_far + found[0], net_so_far + found[1])
 
 
 def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
@@ -294,6 +311,12 @@ def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
     if not sheet.near and len(days):
         sheet.near = bool(((days.dt.date() - clearing).abs() <= FAR).any())
         sheet.day = days[0].date()
+
+
+def _check_cut(sheet: _Sheet) -> None:
+    if sheet.open_end and not sheet.tail:
+        message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
+        raise FileRefused("TRUNCATED", message)
 
 
 def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
@@ -319,6 +342,13 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         frame = frame.with_columns(pl.when(sale).then("claimed").alias("claimed"))  # what is given back is the rest
     frame = _third_amount(frame)
     frame = amounts(frame)
+    keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.key)
+    if mapping.refund_key:
+        nothing = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.refund_key)
+        keyless = pl.when(sale).then(keyless).otherwise(nothing)
+        # a sale that was undone before anything was paid back has no number of a refund and no amount: it never was
+        void = (pl.col("kind") == "VOID") & nothing & (pl.col("paid").fill_null(0) == 0)
+        frame = frame.with_columns(kind=pl.when(void).then(pl.lit(SKIP)).otherwise("kind"))
     prefix = f"{context.source}:"
     own_key = key_text(frame, mapping.key, prefix)
     if mapping.refund_key:
@@ -337,6 +367,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
     )
     fault = pl.coalesce(
+        pl.when(keyless).then(pl.lit("NO_KEY")),
         pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
         pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
         amount_faults(),

@@ -12,7 +12,8 @@ from adapters.layout import CellError, LayoutField, parse_cell
 from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
-Sums = Mapping[tuple[str, str], int]
+_RULE = re.compile(r"[-=_*#+~. ,]+")
+Sums = Mapping[tuple[str, str], tuple[int, int]]  # (amount, kind): its sum without signs, and with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,27 @@ def basis_of(mapping: CsvMapping) -> str:
 
 def sum_of(sums: Sums, amount: str) -> int:
     """The unsigned sum of one amount over all kinds."""
-    return sum(value for (name, _), value in sums.items() if name == amount)
+    return sum(value for (name, _), (value, _) in sums.items() if name == amount)
 
 
 def is_end(mapping: CsvMapping, cells: list[str]) -> bool:
     """True for the row that ends the records."""
     return mapping.end is not None and bool(cells) and cells[0].startswith(mapping.end.starts_with)
+
+
+def may_follow(mapping: CsvMapping, tail: list[list[str]], cells: list[str]) -> bool:
+    """True for what may stand behind the end row: the values of its totals, a rule, and lines of the foot.
+
+    Anything else is records that nobody would read, like those of a second file.
+    """
+    end = mapping.end
+    assert end is not None
+    if end.where == "next" and len(tail) == 1:
+        return True
+    if end.where == "none" and cells[0].startswith(end.starts_with):
+        return True  # each line of such a foot begins like the first
+    line = ",".join(cells)
+    return _RULE.fullmatch(line) is not None or any(re.search(spoken.pattern, line) for spoken in end.spoken)
 
 
 def check_end(
@@ -64,13 +80,13 @@ def check_end(
         value = _value(spec, text, mapping)
         if spec.declares == "count":
             count = value
-            _compare_count(value, sum(numbers.values()))
+            _compare_count(spec.title, value, sum(numbers.values()))
         elif spec.declares == "total":
             total = value if spec.of == basis_of(mapping) else total
             _proven(spec.of, unreadable)
-            _compare_total(value, sum_of(sums, spec.of))
+            _compare_total(spec.title, value, [pair for (name, _), pair in sums.items() if name == spec.of])
     for spoken in end.spoken:
-        spoken_count = _check_spoken(spoken, [*tail, *ignored], numbers, sums, unreadable)
+        spoken_count = _check_spoken(mapping, spoken, [*tail, *ignored], numbers, sums, unreadable)
         count = spoken_count if count is None and not spoken.kind else count
     return EndRows(count, total)
 
@@ -109,21 +125,29 @@ def _proven(name: str, unreadable: Mapping[str, int]) -> None:
         raise FileRefused("TOTAL_UNPROVEN", message, name, unreadable[name])
 
 
-def _compare_count(declared: int | None, have: int) -> None:
+def _compare_count(title: str, declared: int | None, have: int) -> None:
     if declared != have:
-        message = f"the end of the file declares {declared} records and it has {have}; correct the file"
-        raise FileRefused("COUNT_MISMATCH", message)
+        message = f"the end of the file declares {title} {declared} records and it has {have}; correct the file"
+        raise FileRefused("COUNT_MISMATCH", " ".join(message.split()))
 
 
-def _compare_total(declared: int | None, have: int) -> None:
-    if declared != have:
+def _compare_total(title: str, declared: int | None, sums: list[tuple[int, int]]) -> None:
+    """A wallet sums amounts without their signs, or fees less the fees given back: either proves its records."""
+    have, net = (sum(pair[place] for pair in sums) for place in (0, 1))
+    if declared not in {have, abs(net)}:
         said = "nothing" if declared is None else shown_total(declared)
-        message = f"the end of the file declares {said} yuan and its records have {shown_total(have)}; correct the file"
-        raise FileRefused("TOTAL_MISMATCH", message)
+        has = shown_total(have) + (f" (net {shown_total(abs(net))})" if abs(net) != have else "")
+        message = f"the end of the file declares {title} {said} yuan and its records have {has}; correct the file"
+        raise FileRefused("TOTAL_MISMATCH", " ".join(message.split()))
 
 
 def _check_spoken(
-    spoken: SpokenTotal, rows: list[list[str]], numbers: Mapping[str, int], sums: Sums, unreadable: Mapping[str, int]
+    mapping: CsvMapping,
+    spoken: SpokenTotal,
+    rows: list[list[str]],
+    numbers: Mapping[str, int],
+    sums: Sums,
+    unreadable: Mapping[str, int],
 ) -> int | None:
     """Compares a total in a sentence; the count that it declares."""
     found = next((m for cells in rows if (m := re.search(spoken.pattern, ",".join(cells)))), None)
@@ -138,8 +162,10 @@ def _check_spoken(
         message = "a count or total at the end is not a number; correct the file"
         raise FileRefused("BAD_TRAILER", message) from None
     if count is not None:
-        _compare_count(count, sum(numbers.get(kind, 0) for kind in kinds))
+        _compare_count(spoken.kind, count, sum(numbers.get(kind, 0) for kind in kinds))
     for name, total in totals.items():
         _proven(name, unreadable)
-        _compare_total(total, sum(sums.get((name, kind), 0) for kind in kinds))
+        column = mapping.column(name)
+        title = f"{spoken.kind} {column.title if column else name}"
+        _compare_total(title, total, [sums.get((name, kind), (0, 0)) for kind in kinds])
     return count

@@ -52,8 +52,8 @@ class SpokenTotal(Document):
     """A total in a sentence, like 交易合计：3笔，商家实收共30.00元."""
 
     pattern: str = Field(
-        description="regular expression; its group `count` is compared with the number of rows, a group with the name "
-        "of an amount, or `total` for the one of `of`, with the unsigned sum of it"
+        description="regular expression; it must have a group: `count` is compared with the number of rows, a group "
+        "with the name of an amount, or `total` for the one of `of`, with the sum of it"
     )
     kind: AnyKind = given("only rows of this kind are counted and summed; empty: all", "")
     of: str = given("the amount that the group `total` is about", "")
@@ -62,7 +62,12 @@ class SpokenTotal(Document):
 class End(Document):
     """What ends the records, and what is declared there."""
 
-    starts_with: tuple[str, ...] = given("how the first cell of the row that ends the records begins", ())
+    starts_with: tuple[str, ...] = given(
+        "how the first cell of the row that ends the records begins. Behind it stand only blank rows, rules like "
+        "-----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; else the file "
+        "is refused",
+        (),
+    )
     required: bool = given("a file without that row is refused: it was cut", default=True)
     where: Literal["none", "same", "next"] = given(
         "where the totals stand. none: in no cells. same: the cells of this row are `fields`, in order. next: this is "
@@ -78,6 +83,8 @@ class End(Document):
     def _says_something(self) -> Self:
         if not self.starts_with and (self.where != "none" or not self.spoken):
             raise ValueError("starts_with: say how the end row begins")
+        if self.fields and self.where == "none":
+            raise ValueError("fields: they would never be looked at; say where they stand: where: same, or next")
         return self
 
 
@@ -178,7 +185,14 @@ class CsvMapping(Document):
                 raise ValueError(f"pattern: {error}") from None
         if self.filename and "clearing_date" not in re.compile(self.filename).groupindex:
             raise MisfitError("has no group (?P<clearing_date>…)", "filename")
+        for number, cell in enumerate(self.end.fields if self.end else ()):
+            if cell.declares == "total" and cell.of not in amounts:
+                message = f"{cell.name}: of: a total is of an amount of the columns, not of {cell.of!r}"
+                raise MisfitError(message, "end", "fields", number)
         for total in spoken:
+            if not re.compile(total.pattern).groupindex:
+                message = "has no group that says what is compared: (?P<count>…), or (?P<paid>…)"
+                raise MisfitError(message, "end", "spoken")
             about = {total.of if name == "total" else name for name in re.compile(total.pattern).groupindex}
             if about - amounts - {"count"}:
                 message = f"a total is of an amount of the columns, not of {', '.join(sorted(about - amounts))!r}"

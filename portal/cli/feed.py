@@ -198,15 +198,16 @@ def _choose(source: str | None, format_name: str | None, settings: list[str] | N
     if source is None:
         assert format_name is not None
         chosen = adapter(format_name)
-        check_settings(format_name, given, "--set ")
+        check_settings(format_name, given, "--set ", given)
         return Chosen(chosen, given, format_name, None)
     from batch.config import load_config
 
     found = next((s for s in load_config(home).sources if s.name == source), None)
     if found is None:
         raise BadInput(f"source {source!r} is not in {home / 'puhui.toml'}; `puhui feed list` names the sources")
-    check_settings(found.format, given, "--set ")
-    check_settings(found.format, found.settings, f"{home / 'puhui.toml'}: sources.{source}.settings.")
+    in_force = {**found.settings, **given}
+    check_settings(found.format, given, "--set ", in_force)
+    check_settings(found.format, found.settings, f"{home / 'puhui.toml'}: sources.{source}.settings.", in_force)
     known = {**found.settings, **({"bad_row": "reject_file"} if _whole_files(found) else {})}
     return Chosen(adapter(found.format), {**known, **given}, source, home, found.role)
 

@@ -187,6 +187,9 @@ def test_every_setting_that_is_looked_at_can_be_set():
 def test_a_misspelt_setting_is_refused_with_the_right_one():
     with pytest.raises(BadInput, match=r"--set framng: pos_iso8583 has no such setting.*did you mean framing\?"):
         check_settings("pos_iso8583", ["framng"], "--set ")
+    with pytest.raises(BadInput, match=r"--set misspelt: bank_template has no such setting"):
+        check_settings("bank_template", ["misspelt"], "--set ", {"misspelt": "1"})
+    check_settings("bank_template", ["version", "account_type"], "--set ", {"layout": "unionpay_payout"})
     with pytest.raises(BadInput, match=r"did you mean citizen_card\?"):
         adapter("citizencard")
     with pytest.raises(BadInput, match="wechat_pay is a layout, no format: write --format mapped_csv --set mapping="):

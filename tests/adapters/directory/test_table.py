@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.directory.formats import FORMATS
@@ -72,6 +72,7 @@ def test_amounts_and_percentages() -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\r\x01")
 def test_rubbish_is_never_an_exception(data: bytes) -> None:
     read = read_table(data, "f.csv", CALENDAR)
     assert read.rejects or read.frame.schema == {"line": pl.Int64, "date": pl.Date, "kind": pl.String}

@@ -1,0 +1,87 @@
+"""What a bank's export declares about its own lines: sums in rows like 人民币合计, and the number of lines (总笔数).
+
+As with balances, lines are given and a difference is named in a note, which holds the statement: the totals may be of
+another stretch of time than the lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from adapters.accounts.bank_cells import CellError, amount_of
+from adapters.accounts.bank_map import BankMap
+from adapters.accounts.bank_preamble import heading_key, labels_of
+from adapters.accounts.bank_rows import Row
+from adapters.accounts.currency import format_minor, minor_digits
+from adapters.accounts.statement import COUNT_MISMATCH, TOTAL_MISMATCH, TOTAL_UNPROVEN
+from adapters.shown import mask_text
+
+_NUMBER = re.compile(r"([0-9]{1,9})笔?", re.ASCII)
+Sums = Counter[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums of 收入 and 支出 by currency, of all lines and of those since the last row of totals."""
+
+    bank: BankMap
+    lines: int = 0  # whose amounts are in the sums
+    declared: int | None = None
+    all: Sums = field(default_factory=Counter)
+    since: Sums = field(default_factory=Counter)
+
+    def add(self, currency: str, income: int, expense: int) -> None:
+        """The amounts of one line, also of one that is a reject for another reason."""
+        self.lines += 1
+        for sums in (self.all, self.since):
+            sums[currency, "income"] += income
+            sums[currency, "expense"] += expense
+
+    def see_count(self, texts: list[str]) -> None:
+        """The declared number of lines, where a row says it."""
+        labels = set(map(heading_key, self.bank.count_labels))
+        for names, value in labels_of(texts):
+            number = _NUMBER.fullmatch(value)
+            if number and not labels.isdisjoint(names):
+                self.declared = int(number[1])
+
+    def count_note(self, records: int) -> Iterator[str]:
+        """What is wrong with the declared number of lines."""
+        if self.declared is not None and self.declared != records:
+            label = self.bank.count_labels[0]
+            yield f"{COUNT_MISMATCH}: {label} declares {self.declared} lines and the file has {records}"
+
+    def notes(
+        self, row: Row, first: str, columns: Mapping[str, list[int]], headings: list[str], records: int
+    ) -> Iterator[str]:
+        """What is wrong with a row that begins with `first`, where it is one of totals."""
+        currencies = {currency for currency, _ in self.all}
+        if first.startswith("人民币"):
+            currencies &= {"CNY"}
+        if not first.startswith(tuple(map(heading_key, self.bank.totals))) or len(currencies) != 1:
+            return
+        (currency,) = currencies
+        label = mask_text(first[:20])
+        for name in ("income", "expense"):
+            place = columns[name][0] if columns[name] else len(row.cells)
+            declared = _amount(row, place, currency)
+            have = {abs(sums[currency, name]) for sums in (self.all, self.since)}
+            if declared is None or abs(declared) in have:
+                continue
+            if self.lines < records:
+                yield f"{TOTAL_UNPROVEN}: {label} {headings[place]}: an amount above it cannot be read"
+                continue
+            said, is_ = (format_minor(value, currency) for value in (declared, self.all[currency, name]))
+            yield f"{TOTAL_MISMATCH}: {label} {headings[place]} declares {said} and its lines have {is_} {currency}"
+        self.since.clear()
+
+
+def _amount(row: Row, place: int, currency: str) -> int | None:
+    """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
+    try:
+        return amount_of(row.cells[place], minor_digits(currency)) if place < len(row.cells) else None
+    except CellError:
+        return None

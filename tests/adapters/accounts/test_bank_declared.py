@@ -1,0 +1,135 @@
+"""What a bank's export says of its lines besides amounts: direction marks, totals, counts, its last line end."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import xlsxwriter
+from accounts_support import read
+
+from adapters.accounts import bank_csv
+from adapters.accounts.statement import out_of_balance, unproven
+
+HEAD = "凭证号,本方账号,交易时间,借/贷,借方发生额,贷方发生额,摘要,余额\n"
+IN = "1,11,2026-05-07 10:00:00,贷,0.00,100.00,货款,1100.00\n"
+OUT = "2,11,2026-05-07 11:00:00,借,50.00,,手续费,1050.00\n"
+
+
+def _read(text: str, layout: str = "icbc"):
+    return read("bank_csv", text.encode("gb18030"), layout=layout)
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "name"),
+    [
+        (IN.replace("贷", "借"), "SIGN_MISMATCH", "amount"),
+        (OUT.replace("借", "贷"), "SIGN_MISMATCH", "amount"),
+        (IN.replace("贷", "进"), "BAD_SIGN", "amount"),
+        (IN.replace("100.00", "1x0.00"), "BAD_AMOUNT", "amount"),
+        (IN.replace("2026-05-07", "2026-02-30"), "BAD_DATE", "booking_date"),
+        (IN.replace(",11,", ",12345678901236500,"), "ROUNDED_ACCOUNT", "account"),
+        (IN.replace("\n", ",x\n"), "FIELD_COUNT", ""),
+    ],
+)
+def test_a_reject_names_its_column(row: str, code: str, name: str) -> None:
+    assert [(r.code, r.field) for r in _read(HEAD + row)[1]] == [(code, name)]
+
+
+def test_marks_that_agree_are_fine() -> None:
+    rows = IN.replace("贷", "贷 Cr") + OUT.replace("借", "") + "3,11,2026-05-07,借,-1.00,,红字,1051.00\n"
+    frame, rejects, _ = _read(HEAD + rows)
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [10000, -5000, 100])
+
+
+@pytest.mark.parametrize(
+    ("foot", "notes"),
+    [
+        ("人民币合计,,,,50.00,100.00\n", []),
+        (
+            "人民币合计,,,,999.00,100.01\n",
+            [
+                "TOTAL_MISMATCH: 人民币合计 贷方发生额 declares 100.01 and its lines have 100.00 CNY",
+                "TOTAL_MISMATCH: 人民币合计 借方发生额 declares 999.00 and its lines have 50.00 CNY",
+            ],
+        ),
+        ("本页小计,,,,9.00,9.00\n", []),
+        ("合计,收入,100.00\n", []),
+        ("总笔数：2笔\n", []),
+        ("总笔数：3\n", ["COUNT_MISMATCH: 总笔数 declares 3 lines and the file has 2"]),
+        ("合计,,,,50.00,100.00\n3,11,2026-05-08,贷,,1.00,,1051.00\n合计,,,,,1.00\n", []),
+    ],
+)
+def test_declared_totals_are_compared(foot: str, notes: list[str]) -> None:
+    assert out_of_balance(_read(HEAD + IN + OUT + foot)[2].notes) == notes
+
+
+def test_totals_count_rejects_and_are_unproven_over_what_cannot_be_read() -> None:
+    foot = "合计,,,,50.00,100.00\n"
+    closing = _read(HEAD + IN + OUT.replace("2026-05-07", "2026-02-30") + foot)[2]
+    assert (closing.rejected, out_of_balance(closing.notes)) == (1, [])
+    notes = unproven(_read(HEAD + IN + OUT.replace("50.00,", "5O.00,") + foot)[2].notes)
+    assert [note.split(":")[0] for note in notes] == ["TOTAL_UNPROVEN"]
+
+
+def test_a_last_line_that_may_be_cut() -> None:
+    text = HEAD + IN
+    assert unproven(_read(text)[2].notes) == []
+    for cut in (1, 2, 4):
+        assert [note.split(":")[0] for note in unproven(_read(text[:-cut])[2].notes)] == ["NO_LAST_LINE_END"]
+    refused = _read(text[: text.rindex(",")])[2].refused
+    assert refused is not None
+    assert refused.code == "TRUNCATED"
+    whole = text.replace("余额\n", "余额,备注\n").replace("1100.00\n", "1100.00,x")
+    assert unproven(_read(whole)[2].notes) == []
+    assert any(note.startswith("OPEN_LAST_TEXT: ") for note in _read(whole)[2].notes)
+    assert unproven(_read(text + "合计,,,,0.00,100.00")[2].notes) == []
+
+
+@pytest.mark.parametrize("line", ["\n", ",,,,\n", "合计\n"])
+def test_a_file_of_blank_lines_is_refused_soon(line: str) -> None:
+    refused = _read(HEAD + IN + line * (bank_csv.MAX_PASSED + 1))[2].refused
+    assert refused is not None
+    assert refused.code == "TOO_MANY_LINES"
+
+
+@pytest.mark.parametrize(
+    ("column", "formula", "value", "outcome"),
+    [
+        (7, "=1/0", "#DIV/0!", [("UNREAD_CELL", "balance")]),
+        (5, "=50+50", "", [("UNREAD_CELL", "amount")]),
+        (5, "=50+50", 100, []),
+        (8, "=1/0", "#DIV/0!", []),
+    ],
+)
+def test_a_cell_without_a_value_is_no_blank_cell(column: int, formula: str, value: object, outcome: list[str]) -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    sheet = book.add_worksheet()
+    for at, text in enumerate([HEAD.strip() + ",无", IN.replace("0.00,100.00", ",100.00").strip()]):
+        sheet.write_row(at + 3, 2, text.split(","))
+    sheet.write_formula(4, 2 + column, formula, None, value)
+    book.close()
+    rejects = read("bank_csv", out.getvalue(), layout="icbc")[1]
+    assert [(r.code, r.field) for r in rejects] == outcome
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "6222 0212 3456 7890 123",
+        "6222-0212-3456-7890-123",
+        "６２２２０２１２３４５６７８９０１２３",
+        "６２２２ ０２１２ ３４５６ ７８９０ １２３",
+        "622202 1234567890123",
+        "6222\u30000212\u30003456\u30007890\u3000123",
+    ],
+)
+def test_a_card_number_is_masked_however_it_is_written(card: str) -> None:
+    frame = _read(HEAD + IN.replace("货款", f"付{card}款"))[0]
+    assert frame["remittance"].to_list() == ["付622202*********0123款"]
+
+
+def test_other_numbers_stay() -> None:
+    texts = "2026-05-07 10:00:00 SZ-20260507-000001 1102 0200 0000 0001 0512-65221234"
+    assert _read(HEAD + IN.replace("货款", texts))[0]["remittance"].to_list() == [texts]
