@@ -221,8 +221,9 @@ def statements(
         wrong = _statement_wrong(connection, accounts, opening, row)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-    for note in (*out_of_balance(closing.notes), *unproven(closing.notes)):  # declared totals and counts too
-        return nothing(refuse(closing, Reject("", 0, -1, "", "BALANCE", note)), [])
+    doubts = [*out_of_balance(closing.notes), *unproven(closing.notes)]  # declared totals and counts too
+    if doubts:
+        return nothing(refuse(closing, Reject("", 0, -1, "", "BALANCE", doubts[0])), [])
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     _store_statements(connection, run, accounts, file_id, frame, sums, day)
     return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
