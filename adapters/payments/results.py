@@ -15,7 +15,7 @@ from settlement.model.rejects import Reject
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a row may hold a long text
-MAX_HELD_BYTES = 96 * 1024 * 1024  # of frames: more than half a million answers
+MAX_HELD_BYTES = 64 * 1024 * 1024  # of frames: some four hundred thousand answers
 MAX_REASON = 1000
 RESULTS = ("paid", "rejected", "unknown")
 

@@ -72,10 +72,12 @@ def test_a_row_that_ran_into_the_headings_is_not_lost(name: str, text: str, sett
     assert refused.code == "BAD_HEADING"
 
 
-def test_an_empty_list_is_refused_and_an_open_end_is_noted() -> None:
+def test_an_empty_list_and_an_open_end_are_refused() -> None:
     row = b"1001|\xe6\xb6\x88\xe8\xb4\xb9|1234|0|20260507101112|A1||||||||||C1|4||622848******0001|1|M1|x|T1|"
     empty = _closing("mapped_csv", b"", mapping="allinpay").refused
     assert empty is not None
     assert empty.code == "EMPTY_FILE"
-    assert any("no line end" in note for note in _closing("mapped_csv", row, mapping="allinpay").notes)
-    assert not any("no line end" in note for note in _closing("mapped_csv", row + b"\n", mapping="allinpay").notes)
+    cut = _closing("mapped_csv", row, mapping="allinpay").refused
+    assert cut is not None
+    assert cut.code == "TRUNCATED"
+    assert _closing("mapped_csv", row + b"\n", mapping="allinpay").refused is None
