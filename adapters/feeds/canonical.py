@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -367,14 +366,6 @@ def conformed(frame: pl.DataFrame, context: Context, clearing: date) -> pl.DataF
     ]
     named = [column.alias(name) for name, column in zip(TRANSACTION, columns, strict=True)]
     return conform(frame.select(named), TRANSACTION)
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The zone by name. BadInput: no such zone."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise BadInput(f"time zone {name!r} is not known; write one like Asia/Shanghai") from None
 
 
 def as_rows(mask: pl.Series) -> list[int]:

@@ -26,7 +26,6 @@ from adapters.feeds.canonical import (
     resolve_year,
     split_key,
     text_setting,
-    zone_of,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
@@ -92,7 +91,6 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     record); the clearing date is context.clearing_date. BadInput: a value does not fit the layout.
     """
     layout = layout_of(context.settings, NAME)
-    zone_of(layout.zone)
     keys = [name for name in layout.key if name != "card_number"]
     parts = [expr for expr in split_key("transaction_id", layout.key) if expr.meta.output_name() in keys]
     raw = frame.with_columns(

@@ -16,7 +16,7 @@ from adapters.base import Context
 from adapters.registry import adapter
 from batch.config import load_config
 from settlement.model.frames import STATEMENT_LINE, conform
-from settlement.model.money import parse_amount
+from settlement.model.money import format_yuan, parse_amount
 
 TOP_UPS = {"city": 200_000_000, "bank": 50_000_000, "network": 20_000_000}
 DISTRICT_TOP_UP = 5_000_000
@@ -91,7 +91,7 @@ def report(items: list[Paid], bad: Paid) -> bytes:
             if item == bad
             else "<TxSts>ACSC</TxSts>"
         )
-        + f'<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">{item.fen // 100}.{item.fen % 100:02d}</InstdAmt></Amt></OrgnlTxRef>'
+        + f'<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">{format_yuan(item.fen)}</InstdAmt></Amt></OrgnlTxRef>'
         "</TxInfAndSts>"
         for item in items
         if item.message == bad.message

@@ -205,18 +205,17 @@ def _store_payouts(connection: Connection, run: Run, due: date, items: Items) ->
     heirs = rows.voided_without_heir(connection, run.business_date)
     replaces = heirs.group_by("payee_kind").agg(replaces=pl.col("batch_no").max())
     batches = items.batches.join(replaces, on="payee_kind", how="left").sort("batch_no")
+    began = runs.began(connection, run.business_date)
     digests = []
     for batch_no in batches["batch_no"]:
         of_batch = items.items.filter(pl.col("batch_no") == batch_no)
         sealed = rows.sealed_accounts(connection, of_batch)
         payments.check_whole(batch_no, sealed, of_batch.height, int(of_batch["amount_fen"].sum()))
-        digests.append(
-            payments.digest(payments.file_bytes(run, batch_no, due, runs.began(connection, run.business_date), sealed))
-        )
+        digests.append(payments.digest(payments.file_bytes(run, batch_no, due, began, sealed)))
     stored = batches.drop("payee_kind").with_columns(
         business_date=pl.lit(run.business_date),
         execution_date=pl.lit(due),
-        created_at=pl.lit(runs.began(connection, run.business_date)).cast(INSTANT),
+        created_at=pl.lit(began).cast(INSTANT),
         maker=pl.lit(MAKER),
         account=pl.lit(run.config.payout.account),
         format=pl.lit(payments.format_of(run)),

@@ -95,13 +95,14 @@ def _look_twice(chosen: Chosen, findings: Findings, stream: BinaryIO) -> None:
     import polars as pl
 
     from adapters.base import Parsed
+    from portal.cli.feed_check import REPEATED
 
     twice = findings.twice()
     if twice.is_empty() or findings.exit_code == REFUSED:
         return
     stream.seek(0)
     rows = [
-        item.frame.filter(item.frame["transaction_id"].hash().is_in(twice.implode()))
+        item.frame.select(REPEATED).filter(item.frame["transaction_id"].hash().is_in(twice.implode()))
         for item in _read(chosen, stream, findings.file.name)
         if isinstance(item, Parsed)
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +31,8 @@ MAX_SHOWN = 1000
 MAX_ROWS = 200
 _WIDTH, _BEFORE = 110, 40
 _CONTENT = ("kind", "original_key", "merchant_no", "card_token", "card_masked", "gross_fen", "paid_fen", "claimed_fen")
+# what is looked at of rows whose keys stand more than once
+REPEATED = ("transaction_id", "record", "byte_start", "currency", *_CONTENT)
 # gives -> (columns that group what is accepted, the amount that is summed)
 _GROUPS = {
     "transaction": (("kind", "currency"), "paid_fen"),
@@ -103,11 +105,17 @@ class Findings:
         ids = pl.concat(self.ids) if self.ids else pl.Series([], dtype=pl.UInt64)
         return ids.filter(ids.is_duplicated()).unique()
 
+    def told_repeated(self) -> list[Reject]:
+        """The rows of `repeated` without effect, as many of each kind as are shown."""
+        if self.repeated is None:
+            return []
+        same, other = self.repeated.duplicate[:MAX_SHOWN], self.repeated.conflict[:MAX_SHOWN]
+        return replace(self.repeated, duplicate=same, conflict=other).rejects()
+
     def judge_repeated(self, rows: pl.DataFrame, *, copies: bool) -> None:
         """What the night makes of rows whose keys stand more than once; `copies`: in a clearing file they count."""
-        names = ["transaction_id", *_CONTENT]
         nothing = pl.Series("id", [], dtype=pl.String)
-        empty = rows.select(names).clear()
+        empty = rows.select("transaction_id", *_CONTENT).clear()
         self.repeated = judge(rows, empty, nothing, empty, again=False, copies=copies, content=_CONTENT)
 
     @property
@@ -206,14 +214,13 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     print(f"{findings.file.name} as {findings.adapter.name}: {receipt.status}")
     _print_figures(closing, receipt)
     if accepted:
-        print("\nwould be accepted:" if receipt.accepted or receipt.duplicate else "\nwhat can be read:")
+        print("\nwould be accepted:" if receipt.accepted else "\nwhat can be read:")
         print_rows(list(accepted[0]), [list(row.values()) for row in accepted[:MAX_ROWS]])
     if findings.compared is not None:
         _print_compared(findings, findings.compared)
     _print_rejects(findings, closing, stream, settings)
-    for reject in receipt.rejects:
-        if findings.repeated is not None and reject.code in {"DUPLICATE_ROW", "CONFLICT"}:
-            print(f"{findings.file.name}{reject}")
+    for reject in findings.told_repeated():
+        print(f"{findings.file.name}{reject}")
     for line in closing.notes:
         print(f"note: {line}")
     print(f"\nreceipt {receipt_name(findings.file.name, receipt.delivery)}:")
@@ -306,8 +313,9 @@ def _print_bytes(shown: Shown | None, reject: Reject) -> None:
 def _accepted(findings: Findings) -> list[dict[str, Any]]:
     """What is accepted, by its groups."""
     groups = findings.groups
-    if findings.compared is not None and findings.compared.rows.height:
-        groups = [_grouped(findings.compared.rows, findings.adapter.gives)]
+    if findings.compared is not None:
+        rows = findings.compared.rows
+        groups = [_grouped(rows, findings.adapter.gives)] if rows.height else []
     elif findings.repeated is not None:
         less = pl.concat([findings.repeated.duplicate, findings.repeated.conflict])
         away = _grouped(less, findings.adapter.gives).with_columns(-pl.col("records", "total_fen"))
@@ -337,7 +345,7 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
     refused, now, compared = closing.refused, clock.now(), findings.compared
     held = [] if refused else [Reject("", 0, -1, "", "BALANCE", note) for note in findings.unbalanced]
     repeated = findings.repeated if compared is None and refused is None else None
-    told = compared.rejects if compared else repeated.rejects() if repeated else []
+    told = compared.rejects if compared else findings.told_repeated() if repeated else []
     rejects = [*findings.rejects, *told, *([refused] if refused else held)]
     status: Status = "ACCEPTED" if findings.check_code == 0 else "PARTIAL"
     accepted, records, rejected = closing.accepted, closing.records, closing.rejected

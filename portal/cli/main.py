@@ -74,7 +74,7 @@ def main() -> None:
     where all goes with the process (together 0.3 of 2.7 seconds of `puhui rate`).
     """
     gc.set_threshold(COLLECT_AFTER)
-    for out in (sys.stdout, sys.stderr):  # a terminal of GBK or ASCII shows what it lacks as \\u..., and goes on
+    for out in (sys.stdout, sys.stderr):  # a terminal of GBK or ASCII shows what it lacks as \u..., and goes on
         if isinstance(out, TextIOWrapper):
             out.reconfigure(errors="backslashreplace")
     status = run(sys.argv[1:])

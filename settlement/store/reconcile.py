@@ -341,9 +341,9 @@ def doubted(connection: Connection) -> pl.DataFrame:
     sql = f"""SELECT i.statement_no, min(d.discrepancy_id) AS discrepancy_id
       FROM puhui.discrepancy d JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id {_LAST}
       WHERE d.kind IN ('UNKNOWN_DEBIT', 'UNPAID')
-        AND coalesce(l.event, '') NOT IN ('auto_closed', 'explained', 'adjusted', 'written_off')
+        AND coalesce(l.event, '') <> ALL (:closing)
       GROUP BY i.statement_no"""
-    return _read(connection, sql, DOUBTED, {})
+    return _read(connection, sql, DOUBTED, {"closing": list(CLOSING)})
 
 
 ACKNOWLEDGED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String}

@@ -173,6 +173,9 @@ def test_a_key_that_stands_twice_in_a_file(smk, tmp_path, capsys):
         assert sum(row["records"] for row in told["accepted_by"]) == told["accepted"]
     text = printed(capsys, "check", str(path), "--format", "citizen_card")
     assert f"{path.name}: record" in text
+    path.write_bytes(s.write("citizen_card", pl.concat([frame] * 100), s.context(frame, "smk")))
+    told = json.loads(printed(capsys, "check", str(path), "--format", "citizen_card", "--json"))
+    assert told["duplicate"] == 99 * frame.height > len(told["rejects"]) == 1000, "as many are told as are shown"
     assert run(["feed", "convert", str(path), "--format", "citizen_card", "--out", str(tmp_path / "x.csv")]) == 0
 
 
@@ -205,6 +208,7 @@ def test_against_an_earlier_delivery(smk, tmp_path, capsys):
     assert int(said["changes"][-1]["change"].replace(".", "")) in {100 - gone, -100 - gone}
     text = printed(capsys, "check", str(path), "--format", "citizen_card", "--against", str(before))
     assert "against the delivery before: CONFLICT: 1 rows differ from the delivery before, 1 are missing" in text
+    assert "would be accepted" not in text, "all of it is held, or was taken before"
 
 
 def test_convert_never_writes_over_its_own_file_or_a_folder(smk, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -31,6 +32,12 @@ def told(books: Books, *rows: dict[str, Any], by_batch: bool = False) -> Outcome
     return books.do(lambda c: results(c, file_id, books.run.business_date, frame, [], closing, by_batch=by_batch))
 
 
+def lived(books: Books, day: date, *lines: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    """The night that began, with the bank's statement of these lines."""
+    bank(books, day, *lines)
+    return night(books, day)
+
+
 def results_of(books: Books) -> list[tuple[Any, ...]]:
     return books.rows("SELECT end_to_end_id, seq, result, line_id, reason FROM puhui.payout_result ORDER BY 1, 2")
 
@@ -43,8 +50,7 @@ def balance(books: Books, account: str) -> int:
 def test_a_refused_payment_goes_back_and_leaves_again_with_a_corrected_account(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     assert told(books, {"end_to_end_id": item, "amount_fen": 300, "result": "rejected", "reason": "AC01"}).accepted == 1
-    bank(books, FRI)
-    summary = night(books, FRI)
+    summary = lived(books, FRI)
     assert summary["bank_lines"] == {"rejected": 1}
     assert summary["discrepancies"] == {"RETURNED": 1}
     assert results_of(books) == [(item, 1, "rejected", None, "AC01")]
@@ -57,12 +63,10 @@ def test_a_refused_payment_goes_back_and_leaves_again_with_a_corrected_account(p
     footed(books)
     books.account("M1", since=SAT)
     books.begin(SAT)
-    bank(books, SAT)
-    night(books, SAT)
+    lived(books, SAT)
     books.finish()
     books.begin(SUN)
-    bank(books, SUN)
-    night(books, SUN)
+    lived(books, SUN)
     assert books.finish()["settle"]["payouts"] == 1
     ((again, replaces),) = books.rows(
         "SELECT end_to_end_id, replaces FROM puhui.payout_item WHERE replaces IS NOT NULL"
@@ -74,28 +78,24 @@ def test_a_refused_payment_goes_back_and_leaves_again_with_a_corrected_account(p
 def test_a_statement_is_the_money_and_a_file_against_it_is_a_difference(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "rejected", "reason": "AC01"})
-    bank(books, FRI, (-300, {"end_to_end_id": item}))
-    summary = night(books, FRI)
+    summary = lived(books, FRI, (-300, {"end_to_end_id": item}))
     assert summary["bank_lines"] == {"paid": 1}
     assert [row[2:4] for row in results_of(books)] == [("paid", f"main:{FRI}/1")]
     assert [row[1:3] for row in discrepancies(books)] == [("UNPAID", item)]
     books.finish()
     footed(books)
     books.begin(SAT)
-    bank(books, SAT, (300, {"end_to_end_id": item, "remittance": "户名不符"}))
-    night(books, SAT)
+    lived(books, SAT, (300, {"end_to_end_id": item, "remittance": "户名不符"}))
     assert [(row[1], row[4]) for row in discrepancies(books)] == [("UNPAID", "auto_closed"), ("RETURNED", None)]
 
 
 def test_a_debit_after_a_refusal_is_an_unknown_debit(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "rejected"})
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     books.finish()
     books.begin(SAT)
-    bank(books, SAT, (-300, {"end_to_end_id": item}))
-    assert night(books, SAT)["discrepancies"] == {"UNKNOWN_DEBIT": 1}
+    assert lived(books, SAT, (-300, {"end_to_end_id": item}))["discrepancies"] == {"UNKNOWN_DEBIT": 1}
     assert len(results_of(books)) == 1
     books.finish()
     footed(books)
@@ -105,8 +105,7 @@ def test_a_debit_after_a_refusal_is_an_unknown_debit(paid_out: tuple[Books, str]
 def test_only_a_line_says_that_money_went(paid_out: tuple[Books, str], result: str) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": result})
-    bank(books, FRI)
-    assert night(books, FRI)["discrepancies"] == {}
+    assert lived(books, FRI)["discrepancies"] == {}
     assert results_of(books) == []
     ((step, actor),) = books.rows("SELECT step, actor FROM puhui.payout_decision WHERE step = 'sent'")
     assert (step, actor) == ("sent", "bank"), "that it answers is its acknowledgement"
@@ -115,13 +114,11 @@ def test_only_a_line_says_that_money_went(paid_out: tuple[Books, str], result: s
 def test_paid_after_rejected_is_shown_and_never_paid_twice(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "rejected"})
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     books.finish()
     books.begin(SAT)
     told(books, {"end_to_end_id": item, "result": "paid"})
-    bank(books, SAT)
-    assert night(books, SAT)["discrepancies"] == {"UNPAID": 1}
+    assert lived(books, SAT)["discrepancies"] == {"UNPAID": 1}
     assert [row[2] for row in results_of(books)] == ["rejected"]
     assert books.finish()["settle"]["payouts"] == 0
 
@@ -130,21 +127,18 @@ def test_what_the_bank_may_have_paid_after_all_does_not_leave_again(paid_out: tu
     """Refused, drafted anew to a corrected account, and then the debit of the first stands on the statement."""
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "rejected", "reason": "AC01"})
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     books.account("M1", since=FRI)
     assert books.finish()["settle"]["payouts"] == 1
     ((batch,),) = books.rows("SELECT batch_no FROM puhui.payout_item WHERE replaces IS NOT NULL")
     books.begin(SAT)
     books.do(lambda c: release.approve(c, books.run, batch, "li"))
-    bank(books, SAT, (-300, {"end_to_end_id": item}))
-    assert night(books, SAT)["discrepancies"] == {"UNKNOWN_DEBIT": 1}
+    assert lived(books, SAT, (-300, {"end_to_end_id": item}))["discrepancies"] == {"UNKNOWN_DEBIT": 1}
     with pytest.raises(NotAllowed, match=r"the bank may have paid what .*-2 pays already \(D-20260509-000001\)"):
         books.do(lambda c: release.release(c, books.run, batch, "wang"))
     books.finish()
     books.begin(SUN)
-    bank(books, SUN)
-    night(books, SUN)
+    lived(books, SUN)
     assert books.finish()["settle"]["payouts"] == 0, "the batch has expired, its heir is held"
     ((reason,),) = books.rows("SELECT reason FROM puhui.payout_hold WHERE business_date = :d", d=SUN)
     assert reason == "the bank may have paid it already (D-20260509-000001): decide about that first"
@@ -153,13 +147,11 @@ def test_what_the_bank_may_have_paid_after_all_does_not_leave_again(paid_out: tu
 def test_rejected_after_paid_is_shown_and_has_no_effect(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "paid"})
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     books.finish()
     books.begin(SAT)
     told(books, {"end_to_end_id": item, "result": "rejected", "reason": "AC04"})
-    bank(books, SAT)
-    assert night(books, SAT)["discrepancies"] == {"UNPAID": 1}
+    assert lived(books, SAT)["discrepancies"] == {"UNPAID": 1}
     assert results_of(books) == []
 
 
@@ -167,8 +159,7 @@ def test_the_last_file_of_a_night_counts(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     told(books, {"end_to_end_id": item, "result": "rejected"})
     told(books, {"end_to_end_id": item, "result": "unknown"})
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     assert results_of(books) == []
 
 
@@ -203,8 +194,7 @@ def test_what_names_no_payment_of_ours_has_no_effect(paid_out: tuple[Books, str]
     assert outcome.status == "PARTIAL"
     row = outcome.row(1, FRI)
     assert (row["records"], row["accepted"], row["rejected"], row["duplicate"]) == (4, 0, 4, 0)
-    bank(books, FRI)
-    night(books, FRI)
+    lived(books, FRI)
     assert results_of(books) == []
 
 
