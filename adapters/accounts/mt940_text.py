@@ -157,10 +157,11 @@ def _code_words(pieces: list[str]) -> Information:
 def _party(words: dict[str, str], name: str | None, account: str | None) -> tuple[str | None, str | None]:
     """What NAME and IBAN leave open: /CNTP/account/bic/name/city, /BENM/account/name, /ORDP/name, /ACCW/account,bic."""
     for word in ("CNTP", "BENM", "ORDP"):
-        if words.get(word, "").strip():
-            first, second, third = map(str.strip, f"{words[word]}///".split("/", 3)[:3])
-            if word == "CNTP" or _BIC.fullmatch(second):
-                name, account = name or third or None, account or first or None
+        if said := words.get(word, "").strip():
+            first, second, third, *_ = f"{said}///".split("/", 3)
+            first, second = first.rstrip(), second.strip()
+            if word == "CNTP" or (len(second) in {8, 11} and _BIC.fullmatch(second)):
+                name, account = name or third.strip() or None, account or first or None
             elif _DIGIT.search(first):
                 name, account = name or second or None, account or first or None
             else:

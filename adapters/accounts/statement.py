@@ -25,6 +25,8 @@ BLOCK_LINES = 8192
 BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a line may hold a long text
 MAX_NOTES = 10_000
 _MAY_HOLD_CARDS = frozenset({"counterparty_name", "counterparty_account", "remittance"})
+_TYPES = dict.fromkeys(STATEMENT_LINE.values())
+_BY_TYPE = [([name for name, of in STATEMENT_LINE.items() if of == kind], kind) for kind in _TYPES]
 _HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 
 # Codes a note begins with, before its colon.
@@ -56,7 +58,10 @@ _BARE = str.maketrans("０１２３４５６７８９", "0123456789", " \u3000\u
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _DIGIT_RUN = b"0" * 14
 _WIDE = "０１２３４５６７８９"
-_LIKE_A_CARD = re.compile(rf"[4568４５６８](?<!{_D}.){_G}{{13,18}}(?!{_D})")
+_LIKE_A_CARD = re.compile(
+    rf"[4568４５６８](?<!{_D}.)(?:(?:(?<=[6６])[2２]|(?<=[8８])[1１]){_G}{{12,17}}|"
+    rf"(?:(?<=[4４]){_D}|(?<=[5５])[1-5１-５]){_G}{{14}})(?!{_D})"
+)
 
 
 class Line(NamedTuple):
@@ -185,8 +190,17 @@ def line_frame(
     Days may be `date` or days since 1970.
     """
     heads = {name: spread([getattr(one, name) for one in statements], counts) for name in _HEADS}
-    whole = {**columns, **heads, "file": [file] * sum(counts)}
-    return pl.DataFrame([_series(name, whole[name]) for name in STATEMENT_LINE])
+    rows = sum(counts)
+    whole = {**columns, **heads, "file": [file] * rows}
+    series: dict[str, pl.Series] = {}
+    for names, kind in _BY_TYPE:
+        # columns of a type are made as one and cut apart: most files are small, and each series costs as much as rows
+        joined = pl.Series(list(chain.from_iterable(map(whole.__getitem__, names))), dtype=kind, strict=True)
+        series |= {name: joined.slice(place * rows, rows).alias(name) for place, name in enumerate(names)}
+    for name in _MAY_HOLD_CARDS:
+        if _may_hold_a_card(whole[name]):
+            series[name] = _masked(series[name])
+    return pl.DataFrame([series[name] for name in STATEMENT_LINE])
 
 
 def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
@@ -194,15 +208,13 @@ def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
     return list(chain.from_iterable(map(repeat, values, counts)))
 
 
-def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    series = pl.Series(name, values, STATEMENT_LINE[name], strict=True)
-    return _masked(series) if name in _MAY_HOLD_CARDS and _may_hold_a_card(values) else series
-
-
 def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
     """True where digits stand that could be a card; most columns have none, and this is the quickest look."""
     joined = "\n".join(filter(None, texts))
-    if not any(digit in joined for digit in _WIDE):
+    if joined.isascii():
+        if _DIGIT_RUN not in joined.encode().translate(_DIGITS, b" -"):
+            return False
+    elif not any(digit in joined for digit in _WIDE):
         run = joined.encode().replace(b"\xc2\xa0", b"").replace(b"\xe3\x80\x80", b"").translate(_DIGITS, b" -")
         if _DIGIT_RUN not in run:
             return False
