@@ -31,6 +31,7 @@ _HEAD = re.compile(
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
+_CREDITS = frozenset({"C", "RC"})  # a reversal names the sides of what it undoes
 _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 # what banks write where the payer gave no reference, or where :86: has it
 _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"})
@@ -87,8 +88,8 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     pairs = [_days(day) for day in days]
     booking = [pair[0] for pair in pairs]
     said: list[str | None] = []
-    for text in _said(lines, encoding):
-        said += read_information(text)
+    for text, mark in zip(_said(lines, encoding), marks, strict=True):
+        said += read_information(text, mark in _CREDITS)
     for row in [row for row, extra in enumerate(extras) if extra]:
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]

@@ -11,18 +11,19 @@ Three ways of writing are read; whatever fits none of them is remittance as it s
 from __future__ import annotations
 
 import re
+from itertools import repeat
 
 # (end-to-end id, name of the other side, its account, remittance); None where the text does not say
 Information = tuple[str | None, str | None, str | None, str | None]
 
 NEXT_TEXT = "\n:86:"  # stands between the texts of one line: nothing else can begin a line with a tag
-_STRUCTURED = re.compile(r"\s*[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}")
+# the code of the business and the first subfield; Bulgarian banks write letters, and the text where others say a title
+_STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{3}\+00)")
 # the subfields of a sign that a text may hold too; after a SEPA mark `+` is that mark's
 _MARKS = {sign: re.compile(rf"{re.escape(sign)}(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))") for sign in "<>^~"}
-_MARKS["+"] = re.compile(
-    r"(?<!EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN)(?<!BIC)\+(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))"
-)
-_SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC)\+")
+_SEPA_WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|ANAM|PURP|MDAT|DDAT|SQTP|ORCR|ORMR|IBAN"
+_MARKS["+"] = re.compile(rf"(?<!{_SEPA_WORDS})(?<!BIC)\+(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))")
+_SEPA = re.compile(rf"({_SEPA_WORDS}|BIC)\+")
 _PARTIES = frozenset({"CNTP", "BENM", "ORDP", "ACCW", "BBAN", "ACNO"})
 _MANY = frozenset({"REMI", "CNTP", "BENM", "ORDP"})
 # and the nothing between two slashes, which ends a value
@@ -30,8 +31,11 @@ _WORDS = _PARTIES.union(
     [""],
     "EREF NAME REMI IBAN ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF ULTD ULTC ULTB BUSP RTYP".split(),  # noqa: SIM905
     "NRTX PIND ISSR OCMT CHGS EXCH SUBI KREF CREF IREF TRCD BAI CDTRREFTP CDTRREF".split(),  # noqa: SIM905
+    "RREF RCMT CHRG BREF MREF OAMT INIT CHGS1 CHGS2".split(),  # noqa: SIM905
 )
 _DIGIT = re.compile(r"[0-9]")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_EMPTY = "\u02d9"  # byte FF, by which PKO fills a subfield that says nothing
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
@@ -40,25 +44,27 @@ _GAP = "\0"
 _NOTHING: Information = (None, None, None, None)
 
 
-def read_information(text: str) -> Information:
+def read_information(text: str, credit: bool = False) -> Information:
     """The parts of a `:86:` text, whose lines end with LF. Never fails: what fits no way of writing is remittance.
 
-    A line end stands for a blank, and in subfields for nothing.
+    A line end stands for a blank, and in subfields for nothing. `credit`: of a line that is a credit, or undoes one.
     """
     if not text:
         return _NOTHING
     lines = "\n" in text
     if lines and NEXT_TEXT in text:
-        return _several(text.split(NEXT_TEXT))
+        return _several(text.split(NEXT_TEXT), credit)
     if text[0] == "/":
         pieces = (text.replace("\n", " ") if lines else text).split("/")
         if pieces[1] in _WORDS and pieces[1]:
-            reference, name, account, said = _code_words(pieces)
+            reference, name, account, said = _code_words(pieces, credit)
             return reference, name, account, said or " ".join(text.split())
     elif found := _STRUCTURED.match(text):
-        joined = text.replace("\n", "")
-        if found[2] != "?":
-            mark = _MARKS[found[2]]
+        joined, sign = text.replace("\n", ""), found[2]
+        if sign is None:
+            joined, sign = joined.replace("+00", "+20", 1), "+"
+        if sign != "?":
+            mark = _MARKS[sign]
             if len(mark.findall(joined)) > 1:  # one alone may be free text: 100+20
                 return _subfields(mark.sub("?", joined))
         elif not found[1]:
@@ -66,7 +72,7 @@ def read_information(text: str) -> Information:
     return None, None, None, " ".join(text.split()) or None
 
 
-def _several(texts: list[str]) -> Information:
+def _several(texts: list[str], credit: bool) -> Information:
     """What several `:86:` say of one line: the first that names a party or reference counts, remittance goes on.
 
     A text that begins with a subfield continues the one before it.
@@ -77,14 +83,16 @@ def _several(texts: list[str]) -> Information:
             whole[-1] += text
         else:
             whole.append(text)
-    columns = list(zip(*map(read_information, whole), strict=True))
+    columns = list(zip(*map(read_information, whole, repeat(credit)), strict=True))
     reference, name, account = (next(filter(None, column), None) for column in columns[:3])
     return reference, name, account, " ".join(dict.fromkeys(filter(None, columns[3]))) or None
 
 
 def _subfields(text: str) -> Information:
-    purpose, name, account, title = "", "", "", ""
+    purpose, name, account, iban, title = "", "", "", "", ""
     last = ""
+    if _EMPTY in text:
+        text = text.replace(_EMPTY, "")
     for part in text.split("?")[1:]:
         key = part[:2]
         if key in _PURPOSE:
@@ -94,6 +102,8 @@ def _subfields(text: str) -> Information:
             name += part[2:]
         elif key == "31":
             account = account or part[2:].strip()
+        elif key == "38":
+            iban = part[2:].strip()
         elif key == "00":
             title = title or part[2:].strip()
         elif not key.isdigit():  # a question mark in the text
@@ -103,6 +113,8 @@ def _subfields(text: str) -> Information:
         words = _sepa_words(purpose)
         reference = words.get("EREF", "").strip() or None
         said = words.get("SVWZ", words[""]).strip()
+    if iban and _IBAN.fullmatch(iban):  # where there is one, ?31 is but the part of it that the bank gave out
+        account = iban
     return reference, name.strip() or None, account or None, said or title or None
 
 
@@ -121,7 +133,7 @@ def _sepa_words(purpose: str) -> dict[str, str]:
     return words
 
 
-def _code_words(pieces: list[str]) -> Information:
+def _code_words(pieces: list[str], credit: bool) -> Information:
     """`pieces` is the text cut at its slashes. The first of a word counts; a word has a slash behind it.
 
     A value ends at the next word or at a double slash, but for those that are made of several.
@@ -143,8 +155,11 @@ def _code_words(pieces: list[str]) -> Information:
     if key:
         words[key] = f"{words[key]}/{last}" if words[key] else last
     name, account = words.get("NAME", "").strip(" /") or None, words.get("IBAN", "").strip(" /") or None
-    if (name is None or account is None) and not _PARTIES.isdisjoint(words):
-        name, account = _party(words, name, account)
+    if not _PARTIES.isdisjoint(words):
+        if "ORDP" in words and "BENM" in words:
+            name, account = _other_side("/".join([*pieces, last]), credit != ("RTRN" in words))
+        elif name is None or account is None:
+            name, account = _party(words, name, account)
     said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
     if said[:5] in {"USTD/", "STRD/"}:
         said = said[5:].lstrip("/").removeprefix("CUR/").removeprefix("ISO/")
@@ -152,6 +167,13 @@ def _code_words(pieces: list[str]) -> Information:
         # as camt's returned payments are told (docs/formats_accounts.md)
         said = f"/RTRN/{reason.replace('/', ' ')}/ {said}".rstrip(" ")
     return words.get("EREF", "").strip(" /") or None, name, account, said or None
+
+
+def _other_side(text: str, payer: bool) -> tuple[str | None, str | None]:
+    """Of a text that names both sides: who paid a credit (a return was paid by us), and whom a debit paid."""
+    side, own = ("ORDP", "BENM") if payer else ("BENM", "ORDP")
+    said = text.partition(f"/{side}/")[2].partition(f"/{own}/")[0]
+    return _code_words(f"/{side}/{said}".split("/"), payer)[1:3]
 
 
 def _party(words: dict[str, str], name: str | None, account: str | None) -> tuple[str | None, str | None]:

@@ -194,3 +194,47 @@ def test_of_two_texts_of_one_line_the_first_value_counts() -> None:
 
 def test_a_text_of_blanks_says_nothing() -> None:
     assert read_information(" \n") == (None, None, None, None)
+
+
+@pytest.mark.parametrize("mark", ["BREF", "RREF", "PURP", "MDAT", "DDAT", "SQTP", "ANAM", "ORCR", "ORMR"])
+def test_every_sepa_mark_ends_the_reference_before_it(mark: str) -> None:
+    found = said(f"166?00GUTSCHRIFT?20EREF+E7?21{mark}+X1?22SVWZ+RENT?32ACME")
+    assert found == ("E7", "ACME", None, "RENT")
+
+
+def test_danish_code_words_do_not_hide_those_behind_them() -> None:
+    text = "/RREF/38-1 /EREF/1309-1 /ORDP//NAME/AB AG\r\n/REMI/Inv. 7 - 22.724,00 /RCMT/EUR 1,00 /CHRG/DKK 4,00"
+    assert said(text) == ("1309-1", "AB AG", None, "Inv. 7 - 22.724,00")
+
+
+@pytest.mark.parametrize(
+    ("text", "paid_by", "paid_to"),
+    [
+        ("/ORDP/PAYER LTD\r\n/BENM/PAYEE LTD\r\n/EREF/E7\r\n/REMI/x", ("PAYER LTD", None), ("PAYEE LTD", None)),
+        (
+            "/EREF/E7/BENM//NAME/PAYEE LTD/IBAN/DE89370400440532013000/ORDP//NAME/PAYER LTD/REMI/x",
+            ("PAYER LTD", None),
+            ("PAYEE LTD", "DE89370400440532013000"),
+        ),
+    ],
+)
+def test_of_two_sides_the_other_one_is_told(text: str, paid_by: tuple[str, None], paid_to: tuple[str, str]) -> None:
+    for mark in ("C", "RC"):
+        assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_by, "x")
+    for mark in ("D", "RD"):
+        assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_to, "x")
+    assert said(f"/RTRN/AC04{text}") == ("E7", *paid_to, "/RTRN/AC04/ x")
+
+
+def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothing() -> None:
+    text = "020~00152\r\n~20PAY\r\n~21\u02d9\r\n~3010205561\r\n~31{}\r\n~32ACME\r\n~33\u02d9\r\n~38{}\r\n~60\u02d9"
+    iban = "PL00102055610000000000000001"
+    assert said(text.format("0000000000000001", iban)) == (None, "ACME", iban, "PAY")
+    assert said(text.format("\u02d9", iban)) == (None, "ACME", iban, "PAY")
+    assert said(text.format("0000000000000001", "\u02d9")) == (None, "ACME", "0000000000000001", "PAY")
+
+
+def test_bulgarian_subfields_have_letters_before_them() -> None:
+    text = "TBB+00ПРЕВОД Ф.1/26.07 +21Ф.1 +30BFTBBGSF+31BG00BFTB76300000000001+32ФИРМА ООД "
+    assert said(text) == (None, "ФИРМА ООД", "BG00BFTB76300000000001", "ПРЕВОД Ф.1/26.07 Ф.1")
+    assert said("SUM+00 of all") == (None, None, None, "SUM+00 of all")
