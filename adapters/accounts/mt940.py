@@ -262,5 +262,4 @@ _STEPS: dict[bytes, Callable[[_Reader, bytes, int, int], bool | None]] = {
     b":34F": _Reader._refuse_interim,
     b":90C": _Reader._refuse_interim,
     b":90D": _Reader._refuse_interim,
-    b":13D": _Reader._refuse_interim,
 }

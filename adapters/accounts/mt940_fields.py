@@ -42,7 +42,9 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
     if not chunk:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     carry, base, size = b"", len(first) - len(chunk), 0
+    bare = b"\n" not in chunk  # lines that end with CR alone
     while chunk:
+        chunk = chunk.replace(b"\r", b"\n") if bare else chunk
         following = stream.read(_CHUNK)
         if b"\0" in chunk:
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", size)

@@ -106,9 +106,11 @@ def _bad_balance(heads: Heads, row: int, message: str) -> FileRefusedError:
 
 
 def _account(account: str, currency: str) -> str:
-    """Without the currency that some banks write behind an IBAN; all else stays as the bank writes it."""
+    """Without the slash that some banks write before an IBAN and the currency behind it; all else stays."""
+    if account.startswith("/") and _IBAN.fullmatch(account[1:]):
+        account = account[1:]
     if account.endswith(currency):
-        bare = account.removesuffix(currency).rstrip()
+        bare = account.removesuffix(currency).rstrip(" /")
         if _IBAN.fullmatch(bare) and int("".join(str(int(one, 36)) for one in bare[4:] + bare[:4])) % 97 == 1:
             return bare
     return account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from accounts_support import read
 
 HEAD = ":20:S\r\n:25:0003220001\r\n:28C:1/1\r\n:60F:C260506CNY100,00\r\n:61:2605070507D1,50NTRFE1//B1\r\n"
@@ -23,3 +24,35 @@ def test_what_ns_says_of_a_line_is_its_text() -> None:
     assert (rejects, closing.refused, closing.notes) == ([], None, ())
     assert "OTHER SIDE" in str(frame["remittance"][0])
     assert "OWNER" not in str(frame["remittance"][0])
+
+
+def test_a_file_whose_lines_end_with_cr_alone_is_read() -> None:
+    raw = (HEAD + ":86:166?00PAY?20EREF+E9\r\n?32ACME\r\n" + TAIL).replace("\r\n", "\r").encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "counterparty_name").rows() == [(-150, "E9", "ACME")]
+    start, end = frame["byte_start"][0], frame["byte_end"][0]
+    assert raw[start:end].startswith(b":61:2605070507D1,50")
+    assert raw[start:end].endswith(b"ACME\r")
+
+
+def test_a_time_of_making_does_not_make_it_an_interim_report() -> None:
+    raw = HEAD.replace(":60F:", ":13D:2605072300+0800\r\n:60F:") + TAIL
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["amount_fen"].to_list() == [-150]
+
+
+@pytest.mark.parametrize(
+    ("written", "account"),
+    [
+        ("/PL00102055610000000000000001", "PL00102055610000000000000001"),
+        ("DE89370400440532013000/CNY", "DE89370400440532013000"),
+        ("/0003220001", "/0003220001"),  # what is no IBAN stays as the bank writes it
+        ("0003220001/CNY", "0003220001/CNY"),
+    ],
+)
+def test_what_stands_around_our_iban_is_not_part_of_it(written: str, account: str) -> None:
+    frame, _, closing = read("mt940", (HEAD.replace("0003220001", written) + TAIL).encode())
+    assert closing.refused is None
+    assert frame["account"].to_list() == [account]
