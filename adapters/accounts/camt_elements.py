@@ -234,6 +234,10 @@ class Elements:
                     detail.debtor.name = self._party_name(child)
                 case "Cdtr":
                     detail.creditor.name = self._party_name(child)
+                case "UltmtDbtr":
+                    detail.debtor.name = detail.debtor.name or self._party_name(child)
+                case "UltmtCdtr":
+                    detail.creditor.name = detail.creditor.name or self._party_name(child)
                 case "DbtrAcct":
                     detail.debtor.account = self.account(child)
                 case "CdtrAcct":

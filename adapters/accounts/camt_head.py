@@ -15,6 +15,7 @@ from settlement.model.money import parse_amount
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = ("CLBD",)
 _INTERIM = "ITBD"
+_PROVING = frozenset({*_OPENING, *_CLOSING, _INTERIM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,9 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
                 currency = next((text_of(x) for x in child if parts.local[x.tag] == "Ccy"), None)
             case "Bal":
                 seen += 1
-                balances.append(_balance(child, parts, mask_cards(identity or "without an id"), byte))
+                code = _balance_code(child, parts)
+                if code in _PROVING or code is None:  # what is available, expected or informs proves nothing
+                    balances.append(_balance(child, code, parts, mask_cards(identity or "without an id"), byte))
             case "TxsSummry":
                 seen += 1
                 summary = child
@@ -188,13 +191,17 @@ def _chosen(balances: list[_Balance], codes: tuple[str, ...], currency: str | No
     return None
 
 
-def _balance(element: Any, parts: Elements, statement: str, byte: int) -> _Balance:
+def _balance_code(element: Any, parts: Elements) -> str | None:
+    """The code of a Bal, or the bank's own name for it (CdOrPrtry: SubTp stands behind it)."""
+    kind = next((child for child in element if parts.local[child.tag] == "Tp"), None)
+    return first_of(kind[0]) if kind is not None and len(kind) else None
+
+
+def _balance(element: Any, code: str | None, parts: Elements, statement: str, byte: int) -> _Balance:
     """A Bal; one that cannot be read refuses the file, since the lines cannot be proven against it."""
-    code = amount = indicator = day = None
+    amount = indicator = day = None
     for child in element:
         match parts.local[child.tag]:
-            case "Tp":
-                code = next((text_of(x) for x in child.iter() if parts.local[x.tag] == "Cd"), None)
             case "Amt":
                 amount = amount_of(child)
             case "CdtDbtInd":

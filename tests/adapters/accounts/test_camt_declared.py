@@ -230,3 +230,30 @@ def test_the_version_that_was_found_is_told(space: str, said: str) -> None:
     refused = read("camt053", statement(space=space).encode())[2].refused
     assert refused is not None
     assert refused.message.startswith(f"the namespace names {said}, not camt053 version 02 to 12")
+
+
+@pytest.mark.parametrize("code", ["OPAV", "CLAV", "FWAV", "INFO", "XPCD"])
+def test_a_balance_that_proves_nothing_may_be_empty(code: str) -> None:
+    kind = f"<Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>"
+    empty = f'<Bal>{kind}<Amt Ccy="CNY"/><CdtDbtInd/><Dt><Dt>2026-05-07</Dt></Dt></Bal>'
+    frame, rejects, closing = read("camt053", statement(entry("4"), closing="14", summary=empty).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["amount_fen"].to_list() == [400]
+    assert outcome(statement(entry("4"), closing="14", summary=empty.replace(code, "CLBD"))) == "BAD_BALANCE"
+
+
+def test_a_balance_of_the_banks_own_is_not_known_by_its_subtype() -> None:
+    kind = "<Tp><CdOrPrtry><Prtry>BLOCKED</Prtry></CdOrPrtry><SubTp><Cd>OPBD</Cd></SubTp></Tp>"
+    own = f'<Bal>{kind}<Amt Ccy="CNY">7</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-05-01</Dt></Dt></Bal>'
+    frame, _, closing = read("camt053", statement(entry("4"), closing="14", summary=own).encode())
+    assert (closing.refused, closing.notes) == (None, ())
+    assert frame["opening_fen"].to_list() == [1000]
+
+
+def test_who_pays_for_another_is_named_only_where_nobody_else_is() -> None:
+    other = "<UltmtDbtr><Pty><Nm>OTHER</Nm></Pty></UltmtDbtr>"
+    payer = "<Dbtr><Pty><Nm>PAYER</Nm></Pty></Dbtr>"
+    for parties, name in ((other, "OTHER"), (payer + other, "PAYER")):
+        inside = f"<NtryDtls>{detail(more=f'<RltdPties>{parties}</RltdPties>')}</NtryDtls>"
+        frame, _, _ = read("camt053", statement(entry("4", more=inside), closing="14").encode())
+        assert frame["counterparty_name"].to_list() == [name]
