@@ -21,6 +21,7 @@ MAX_NAMES = 5000
 RETURNED = re.compile(r"/RTRN/([^/]+)/(?: (.*))?", re.DOTALL)
 # what xs:decimal allows beside digits with a point between them: .50, 5. and +5.00
 _DECIMAL = re.compile(r"\+?(?=\.?[0-9])([0-9]*)\.?([0-9]*)", re.ASCII)
+_NO_FAULT = frozenset({"?REJECT?0", "?ERROR?000"})  # Swiss banks write these where nothing was rejected
 _NUMBERS = {"RfrdDocInf": "Nb", "CdtrRefInf": "Ref"}  # what Strd names the invoice by
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -277,7 +278,7 @@ class Elements:
                     if inner in _NUMBERS:
                         found = (text_of(x) for x in part if self.local[x.tag] == _NUMBERS[inner])
                         detail.structured.extend(text for text in found if text)
-                    elif inner == "AddtlRmtInf" and (text := text_of(part)):
+                    elif inner == "AddtlRmtInf" and (text := text_of(part)) and text not in _NO_FAULT:
                         detail.structured.append(text)
 
     def _bank_code(self, element: Any) -> str | None:

@@ -17,8 +17,9 @@ from itertools import repeat
 Information = tuple[str | None, str | None, str | None, str | None]
 
 NEXT_TEXT = "\n:86:"  # stands between the texts of one line: nothing else can begin a line with a tag
-# the code of the business and the first subfield; Bulgarian banks write letters, and the text where others say a title
-_STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{3}\+00)")
+# the code of the business, which some leave out, and the first subfield; Bulgarian banks write letters, and under 00
+# the text
+_STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{3}(\+)00|\?[02]0)")
 # the subfields of a sign that a text may hold too; after a SEPA mark `+` is that mark's
 _MARKS = {sign: re.compile(rf"{re.escape(sign)}(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))") for sign in "<>^~"}
 _SEPA_WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|ANAM|PURP|MDAT|DDAT|SQTP|ORCR|ORMR|IBAN"
@@ -34,7 +35,7 @@ _WORDS = _PARTIES.union(
     "RREF RCMT CHRG BREF MREF OAMT INIT CHGS1 CHGS2".split(),  # noqa: SIM905
 )
 _DIGIT = re.compile(r"[0-9]")
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_WHOLE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}|[0-9]{26}")  # an IBAN, or a Polish one without its PL
 _EMPTY = "\u02d9"  # byte FF, by which PKO fills a subfield that says nothing
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
@@ -60,9 +61,9 @@ def read_information(text: str, credit: bool = False) -> Information:
             reference, name, account, said = _code_words(pieces, credit)
             return reference, name, account, said or " ".join(text.split())
     elif found := _STRUCTURED.match(text):
-        joined, sign = text.replace("\n", ""), found[2]
-        if sign is None:
-            joined, sign = joined.replace("+00", "+20", 1), "+"
+        joined, sign = text.replace("\n", ""), found[2] or found[3] or "?"
+        if found[3]:
+            joined = joined.replace("+00", "+20", 1)
         if sign != "?":
             mark = _MARKS[sign]
             if len(mark.findall(joined)) > 1:  # one alone may be free text: 100+20
@@ -113,7 +114,7 @@ def _subfields(text: str) -> Information:
         words = _sepa_words(purpose)
         reference = words.get("EREF", "").strip() or None
         said = words.get("SVWZ", words[""]).strip()
-    if iban and _IBAN.fullmatch(iban):  # where there is one, ?31 is but the part of it that the bank gave out
+    if iban and _WHOLE.fullmatch(iban):  # where there is one, ?31 is but the part of it that the bank gave out
         account = iban
     return reference, name.strip() or None, account or None, said or title or None
 

@@ -257,3 +257,11 @@ def test_who_pays_for_another_is_named_only_where_nobody_else_is() -> None:
         inside = f"<NtryDtls>{detail(more=f'<RltdPties>{parties}</RltdPties>')}</NtryDtls>"
         frame, _, _ = read("camt053", statement(entry("4", more=inside), closing="14").encode())
         assert frame["counterparty_name"].to_list() == [name]
+
+
+def test_that_nothing_was_rejected_does_not_hide_what_the_bank_says() -> None:
+    marks = "".join(f"<AddtlRmtInf>{mark}</AddtlRmtInf>" for mark in ("?REJECT?0", "?ERROR?000"))
+    inside = f"<NtryDtls>{detail(more=f'<RmtInf><Strd>{marks}</Strd></RmtInf>')}</NtryDtls>"
+    for told, text in ((marks, "DEPOSIT"), (marks.replace("?0<", "?1<"), "?REJECT?1")):
+        raw = statement(entry("4", more=inside.replace(marks, told) + "<AddtlNtryInf>DEPOSIT</AddtlNtryInf>"))
+        assert read("camt053", raw.encode())[0]["remittance"].to_list() == [text]

@@ -230,8 +230,21 @@ def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothi
     text = "020~00152\r\n~20PAY\r\n~21\u02d9\r\n~3010205561\r\n~31{}\r\n~32ACME\r\n~33\u02d9\r\n~38{}\r\n~60\u02d9"
     iban = "PL00102055610000000000000001"
     assert said(text.format("0000000000000001", iban)) == (None, "ACME", iban, "PAY")
+    assert said(text.format("0000000000000001", iban[2:])) == (None, "ACME", iban[2:], "PAY")
     assert said(text.format("\u02d9", iban)) == (None, "ACME", iban, "PAY")
     assert said(text.format("0000000000000001", "\u02d9")) == (None, "ACME", "0000000000000001", "PAY")
+
+
+def test_subfields_without_a_code_before_them() -> None:
+    assert said("?20RENT ?21JULY?31DE89370400440532013000?32ACME") == (
+        None,
+        "ACME",
+        "DE89370400440532013000",
+        "RENT JULY",
+    )
+    assert said("?00CREDIT\r\n?20EREF+E7?22SVWZ+RENT") == ("E7", None, None, "RENT")
+    for free in ("why ?20 of 30", "?3 of ?20", "? 20"):
+        assert said(free) == (None, None, None, free)
 
 
 def test_bulgarian_subfields_have_letters_before_them() -> None:
