@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, BinaryIO
 
@@ -274,17 +274,15 @@ class _Reader:
         whole = self.context.settings.get("details") == "entry"
         if entry.batch is not None and not whole and not head.paged:
             _check_batch(entry, amount, len(details))
-        if len(details) > 1 and not whole and not any(_said_amount(detail, statement.currency) for detail in details):
-            # nothing to divide the booking by, and nothing that contradicts it: it is one line
-            whole = True
-            head.undivided += 1
-        if whole or len(details) <= 1:
-            if details and not whole:
+        divided = _divided(details, entry, sign, amount) if len(details) > 1 and not whole else None
+        if divided is None:
+            head.undivided += len(details) > 1 and not whole
+            if len(details) == 1 and not whole:
                 self._check_single(head, details[0], amount)
             only = details[0] if len(details) == 1 else None
             pairs: list[tuple[Detail | None, int]] = [(only, sign * amount)]
         else:
-            pairs = list(zip(details, _detail_amounts(details, entry, sign, amount), strict=True))
+            pairs = list(zip(details, divided, strict=True))
         if not fits(statement.total_fen + sign * amount):
             raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
         statement.total_fen += sign * amount
@@ -368,6 +366,24 @@ def _check_batch(entry: Entry, amount: int, details: int) -> None:
             says, has = (format_minor(size, currency) for size in (declared, amount))
             message = f"the batch declares a total of {says}, its entry is {has}; ask the bank, or set details=entry"
             raise _BadEntryError("NtryDtls/Btch", "TOTAL_MISMATCH", message)
+
+
+def _divided(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int] | None:
+    """Signed minor units of each of several details; None where they have no amount, and the booking is one line.
+
+    What was instructed divides it where nothing else does and it sums to the booking: then no charge lies between them.
+    """
+    assert entry.amount is not None
+    currency = entry.amount.currency
+    if any(_said_amount(detail, currency) for detail in details):
+        return _detail_amounts(details, entry, sign, amount)
+    instructed = [replace(detail, amount=detail.instructed) for detail in details]
+    if not all(_said_amount(detail, currency) for detail in instructed):
+        return None
+    try:
+        return _detail_amounts(instructed, entry, sign, amount)
+    except _BadEntryError:
+        return None
 
 
 def _detail_amounts(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int]:

@@ -22,6 +22,7 @@ RETURNED = re.compile(r"/RTRN/([^/]+)/(?: (.*))?", re.DOTALL)
 # what xs:decimal allows beside digits with a point between them: .50, 5. and +5.00
 _DECIMAL = re.compile(r"\+?(?=\.?[0-9])([0-9]*)\.?([0-9]*)", re.ASCII)
 _NO_FAULT = frozenset({"?REJECT?0", "?ERROR?000"})  # Swiss banks write these where nothing was rejected
+_AMOUNTS = {"TxAmt": "transaction_amount", "CntrValAmt": "counter_value", "InstdAmt": "instructed"}
 _NUMBERS = {"RfrdDocInf": "Nb", "CdtrRefInf": "Ref"}  # what Strd names the invoice by
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -53,6 +54,7 @@ class Detail:
     amount: AmountText | None = None
     transaction_amount: AmountText | None = None
     counter_value: AmountText | None = None
+    instructed: AmountText | None = None
     indicator: str | None = None
     end_to_end_id: str | None = None
     reference: str | None = None
@@ -222,11 +224,8 @@ class Elements:
     def _amount_details(self, element: Any, detail: Detail) -> None:
         for child in element:
             name = self.local[child.tag]
-            if name in {"TxAmt", "CntrValAmt"} and len(child) and self.local[child[0].tag] == "Amt":
-                if name == "TxAmt":
-                    detail.transaction_amount = _stated(child[0])
-                else:
-                    detail.counter_value = _stated(child[0])
+            if name in _AMOUNTS and len(child) and self.local[child[0].tag] == "Amt":
+                setattr(detail, _AMOUNTS[name], _stated(child[0]))
 
     def _parties(self, element: Any, detail: Detail) -> None:
         for child in element:

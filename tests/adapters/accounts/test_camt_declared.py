@@ -265,3 +265,29 @@ def test_that_nothing_was_rejected_does_not_hide_what_the_bank_says() -> None:
     for told, text in ((marks, "DEPOSIT"), (marks.replace("?0<", "?1<"), "?REJECT?1")):
         raw = statement(entry("4", more=inside.replace(marks, told) + "<AddtlNtryInf>DEPOSIT</AddtlNtryInf>"))
         assert read("camt053", raw.encode())[0]["remittance"].to_list() == [text]
+
+
+def instructed(amount: str, reference: str, sign: str = "", currency: str = "CNY") -> str:
+    money = f'<InstdAmt><Amt Ccy="{currency}">{amount}</Amt></InstdAmt>'
+    return detail(sign=sign, more=f"<Refs><EndToEndId>{reference}</EndToEndId></Refs><AmtDtls>{money}</AmtDtls>")
+
+
+@pytest.mark.parametrize(
+    ("details", "lines"),
+    [
+        ([instructed("1", "A"), instructed("3", "B")], [("A", -100), ("B", -300)]),
+        ([instructed("5", "A"), instructed("1", "B", "CRDT")], [("A", -500), ("B", 100)]),
+        ([instructed("1", "A"), instructed("2", "B")], [(None, -400)]),  # a charge lies between
+        ([instructed("1", "A"), instructed("3", "B", currency="USD")], [(None, -400)]),
+        ([instructed("1", "A"), instructed("x", "B")], [(None, -400)]),
+        ([instructed("1", "A"), detail()], [(None, -400)]),
+    ],
+)
+def test_what_was_instructed_divides_a_booking_that_it_sums_to(
+    details: list[str], lines: list[tuple[str | None, int]]
+) -> None:
+    raw = statement(entry("4", "DBIT", f"<NtryDtls>{''.join(details)}</NtryDtls>"), closing="6")
+    frame, rejects, closing = read("camt053", raw.encode())
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.select("end_to_end_id", "amount_fen").rows() == lines
+    assert [note.partition(":")[0] for note in closing.notes] == ["DETAILS_WITHOUT_AMOUNT"] * (len(lines) == 1)
