@@ -18,6 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 # A message ends with `-` alone, `-}`, or where the blocks of the next one begin.
 _TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
 _BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
+_OPENED = b"{4::20:"  # some write the first field on the line where its block begins
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 
 
@@ -50,6 +51,8 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", size)
         size += len(chunk)
         data = carry + chunk
+        if _OPENED in data:
+            data = data.replace(_OPENED, b"{4\n:20:")
         cut = max(data.rfind(mark) for mark in _CUTS) + 1 if following else len(data)
         if len(data) - cut > 2 * _CHUNK:
             raise _too_long(base)

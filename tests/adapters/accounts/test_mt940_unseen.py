@@ -56,3 +56,21 @@ def test_what_stands_around_our_iban_is_not_part_of_it(written: str, account: st
     frame, _, closing = read("mt940", (HEAD.replace("0003220001", written) + TAIL).encode())
     assert closing.refused is None
     assert frame["account"].to_list() == [account]
+
+
+def test_the_first_field_may_stand_on_the_line_of_its_block() -> None:
+    message = (
+        "{1:F01BANKCNBJAXXX0000000000}{2:I940BANKCNBJXXXXN}{4:"
+        + HEAD.replace("CNY100", "CNY{}")
+        + ":62F:C260507CNY{}\r\n-}"
+    )
+    raw = message.replace("CNY{}", "CNY100", 1).replace("CNY{}", "CNY98,50") + "{5:{CHK:0}}"
+    raw += message.replace("1/1", "2/1").replace("CNY{},00", "CNY98,50").replace("CNY{}", "CNY97,00")
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("statement", "account", "amount_fen").rows() == [
+        ("1/1", "0003220001", -150),
+        ("2/1", "0003220001", -150),
+    ]
+    for start, end in frame.select("byte_start", "byte_end").rows():
+        assert raw[start:end] == ":61:2605070507D1,50NTRFE1//B1\r\n"
