@@ -18,7 +18,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, BinaryIO
 
-from adapters.accounts.camt_elements import AmountText, Detail, Elements, Entry, minor_of, parse_day, remittance_text
+from adapters.accounts.camt_elements import (
+    AmountText,
+    Detail,
+    Elements,
+    Entry,
+    Party,
+    minor_of,
+    parse_day,
+    remittance_text,
+)
 from adapters.accounts.camt_head import Head, is_page, read_head
 from adapters.accounts.currency import format_minor, is_currency
 from adapters.accounts.statement import (
@@ -289,7 +298,8 @@ class _Reader:
         lines = []
         for detail, signed in pairs:
             statement.lines += 1
-            lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, place))
+            other = _other_side(detail, statement.account, signed, reversal) if detail is not None else Party()
+            lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, other, place))
         self.block.add(statement, lines)
 
     def _check_single(self, head: Head, detail: Detail, amount: int) -> None:
@@ -328,27 +338,32 @@ def _line(
     reversal: bool,
     entry: Entry,
     detail: Detail | None,
+    other: Party,
     place: tuple[int, int, int],
 ) -> Line:
-    """One row.
-
-    The counterparty is the debtor of a credit and the creditor of a debit. A reversal and a returned payment keep the
-    parties of what they undo, so there it is the other way round.
-    """
     reference = entry.reference or entry.own_reference
-    end_to_end_id = name = account = None
+    end_to_end_id = None
     bank_code = entry.bank_code
     if detail is not None:
-        undone = reversal or detail.returned is not None
-        other = detail.debtor if (signed >= 0) != undone else detail.creditor
-        if undone and other.name is None and other.account is None:
-            other = detail.creditor if other is detail.debtor else detail.debtor
-        name, account = other.name, other.account
         reference = detail.reference or reference
         end_to_end_id = detail.end_to_end_id
         bank_code = detail.bank_code or bank_code
     remittance = remittance_text(detail, entry)
-    return Line(number, *days, signed, reversal, reference, end_to_end_id, name, account, remittance, bank_code, *place)
+    said = (reference, end_to_end_id, other.name, other.account, remittance, bank_code)
+    return Line(number, *days, signed, reversal, *said, *place)
+
+
+def _other_side(detail: Detail, own: str, signed: int, reversal: bool) -> Party:
+    """The debtor of a credit and the creditor of a debit.
+
+    A reversal and a returned payment keep the parties of what they undo, so there it is the other way round; but banks
+    differ, and who has our own account is never the other side.
+    """
+    undone = reversal or detail.returned is not None
+    other, one = (detail.debtor, detail.creditor) if (signed >= 0) != undone else (detail.creditor, detail.debtor)
+    if undone and other.name is None and other.account is None:
+        return one
+    return one if other.account == own and one.account != own and (one.name or one.account) else other
 
 
 def _check_batch(entry: Entry, amount: int, details: int) -> None:

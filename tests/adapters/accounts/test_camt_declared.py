@@ -291,3 +291,24 @@ def test_what_was_instructed_divides_a_booking_that_it_sums_to(
     assert (rejects, closing.refused) == ([], None)
     assert frame.select("end_to_end_id", "amount_fen").rows() == lines
     assert [note.partition(":")[0] for note in closing.notes] == ["DETAILS_WITHOUT_AMOUNT"] * (len(lines) == 1)
+
+
+def party(side: str, name: str, account: str = "") -> str:
+    number = f"<{side}Acct><Id><Othr><Id>{account}</Id></Othr></Id></{side}Acct>" if account else ""
+    return f"<{side}><Pty><Nm>{name}</Nm></Pty></{side}>{number}"
+
+
+@pytest.mark.parametrize(
+    ("parties", "name"),
+    [
+        (party("Dbtr", "US", "0003220001") + party("Cdtr", "PAYEE", "0012"), "PAYEE"),  # those of the payment
+        (party("Dbtr", "PAYEE", "0012") + party("Cdtr", "US", "0003220001"), "PAYEE"),  # those of the return
+        (party("Dbtr", "US", "0003220001") + party("Cdtr", "PAYEE"), "PAYEE"),
+        (party("Dbtr", "US", "0003220001"), "US"),  # nobody else is named
+    ],
+)
+@pytest.mark.parametrize("told", ["<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>", ""])
+def test_who_has_our_account_is_not_the_other_side(parties: str, name: str, told: str) -> None:
+    inside = f"<NtryDtls>{detail(more=f'<RltdPties>{parties}</RltdPties>{told}')}</NtryDtls>"
+    frame, _, _ = read("camt053", statement(entry("4", more=inside), closing="14").encode())
+    assert frame["counterparty_name"].to_list() == [name]
