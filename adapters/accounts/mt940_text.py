@@ -173,8 +173,8 @@ def _code_words(pieces: list[str], credit: bool) -> Information:
 def _other_side(text: str, payer: bool) -> tuple[str | None, str | None]:
     """Of a text that names both sides: who paid a credit (a return was paid by us), and whom a debit paid."""
     side, own = ("ORDP", "BENM") if payer else ("BENM", "ORDP")
-    said = text.partition(f"/{side}/")[2].partition(f"/{own}/")[0]
-    return _code_words(f"/{side}/{said}".split("/"), payer)[1:3]
+    said = text[text.index(f"/{side}/") :].partition(f"/{own}/")[0]
+    return _code_words(said.split("/"), payer)[1:3]
 
 
 def _party(words: dict[str, str], name: str | None, account: str | None) -> tuple[str | None, str | None]:

@@ -25,8 +25,10 @@ BLOCK_LINES = 8192
 BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a line may hold a long text
 MAX_NOTES = 10_000
 _MAY_HOLD_CARDS = frozenset({"counterparty_name", "counterparty_account", "remittance"})
+# most files are small: a series costs as much as a hundred rows, so few rows share one for all columns of a type
+_FEW = 256
 _TYPES = dict.fromkeys(STATEMENT_LINE.values())
-_BY_TYPE = [([name for name, of in STATEMENT_LINE.items() if of == kind], kind) for kind in _TYPES]
+_TOGETHER = [([name for name, of in STATEMENT_LINE.items() if of == kind], kind) for kind in _TYPES]
 _HEADS = ("statement", "account", "currency", "opening_fen", "closing_fen")
 
 # Codes a note begins with, before its colon.
@@ -193,10 +195,12 @@ def line_frame(
     rows = sum(counts)
     whole = {**columns, **heads, "file": [file] * rows}
     series: dict[str, pl.Series] = {}
-    for names, kind in _BY_TYPE:
-        # columns of a type are made as one and cut apart: most files are small, and each series costs as much as rows
-        joined = pl.Series(list(chain.from_iterable(map(whole.__getitem__, names))), dtype=kind, strict=True)
-        series |= {name: joined.slice(place * rows, rows).alias(name) for place, name in enumerate(names)}
+    if rows < _FEW:
+        for names, kind in _TOGETHER:
+            joined = pl.Series(list(chain.from_iterable(map(whole.__getitem__, names))), dtype=kind, strict=True)
+            series |= {name: joined.slice(place * rows, rows).alias(name) for place, name in enumerate(names)}
+    else:
+        series = {name: pl.Series(name, whole[name], kind, strict=True) for name, kind in STATEMENT_LINE.items()}
     for name in _MAY_HOLD_CARDS:
         if _may_hold_a_card(whole[name]):
             series[name] = _masked(series[name])
@@ -208,8 +212,11 @@ def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
     return list(chain.from_iterable(map(repeat, values, counts)))
 
 
-def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
-    """True where digits stand that could be a card; most columns have none, and this is the quickest look."""
+def _may_hold_a_card(texts: Sequence[str | None]) -> bool:
+    """True where digits stand that could be a card; most columns have none, and this is the quickest look.
+
+    Of few texts it is exact; of many, Polars looks sooner than a regex of Python's does.
+    """
     joined = "\n".join(filter(None, texts))
     if joined.isascii():
         if _DIGIT_RUN not in joined.encode().translate(_DIGITS, b" -"):
@@ -218,7 +225,7 @@ def _may_hold_a_card(texts: Iterable[str | None]) -> bool:
         run = joined.encode().replace(b"\xc2\xa0", b"").replace(b"\xe3\x80\x80", b"").translate(_DIGITS, b" -")
         if _DIGIT_RUN not in run:
             return False
-    return _LIKE_A_CARD.search(joined) is not None
+    return len(texts) >= _FEW or _LIKE_A_CARD.search(joined) is not None
 
 
 def empty_line(start: int, end: int) -> Line:

@@ -156,6 +156,10 @@ _XML = (
     b"<RvslInd>true</RvslInd>", b"DBIT", b"CRDT", b"9" * 20,
 )  # fmt: skip
 _TEXT = (b"\r\n", b"\n", b"\r", b"\x00", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\x81", b"\xff", b"9" * 19, b"0.01", b"-")
+_SWIFT = (
+    b":61:", b":62F:", b":60F:", b":86:", b":20:", b":25:", b"-}", b"RC", b"/BENM/", b"/ORDP/", b"/NAME/", b"/RTRN/",
+    b"/REMI/", b"?20", b"?32", b"?38", b"SVWZ+", b"EREF+", b"TBB+00",
+)  # fmt: skip
 _RECORD = (b"\r\n", b"\n", b"\x00", b" ", b"0" * 12, b"9" * 12, b"\xc4\xe3", b"\x81", b"\xff\xff", b"20260230", b"*")
 
 
@@ -194,7 +198,7 @@ def subjects() -> dict[str, Subject]:
         Subject("unionpay_zm", (zm,), _RECORD),
         Subject("mapped_csv", (_purse(), wechat, alipay, allinpay), csv),
         Subject("bank_csv", tuple(banks), (*csv, b"--", "借".encode(), b"1,234.56")),
-        Subject("mt940", (swift,), (b":61:", b":62F:", b":60F:", b":86:", b":20:", b":25:", b"-}", b"RC", *_TEXT)),
+        Subject("mt940", (swift,), (*_SWIFT, *_TEXT)),
         Subject("camt053", (Variant("f", {}, _camt053, "camt/*/camt*53*"),), (*_XML, b"<Stmt>")),
         Subject("camt054", (Variant("f", {}, _camt054, "camt/*/camt054*"),), (*_XML, b"<Ntfctn>")),
         Subject("pain002", (Variant("f", {}, lambda: [PAIN002]),), (*_XML, b"<TxInfAndSts>", b"RJCT")),

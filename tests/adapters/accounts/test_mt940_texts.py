@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from accounts_support import read
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.accounts.camt_elements import RETURNED
 from adapters.accounts.mt940_text import read_information
@@ -251,3 +253,19 @@ def test_bulgarian_subfields_have_letters_before_them() -> None:
     text = "TBB+00ПРЕВОД Ф.1/26.07 +21Ф.1 +30BFTBBGSF+31BG00BFTB76300000000001+32ФИРМА ООД "
     assert said(text) == (None, "ФИРМА ООД", "BG00BFTB76300000000001", "ПРЕВОД Ф.1/26.07 Ф.1")
     assert said("SUM+00 of all") == (None, None, None, "SUM+00 of all")
+
+
+WORDS = ("CNTP", "BENM", "ORDP", "ACCW", "EREF", "NAME", "REMI", "IBAN", "RTRN", "CDTRREF", "USTD")
+MARKS = ("?00", "?20", "?21", "?31", "?32", "?38", "?60", "EREF+", "SVWZ+", "IBAN+", "+", "\n", "\n:86:", "\u02d9")
+PIECES = st.sampled_from(["/", "//", " ", "ab", "12", "DEUTDEFF", *(f"/{word}" for word in WORDS), *WORDS, *MARKS])
+
+
+@given(st.sampled_from(["/", "166", "1660", "TBB+00", ""]), st.lists(PIECES, max_size=12), st.booleans())
+def test_no_text_fails_and_no_part_is_blank(begin: str, pieces: list[str], credit: bool) -> None:
+    found = read_information(begin + "".join(pieces), credit)
+    assert all(part is None or part.strip() for part in found)
+
+
+def test_two_sides_of_which_one_is_empty() -> None:
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=True)[1:] == ("Payer", None, "x")
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=False)[1:] == (None, None, "x")
