@@ -47,7 +47,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "DETAILS_WITHOUT_AMOUNT": "ask the bank, or take the entry as one line with `details=entry`",
     "DOCTYPE": "send plain XML without a document type",
     "MIXED_MESSAGES": "say which count with the setting `messages`: requests or responses (these where any declines)",
-    "NEGATIVE_AMOUNT": "write the amount without a sign: the kind says the direction (or let the layout's `signs` say 1 for each)",
+    "NEGATIVE_AMOUNT": "write the amount without a sign: the kind says the direction (or the layout's `signs` say 1)",
     "NO_ACCOUNT": "name the account in the file, or in the setting `account`, or its word in `account_labels`",
     "NO_AMOUNT": "give the record its amount",
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
