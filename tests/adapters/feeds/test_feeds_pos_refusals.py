@@ -214,3 +214,11 @@ def test_closing_messages_that_declare_different_totals_prove_nothing():
 def test_track_2_says_the_card_where_de2_is_empty():
     frame, _, _ = feed(message(**{"2": "", "35": "6222020000000001=2512"}))
     assert frame["card_masked"].to_list() == ["622202******0001"]
+
+
+def test_answer_codes_of_the_settings_are_two_characters():
+    answers = message(), message(**{"11": "000002", "39": "11"})
+    assert feed(*answers, approved="00, 11")[0].height == 2
+    for wrong in ("00;11", "", "0", "00,"):
+        with pytest.raises(BadInput, match="setting approved: write two-character"):
+            feed(*answers, approved=wrong)
