@@ -19,7 +19,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from adapters.layout_checks import check_positions, check_transaction, check_width, dated_pattern, known_zone
+from adapters.layout_checks import (
+    check_ends,
+    check_field,
+    check_keys,
+    check_positions,
+    check_transaction,
+    check_width,
+    dated_pattern,
+    known_zone,
+)
 from adapters.yaml_document import MisfitError, load_document, shipped_text
 from settlement.model.errors import BadInput
 from settlement.model.money import INT64_MAX, format_yuan, parse_amount
@@ -98,20 +107,7 @@ class LayoutField(Document):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.type in {"date", "datetime"} and not self.format:
-            raise ValueError(f"{self.name}: give its format, like YYYYMMDD")
-        if self.format and self.type not in {"date", "datetime"}:
-            raise ValueError(f"{self.name}: only a date or datetime has a format")
-        if self.signs and (self.type != "amount" or any(len(mark) != 1 for mark in self.signs)):
-            raise ValueError(f"{self.name}: signs are single marks of an amount")
-        if (self.values or self.constant is not None) and self.type not in {"text", "digits", "hex"}:
-            raise ValueError(f"{self.name}: only text has values or a constant")
-        if self.otherwise is not None and not self.values:
-            raise ValueError(f"{self.name}: `otherwise` goes with values")
-        if self.prefix and (self.type not in {"text", "digits"} or self.values or self.constant is not None):
-            raise ValueError(f"{self.name}: only a text without values or a constant has a prefix")
-        if (self.declares == "total") != bool(self.of):
-            raise ValueError(f"{self.name}: `declares: total` and `of: FIELD` go together")
+        check_field(self)
         return self
 
     @property
@@ -180,7 +176,9 @@ class Layout(Document):
     end_mark: str = given("the last line of the file", "")
     end_mark_newline: bool = given("whether a line end stands behind the end mark", default=False)
     key: tuple[str, ...] = given("fields of the record whose values name it, once and for all files", ())
-    original_key: tuple[str, ...] = given("fields with the values that `key` has on the record's original", ())
+    original_key: tuple[str, ...] = given(
+        "fields with the values that `key` has on the record's original, one for each, in its order", ()
+    )
     notes: tuple[str, ...] = given("what people should know, printed by `puhui feed describe`", ())
 
     @model_validator(mode="after")
@@ -195,6 +193,7 @@ class Layout(Document):
         for what, lines in (("header", self.header), ("trailer", self.trailer)):
             for number, line in enumerate(lines):
                 self._check_totals(line, what, number)
+        check_ends(self)
         self._check_bulk()
         if self.gives == "transaction":
             check_transaction(self.record)
@@ -202,6 +201,7 @@ class Layout(Document):
             for number, name in enumerate(names):
                 if self.record.field(name) is None:
                     raise MisfitError(f"the record has no field {name!r}", what, number)
+        check_keys(self.key, self.original_key)
         try:
             dated_pattern(self.filename) if self.gives == "transaction" else re.compile(self.filename)
         except ValueError as error:

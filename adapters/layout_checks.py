@@ -10,10 +10,15 @@ from adapters.yaml_document import MisfitError
 from settlement.model.outcomes import Kind, Rail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adapters.layout import Layout, LayoutField, Line
 
 # what the values of a transaction's codes may mean
 _MEANINGS = {"kind": (*(kind.name for kind in Kind), "SKIP"), "rail": tuple(rail.value for rail in Rail)}
+_TOKEN = re.compile("YYYY|MM|DD|hh|mm|ss")
+_DECLARED = {"count": "count", "total": "amount", "clearing_date": "date"}
+_DAYS = ("occurred_at", "transmitted_at", "original_transmitted_at")  # a time alone is no moment
 _TEXTS = ("text", "digits", "hex", "card")
 # what a field of a canonical name must be; of each other, readers take whatever it is
 _TYPES = {
@@ -50,6 +55,70 @@ def dated_pattern(pattern: str) -> str:
     return pattern
 
 
+def check_field(field: LayoutField) -> None:
+    """The keys of a field fit together."""
+    name, texts = field.name, field.values or field.constant is not None
+    if field.type in {"date", "datetime"}:
+        _check_format(name, field.format)
+    elif field.format:
+        raise ValueError(f"{name}: only a date or datetime has a format")
+    if field.signs and (field.type != "amount" or any(len(mark) != 1 for mark in field.signs)):
+        raise ValueError(f"{name}: signs are single marks of an amount")
+    if field.start is None and any(mark.isdigit() or mark == "." for mark in field.signs):
+        raise ValueError(f"{name}: a digit cannot be told from the amount behind it; only a fixed field has such marks")
+    if texts and field.type not in {"text", "digits", "hex"}:
+        raise ValueError(f"{name}: only text has values or a constant")
+    if field.values and field.constant is not None:
+        raise ValueError(f"{name}: give values, or a constant, which is the one text that may stand there")
+    if set(field.blanks) & set(field.values):
+        raise ValueError(f"{name}: what is in `values` cannot mean that nothing is given (`blanks`)")
+    if field.otherwise is not None and not field.values:
+        raise ValueError(f"{name}: `otherwise` goes with values")
+    if field.prefix and (field.type not in {"text", "digits"} or texts):
+        raise ValueError(f"{name}: only a text without values or a constant has a prefix")
+    if (field.declares == "total") != bool(field.of):
+        raise ValueError(f"{name}: `declares: total` and `of: FIELD` go together")
+    if field.declares is not None and field.type != _DECLARED[field.declares]:
+        raise ValueError(f"{name}: what declares a {field.declares} is of type {_DECLARED[field.declares]}")
+
+
+def _check_format(name: str, form: str) -> None:
+    """Each part once, none without the one above it: MM in the place of mm would make minutes the month."""
+    parts = _TOKEN.findall(form)
+    if not parts:
+        raise ValueError(f"{name}: give its format, like YYYYMMDD")
+    twice = sorted({part for part in parts if parts.count(part) > 1})
+    if twice:
+        raise ValueError(f"{name}: {twice[0]} stands twice in {form} (MM is the month, mm the minute)")
+    if ("hh" in parts) != ("mm" in parts) or ("ss" in parts and "mm" not in parts):
+        raise ValueError(f"{name}: {form} has hours without minutes, or the reverse")
+
+
+def check_keys(key: Sequence[str], original_key: Sequence[str]) -> None:
+    """A key names a field once, and that of the original has the same parts, or it would never be found."""
+    for what, names in (("key", key), ("original_key", original_key)):
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise MisfitError(f"{name} stands twice", what, number)
+    if original_key and len(original_key) != len(key):
+        message = f"has {len(original_key)} fields and `key` {len(key)}; give one for each, in the same order"
+        raise MisfitError(message, "original_key")
+
+
+def check_ends(layout: Layout) -> None:
+    """What stands between fields and behind records can be told from them; only other lines declare."""
+    if layout.shape == "delimited" and any(char.isalnum() or char in "\r\n" for char in layout.separator):
+        raise MisfitError("a letter, digit or line end cannot part fields", "separator")
+    if not layout.end_mark.isprintable():
+        raise MisfitError("is one line of text", "end_mark")
+    if layout.end_mark_newline and not layout.end_mark:
+        raise MisfitError("there is no end mark that it could stand behind", "end_mark_newline")
+    for number, field in enumerate(layout.record.fields):
+        if field.declares is not None:
+            message = f"{field.name}: a header or trailer declares, no record"
+            raise MisfitError(message, "record", "fields", number, "declares")
+
+
 def check_positions(line: Line, *path: str | int) -> None:
     """Fixed fields have a place, in order, and do not overlap."""
     last = 0
@@ -72,6 +141,8 @@ def check_transaction(record: Line) -> None:
         fits = _TYPES.get(field.name, (field.type,))
         if field.type not in fits:
             raise MisfitError(f"{field.name}: is of type {field.type}; give it {' or '.join(fits)}", *place)
+        if field.name in _DAYS and not {"MM", "DD"} <= set(_TOKEN.findall(field.format)):
+            raise MisfitError(f"{field.name} names no day; give its format month and day", *place, "format")
         words = _MEANINGS.get(field.name)
         if words is None:
             continue
@@ -83,9 +154,15 @@ def check_transaction(record: Line) -> None:
 
 
 def check_width(layout: Layout, field: LayoutField) -> None:
-    """A constant fits its field, and what is in each cell of a delimited field does not hold the separator."""
-    constant = field.constant or ""
-    if field.length is not None and len(constant.encode(layout.text_encoding, "replace")) > field.length:
-        raise ValueError(f"{field.name}: the constant is longer than the field")
-    if layout.shape == "delimited" and any(layout.separator in text for text in (constant, field.format)):
-        raise ValueError(f"{field.name}: holds the separator {layout.separator!r}; give the one of the file")
+    """What always stands in a field fits it, and in a delimited one does not hold the separator."""
+    for what, text in (("constant", field.constant or ""), ("format", field.format), *_codes(field)):
+        if field.length is not None and len(text.encode(layout.text_encoding, "replace")) > field.length:
+            raise ValueError(f"{field.name}: the {what} is longer than the field")
+        if layout.shape == "delimited" and layout.separator in text:
+            raise ValueError(f"{field.name}: holds the separator {layout.separator!r}; give the one of the file")
+    if layout.shape == "delimited" and field.start is not None:
+        raise ValueError(f"{field.name}: `start` is for fixed fields; those of this layout stand in order")
+
+
+def _codes(field: LayoutField) -> list[tuple[str, str]]:
+    return [(f"code {code}", code) for code in field.values]

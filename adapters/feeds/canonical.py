@@ -18,7 +18,7 @@ from adapters.base import Context
 from adapters.feeds.columns import Mask
 from adapters.feeds.records import FileRefused
 from settlement.model.cards import CardTokens, masked
-from settlement.model.dates import parse_compact_date, parse_date
+from settlement.model.dates import HALF_A_YEAR, parse_compact_date, parse_date
 from settlement.model.errors import BadInput
 from settlement.model.frames import INSTANT, TRANSACTION, conform
 from settlement.model.outcomes import Kind, Rail
@@ -77,8 +77,8 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
 def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
     """A naive time without a year (read in 2000) in the year that brings it nearest to noon of the clearing date.
 
-    The same reading as `settlement.model.dates.resolve_yearless`; null where the day does not exist. The year is found
-    once per day of the year; on a day half a year away, where noon decides, once per record.
+    The same reading as `settlement.model.dates.resolve_yearless`; null where no such day is within half a year. The
+    year is found once per day of the year; on a day half a year away, where noon decides, once per record.
     """
     moves, torn = _moves(clearing)
     day = frame[column].dt.ordinal_day() - 1
@@ -112,12 +112,14 @@ def _moves(clearing: date) -> tuple[pl.Series, pl.Series]:
 
 def _nearest(column: str, clearing: date) -> pl.Expr:
     noon = datetime(clearing.year, clearing.month, clearing.day, 12)
+    half = timedelta(days=HALF_A_YEAR)
     candidates = [_in_year(column, year) for year in (clearing.year - 1, clearing.year, clearing.year + 1)]
     best = candidates[0]
     for other in candidates[1:]:
         nearer = (other - noon).abs() < (best - noon).abs()
         best = pl.when(best.is_null() | nearer).then(other).otherwise(best)
-    return best.alias(column)
+    # every day has a year within half a year but 29 February, which another year than the nearest may have
+    return pl.when((best - noon).abs() <= half).then(best).alias(column)
 
 
 def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) -> pl.Series:
@@ -186,8 +188,8 @@ def as_local(column: str, zone: str) -> pl.Expr:
 def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     """Kind by MTI, DE3 and DE25 (samples/notes.md A): SALE REFUND VOID REVERSAL, SKIP, or null where unknown.
 
-    Under 02x0/02x1 DE3=20 is a void, under 022x/023x a refund. What authorises, inquires, manages keys or the network
-    or uploads a signature (0920) moves no money and is skipped.
+    Under 020x/021x DE3=20 is a void, under 022x/023x a refund; of notifications (024x) nobody says. What authorises,
+    inquires, manages keys or the network or uploads a signature (0920) moves no money and is skipped.
     """
     family, function = pl.col(mti).str.slice(1, 1), pl.col(mti).str.slice(2, 1)
     code = pl.col(processing).str.slice(0, 2)
@@ -198,6 +200,8 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
         .then(None)
         .when(family.is_in(["1", "3", "5", "6", "8", "9"]) | preauth | code.is_in(list(_NO_PURCHASE)))
         .then(pl.lit(SKIP))
+        .when(~function.is_in(["0", "1", "2", "3"]))
+        .then(None)
         .when((family == "4") & code.is_in(["00", "20"]))
         .then(pl.lit("REVERSAL"))
         .when((family == "2") & (code == "00"))
@@ -308,11 +312,16 @@ def amounts(frame: pl.DataFrame) -> pl.DataFrame:
 
 @cache
 def amount_faults() -> pl.Expr:
-    """A code where the amounts of an (already derived) record cannot be: null where all is well."""
+    """A code where the amounts of an (already derived) record cannot be: null where all is well.
+
+    Behind this no amount has a currency any more: all are fen.
+    """
     gross, paid, claimed = pl.col("gross_fen"), pl.col("paid_fen"), pl.col("claimed_fen")
     counts = pl.col("kind").is_in(["SALE", "REFUND"])
     return (
-        pl.when((paid < 0) | (claimed < 0) | (gross < 0))
+        pl.when(pl.col("currency") != "156")
+        .then(pl.lit("OTHER_CURRENCY"))
+        .when((paid < 0) | (claimed < 0) | (gross < 0))
         .then(pl.lit("NEGATIVE_AMOUNT"))
         .when(gross != paid + claimed)
         .then(pl.lit("AMOUNTS_DISAGREE"))

@@ -23,13 +23,14 @@ from adapters.feeds.canonical import (
     key_text,
     key_where,
     own_reversal_keys,
+    resolve_earlier,
     resolve_year,
     split_key,
     text_setting,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value, names_day
+from adapters.layout import Layout, Value
 from adapters.layout_text import describe, show_layout
 from settlement.model.cards import masked
 from settlement.model.errors import BadInput
@@ -45,10 +46,7 @@ def citizen_card_key(source: str, issuer: str, masked: str, counter: str, termin
 
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
-    moment = layout.record.field("occurred_at")
-    if moment is not None and "YYYY" not in moment.format:
-        frame = frame.with_columns(resolve_year(frame, "occurred_at", clearing))
-    frame = amounts(frame)
+    frame = amounts(_with_years(frame, clearing, layout))
     have = set(frame.columns)
     blank = pl.lit(None, pl.String)
     purse = pl.col("rail") == Rail.PURSE.value
@@ -57,8 +55,9 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
     for name, other in zip(layout.key, layout.original_key, strict=False):
         if name == "card_number" and other in have:  # some files name the original by its full number
             frame = frame.with_columns(masked(frame[other]).alias(other))
-    named = [pl.col(name).is_not_null() for name in layout.original_key[2:]]
+    named = [pl.col(name).is_not_null() for name in _telling(layout)]
     original = pl.any_horizontal(pl.lit(value=False), *named) & (pl.col("kind") != "SALE")
+    keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in layout.key)
     frame = frame.with_columns(
         transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
@@ -68,8 +67,34 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         instrument=pl.lit(NAME),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in have else pl.lit("156"),
     )
+    no_key = pl.when(keyless).then(pl.lit("NO_KEY"))
     bad_time = pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE"))
-    return own_reversal_keys(frame).with_columns(fault=pl.coalesce(bad_time, amount_faults()))
+    return own_reversal_keys(frame).with_columns(fault=pl.coalesce(no_key, bad_time, amount_faults()))
+
+
+def _shown(name: str) -> str:
+    return "card_masked" if name == "card_number" else name
+
+
+def _telling(layout: Layout) -> list[str]:
+    """Fields by which a record names its original. Some files always give issuer and card: they name none alone."""
+    pairs = list(zip(layout.key, layout.original_key, strict=False))
+    others = [other for name, other in pairs if other not in layout.key and name not in {"issuer", "card_number"}]
+    return others or [other for _, other in pairs if other not in layout.key]
+
+
+def _with_years(frame: pl.DataFrame, clearing: date, layout: Layout) -> pl.DataFrame:
+    """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
+    for spec in sorted(layout.record.fields, key=lambda spec: spec.name != "occurred_at"):
+        if spec.name not in frame.columns or spec.type not in {"date", "datetime"} or "YYYY" in spec.format:
+            continue
+        moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
+        if spec.name in layout.original_key and spec.name not in layout.key:
+            found = resolve_earlier(moments, spec.name, "occurred_at", clearing)
+        else:
+            found = resolve_year(moments, spec.name, clearing)
+        frame = frame.with_columns(found.cast(frame.schema[spec.name]).alias(spec.name))
+    return frame
 
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -78,9 +103,6 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     missing = {"kind", "rail", "card_number", "occurred_at", "paid"} - {spec.name for spec in layout.record.fields}
     if missing or not layout.key:
         raise BadInput(f"layout {layout.format}: a citizen card feed needs {', '.join(sorted(missing)) or 'a key'}")
-    moment = layout.record.field("occurred_at")
-    if moment is not None and not names_day(moment):
-        raise BadInput(f"layout {layout.format}: occurred_at names no day; give its format month and day")
     return read_feed(stream, context, layout, interpret)
 
 
@@ -91,24 +113,36 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     record); the clearing date is context.clearing_date. BadInput: a value does not fit the layout.
     """
     layout = layout_of(context.settings, NAME)
-    keys = [name for name in layout.key if name != "card_number"]
-    parts = [expr for expr in split_key("transaction_id", layout.key) if expr.meta.output_name() in keys]
-    raw = frame.with_columns(
-        *parts,
-        *split_key("original_key", layout.original_key),
-        occurred_at=as_local("occurred_at", layout.zone),
-        gross=pl.col("gross_fen"),
-        paid=pl.col("paid_fen"),
-        claimed=pl.col("claimed_fen"),
-        fee=pl.col("fee_fen"),
-        stan=pl.when(pl.col("rail") != Rail.PURSE.value).then("stan"),
-    )
+    columns = {
+        "occurred_at": as_local("occurred_at", layout.zone),
+        "gross": pl.col("gross_fen"),
+        "paid": pl.col("paid_fen"),
+        "claimed": pl.col("claimed_fen"),
+        "fee": pl.col("fee_fen"),
+        "stan": pl.when(pl.col("rail") != Rail.PURSE.value).then("stan"),
+    }
+    own, originals = _parts("transaction_id", layout.key, layout), _parts("original_key", layout.original_key, layout)
+    known = {"card_number", *columns} - {"stan"}
+    parts = {name: part for name, part in (originals | own).items() if name not in known}
+    raw = frame.with_columns(**columns | parts)
     issuer = raw["issuer"][0] if raw.height and "issuer" in raw.columns else ""
     declared: dict[str, Value] = {
         "issuer": text_setting(context, "issuer", str(issuer or "")),
         "clearing_date": context.clearing_date or _only_date(frame, context),
     }
     return write_records(layout, raw, declared, context.file)
+
+
+def _parts(column: str, names: tuple[str, ...], layout: Layout) -> dict[str, pl.Expr]:
+    """The parts of a key by name, days and times as such."""
+    out = dict(zip(names, split_key(column, names), strict=True))
+    for name in names:
+        spec = layout.record.field(name)
+        if spec is not None and spec.type == "datetime":
+            out[name] = out[name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S", strict=False)
+        elif spec is not None and spec.type == "date":
+            out[name] = out[name].str.strptime(pl.Date, "%Y-%m-%d", strict=False)
+    return out
 
 
 def _only_date(frame: pl.DataFrame, context: Context) -> date:

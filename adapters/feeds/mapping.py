@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
 from adapters.layout import Document, Encoding, LayoutField, given, names_day
-from adapters.layout_checks import known_zone
+from adapters.layout_checks import check_keys, known_zone
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -133,7 +133,8 @@ class CsvMapping(Document):
     )
     refund_key: tuple[str, ...] = given("the same for anything but a sale, where it has its own number", ())
     original_key: tuple[str, ...] = given(
-        "columns of a refund, void or reversal with the values that `key` has on its sale", ()
+        "columns of a refund, void or reversal with the values that `key` has on its sale, one for each, in its order",
+        (),
     )
     refund_paid: str = given("the column that stands for `paid` on anything but a sale", "")
     refund_gross: str = given("the column that stands for `gross` on anything but a sale", "")
@@ -157,6 +158,12 @@ class CsvMapping(Document):
             raise ValueError("kind: give a column named kind, or `kind: SALE` for a file of sales alone")
         for number, column in enumerate(self.columns):
             self._check_column(column, number)
+        check_keys(self.key, self.original_key)
+        if self.separator.isalnum() or self.separator in '"\r\n':
+            raise MisfitError("a letter, digit, quote or line end cannot part cells", "separator")
+        for number, name in enumerate(self.turned):
+            if getattr(self.column(name), "type", "") != "amount":
+                raise MisfitError(f"{name}: only an amount has a sign to turn", "turned", number)
         self._check_patterns()
         return self
 
@@ -164,6 +171,9 @@ class CsvMapping(Document):
         wanted = _TYPES.get(column.name, column.type)
         if column.type != wanted:
             raise MisfitError(f"{column.name}: its type is {wanted}", "columns", number)
+        if column.declares is not None or column.start is not None:
+            wrong = "start" if column.declares is None else "declares"
+            raise MisfitError(f"{column.name}: a column has no `{wrong}`", "columns", number, wrong)
         if column.type in {"date", "datetime"} and not names_day(column):
             message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
             raise MisfitError(message, "columns", number, "format")
@@ -172,6 +182,10 @@ class CsvMapping(Document):
         if column.name == "kind" and not {SKIP, *KINDS}.issuperset(column.values.values() or [""]):
             message = f"kind: list its codes under `values`, each as one of {', '.join((*KINDS, SKIP))}"
             raise MisfitError(message, "columns", number)
+        same = next((other.name for other in self.columns[:number] if other.title == column.title), None)
+        if self.headings and column.title and same is not None:
+            message = f"{column.name}: has the heading of {same}; a cell gives one column"
+            raise MisfitError(message, "columns", number, "title")
         if column.and_ and not self.headings and column.and_ not in {other.title for other in self.columns}:
             raise MisfitError(f"{column.name}: no column has the title {column.and_}", "columns", number, "and")
 

@@ -142,6 +142,8 @@ def _with_odd(spec: LayoutField, cells: Bytes, values: pl.Series, odd: Ints, cle
     found = column.values
     if clearing is not None:
         found = resolve_year(pl.DataFrame({"at": found}), "at", clearing)
+        no_year = CellError(spec.name, "BAD_DATE", "is no day of the year of the clearing date")
+        _refused(column, np.flatnonzero((found.is_null() & column.values.is_not_null()).to_numpy()), no_year)
     bad[odd] = column.bad
     return Column(values.scatter(odd, found), bad, {int(odd[row]): error for row, error in column.errors.items()})
 
@@ -170,11 +172,15 @@ def _time_and_day(cells: Bytes) -> Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code."""
+    """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code.
+
+    `declined`: answers by which what would have moved money did not.
+    """
 
     kind: npt.NDArray[np.uint8]
     answer: Mask
     bare: Mask
+    declined: Mask
 
     @property
     def moves(self) -> Mask:
@@ -197,19 +203,23 @@ def kinds_of(decoded: Decoded, originals: pl.DataFrame, settings: PosSettings) -
         start += size
     found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
     table = found(settings, *(tuple(texts[name]) for name in _CODES))
-    kind, answer, bare, reversal = (column[labels] for column in table)
+    kind, answer, bare, declined, reversal, held = (column[labels] for column in table)
     of_authorisation = originals["row"].filter(originals["original_mti"].str.starts_with("01")).to_numpy()
     kind[of_authorisation[reversal[of_authorisation]]] = KIND_NAMES.index(SKIP)
-    return Kinds(kind, answer, bare)
+    if settings.body == "pos" and held.any():
+        # a terminal has no DE90: of what it reverses, DE60 tells a pre-authorisation (10, its void 11)
+        function = decoded.gathered("60", 2)
+        kind[held & (function[:, 0] == ord("1")) & ((function[:, 1] | 1) == ord("1"))] = KIND_NAMES.index(SKIP)
+    return Kinds(kind, answer, bare, declined)
 
 
 @lru_cache(maxsize=64)
 def _kind_table(settings: PosSettings, *codes: tuple[str | None, ...]) -> tuple[npt.NDArray[Any], ...]:
-    """kind, answer, bare and reversal of each combination of codes."""
+    """kind, answer, bare, declined, reversal and held (a reversal with DE25 06) of each combination of codes."""
     frame = pl.DataFrame(dict(zip(_CODES, codes, strict=True)), schema=dict.fromkeys(_CODES, pl.String))
     found = frame.select(_kind(settings)).with_columns(pl.exclude("kind").fill_null(value=False))
     kind = np.array([KIND_NAMES.index(kind) for kind in found["kind"].to_list()], np.uint8)
-    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "reversal"))
+    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "declined", "reversal", "held"))
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
@@ -221,15 +231,21 @@ def _kind(settings: PosSettings) -> list[pl.Expr]:
     declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
     unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
     skip = (declined | unwanted).fill_null(value=False)
-    kind = pl.when(skip).then(pl.lit(SKIP)).otherwise(unionpay_kind("mti", "processing_code", "condition_code"))
-    bare = pl.col("response_code").is_null()
-    return [kind.alias("kind"), answer.alias("answer"), bare.alias("bare"), reversal.alias("reversal")]
+    meant = unionpay_kind("mti", "processing_code", "condition_code")
+    return [
+        pl.when(skip).then(pl.lit(SKIP)).otherwise(meant).alias("kind"),
+        answer.alias("answer"),
+        pl.col("response_code").is_null().alias("bare"),
+        (answer & declined & meant.ne_missing(SKIP)).alias("declined"),
+        reversal.alias("reversal"),
+        (reversal & (pl.col("condition_code") == "06")).alias("held"),
+    ]
 
 
 def _card(decoded: Decoded, keep: Callable[[str, Column], None]) -> dict[str, pl.Series]:
     """card_number: DE2, else what stands in front of the separator of track 2 (DE35). Its mask, where it is quick."""
     cells, sizes = decoded.cells[("2",)], decoded.sizes("2")
-    missing = sizes < 0
+    missing = sizes <= 0
     if missing.any():
         track = decoded.gathered("35", 20)
         ended = np.cumsum((track == ord("=")) | (track == ord("D")) | (track == ord("d")), axis=1) > 0
@@ -383,12 +399,12 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
     }
 
 
-def stated_totals(message: Decoded) -> Stated:
-    """Counts (DE74 to 77) and amounts (DE86 to 89) that a closing message gives; None for one that is not digits."""
-    out: Stated = {}
+def stated_totals(messages: Decoded) -> list[Stated]:
+    """Counts (DE74 to 77) and amounts (DE86 to 89) that closing messages give; None for one that is not digits."""
+    out: list[Stated] = [{} for _ in range(messages.height)]
     for element in TOTALS:
-        cells = message.cells[(element,)]
+        cells = messages.cells[(element,)]
         values, good = digits_of(cells)
-        if not (cells == BLANK).all():
-            out[element] = int(values[0]) if good[0] else None
+        for row in np.flatnonzero((cells != BLANK).any(axis=1)).tolist():
+            out[row][element] = int(values[row]) if good[row] else None
     return out

@@ -86,6 +86,7 @@ class _File:
     closed: bool = False
     bare_requests: bool = False
     responses: bool = False
+    declined: bool = False
     orphaned: int = 0
 
 
@@ -161,6 +162,10 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     for row, fault in faults.items():
         if kinds.moves[row]:  # what moves no money is skipped, whatever its fields hold
             errors.setdefault(row, fault)
+    for row in np.flatnonzero(kinds.moves & kinds.answer & kinds.bare).tolist():
+        errors.setdefault(
+            row, CellError("response_code", "NO_ANSWER", "is missing (DE39): nothing says whether money has moved")
+        )
     _add_totals(frame["paid"], kinds, errors, kinds.moves & ~decoded.bad, block, known)
     _note_closing(decoded, block, known)
     rejects = {
@@ -216,20 +221,25 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
         raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
     known.closed = True
     if len(closings):
-        row = int(closings[-1])
-        rows = slice(row, row + 1)
-        last = decode_columns(decoded.buffer, decoded.starts[rows], decoded.ends[rows], known.totals)
-        known.closing = stated_totals(last)
+        given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
+        for row, stated in zip(closings.tolist(), stated_totals(given), strict=True):
+            if stated and known.closing not in (None, {}, stated):
+                message = "a second closing 0520 declares other totals than the first; ask for the whole file again"
+                raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
+            known.closing = stated or known.closing or {}
 
 
 def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
-    if known.settings.messages == "any":
-        moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
-        known.responses |= bool((moving & kinds.answer).any())
-        known.bare_requests |= bool((moving & ~kinds.answer & kinds.bare).any())
+    moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
+    known.declined |= bool((keep & kinds.declined).any())
+    known.responses |= bool((moving & kinds.answer).any())
+    known.bare_requests |= bool((moving & ~kinds.answer & kinds.bare).any())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
+    if known.bare_requests and known.declined:
+        message = "answers of the file say that requests had no success; take the answers: --set messages=responses"
+        raise FileRefused("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
         raise FileRefused("MIXED_MESSAGES", message)
@@ -305,7 +315,6 @@ def interpret(
         pl.when(pl.col("stan").is_null()).then(pl.lit("NO_TRACE")),
         pl.when(pl.col("occurred_at").is_null()).then(pl.lit("NO_TIME")),
         pl.when(_without_key(settings)).then(pl.lit("NO_KEY")),
-        pl.when(pl.col("currency") != "156").then(pl.lit("OTHER_CURRENCY")),
         amount_faults(),
     )
     if not frame.select(_HOST.all()).item():
@@ -351,11 +360,19 @@ def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, cl
     if not here.any():
         return keys
     at, originals = at[here], originals.filter(pl.Series(here))
-    named = pl.DataFrame([frame[name] for name in ("kind", "own_at", "transmitted_at", "acquirer")])[at]
-    named = _with(named, *(originals[name] for name in ORIGINAL))
+    own = ("kind", "own_at", "transmitted_at", "acquirer", "forwarder")
+    named = _with(pl.DataFrame([frame[name] for name in own])[at], *(originals[name] for name in ORIGINAL))
+    named = named.with_columns(_or_own("acquirer"), _or_own("forwarder"))
     named = _with(named, resolve_earlier(named, "original_transmitted_at", "own_at", clearing))
     usable = _HOST & other & pl.col("original_transmitted_at").is_not_null()
     return keys.scatter(at, _first(key_where(named, usable, ORIGINAL, f"{source}:"), keys.gather(at)))
+
+
+def _or_own(institution: str) -> pl.Expr:
+    """The institution of the original; one of zeros is not stated, and is the record's own."""
+    original = f"original_{institution}"
+    stated = pl.col(original).str.strip_chars("0") != ""
+    return pl.when(stated).then(original).otherwise(institution).alias(original)
 
 
 def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:

@@ -17,6 +17,14 @@ HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of t
 KNOWN = ("clearing_date", "bad_row", "rail", "instrument", "issuer")
 
 
+def _two_characters(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Answer codes; one written otherwise would never be met, and what it approves would be skipped."""
+    codes = tuple(code.strip() for code in codes)
+    if not codes or any(len(code) != 2 for code in codes):
+        raise ValueError("write two-character answer codes, like 00,11")
+    return codes
+
+
 class PosSettings(BaseModel):
     """How one source's file is framed, which body it has, and where it carries the discount.
 
@@ -43,7 +51,7 @@ class PosSettings(BaseModel):
     messages: Literal["any", "requests", "responses"] = "any"
     reconciliation: Literal["auto", "required"] = "auto"
     zone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
-    approved: tuple[str, ...] = APPROVED
+    approved: Annotated[tuple[str, ...], AfterValidator(_two_characters)] = APPROVED
     discount_field: int = Field(default=54, ge=0, le=128)
     discount_amount_type: str = Field(default="60", pattern="^[0-9A-Z]{2}$")
     discount_start: int = Field(default=1, ge=1, le=999)

@@ -22,7 +22,15 @@ USE = {
     "39": "unsuccessful answers are skipped", "41": "terminal_no", "42": "merchant_no", "49": "currency",
     "54": "claimed (settings)", "60": "batch (terminal body)", "61": "original (terminal body)", "90": "original_key",
 }  # fmt: skip
-_FIELDS = {"transmitted_at": "7", "local_at": "12", "occurred_at": "12", "stan": "11", "claimed": "54", "kind": "3"}
+_FIELDS = {
+    "transmitted_at": "7",
+    "local_at": "12",
+    "occurred_at": "12",
+    "stan": "11",
+    "claimed": "54",
+    "kind": "3",
+    "response_code": "39",
+}
 _CARDS = frozenset({"2", "34", "35", "36", "45", "102", "103"})
 _AMOUNTS = frozenset({"4", "5", "6", "54", "86", "87", "88", "89"})
 _SECRET = frozenset({"52", "55", "64", "96", "128"})

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from settlement.model.errors import BadInput
 
+HALF_A_YEAR = 184  # days: a time without a year is never further from the clearing date
 _DASHED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COMPACT = re.compile(r"[0-9]{8}", re.ASCII)
 
@@ -47,7 +48,8 @@ def resolve_yearless(
 ) -> datetime:
     """A time without a year (ISO 8583 DE7, UnionPay 传输时间) as the instant nearest to the clearing date.
 
-    Over New Year the neighbouring year is taken. ValueError where the day does not exist in any candidate year.
+    Over New Year the neighbouring year is taken. ValueError where no such day is within half a year: 29 February of a
+    year without it is not that of the year after.
     """
     noon = datetime.combine(clearing, time(12), zone)
     found: list[datetime] = []
@@ -56,9 +58,10 @@ def resolve_yearless(
             found.append(datetime(year, month, day, hour, minute, second, tzinfo=zone))
         except ValueError:
             continue
-    if not found:
+    nearest = min(found, key=lambda instant: abs(instant - noon), default=None)
+    if nearest is None or abs(nearest - noon) > timedelta(days=HALF_A_YEAR):
         raise ValueError("no such day or time; write MMDDhhmmss")
-    return min(found, key=lambda instant: abs(instant - noon))
+    return nearest
 
 
 @dataclass(frozen=True, slots=True)

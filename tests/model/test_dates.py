@@ -51,10 +51,12 @@ def test_year_over_new_year(month: int, day: int, clearing: date, year: int) -> 
     assert resolve_yearless(month, day, 12, 0, 0, clearing, ZONE).year == year
 
 
-def test_29_february_takes_the_leap_year_and_30_is_refused() -> None:
-    assert resolve_yearless(2, 29, 1, 2, 3, date(2027, 3, 1), ZONE).year == 2028
-    with pytest.raises(ValueError, match="MMDD"):
-        resolve_yearless(2, 30, 1, 2, 3, date(2027, 3, 1), ZONE)
+def test_29_february_takes_the_leap_year_near_by_and_30_is_refused() -> None:
+    for clearing in (date(2028, 3, 1), date(2028, 8, 29), date(2027, 8, 30)):
+        assert resolve_yearless(2, 29, 12, 0, 0, clearing, ZONE).year == 2028
+    for day, clearing in ((30, date(2028, 3, 1)), (29, date(2027, 3, 1)), (29, date(2029, 2, 28))):
+        with pytest.raises(ValueError, match="MMDD"):
+            resolve_yearless(2, day, 1, 2, 3, clearing, ZONE)
 
 
 CALENDAR = Calendar({date(2026, 5, day): day in (7, 8, 9, 11, 12, 13) for day in range(7, 14)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from datetime import date, datetime
 
 import feeds_support as s
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.base import Closing, Parsed
 from adapters.feeds.canonical import resolve_earlier
+from adapters.feeds.mapping import CsvMapping
 from adapters.layout import Layout, shipped_layout
 from adapters.registry import adapter
 from adapters.yaml_document import document_of
@@ -46,6 +48,32 @@ def described(record=None, **changes):
         ({"paid": {"type": "text"}}, {}, "paid: is of type text; give it amount"),
         ({"merchant_name": {"constant": "123456789"}}, {}, "the constant is longer than the field"),
         ({"occurred_at": {"format": "YYYYMMDD hhmmss"}}, {"separator": " "}, "holds the separator ' '"),
+        ({"occurred_at": {"format": "YYYYMMDDhhMMss"}}, {}, "MM stands twice .* mm the minute"),
+        ({"occurred_at": {"format": "yyyy/dd"}}, {}, "occurred_at: give its format"),
+        ({"occurred_at": {"format": "YYYYMMDDhh"}}, {}, "hours without minutes"),
+        ({"paid": {"signs": {"1": 1, "0": -1}}}, {}, "paid: a digit cannot be told from the amount"),
+        ({"paid": {"declares": "total", "of": "paid"}}, {}, "paid: a header or trailer declares"),
+        ({"paid": {"start": 4, "length": 9}}, {}, "`start` is for fixed fields"),
+        ({"kind": {"values": {"S|": "SALE"}}}, {}, "kind: holds the separator"),
+        ({"kind": {"length": 1, "values": {"SA": "SALE"}}}, {}, "code SA is longer than the field"),
+        ({"kind": {"constant": "S"}}, {}, "kind: give values, or a constant"),
+        ({"kind": {"blanks": ["S"]}}, {}, "kind: what is in `values`"),
+        ({}, {"separator": "\n"}, "cannot part fields"),
+        ({}, {"separator": "0"}, "cannot part fields"),
+        ({}, {"end_mark": "A\nB"}, "is one line of text"),
+        ({}, {"end_mark_newline": True}, "there is no end mark"),
+        ({}, {"key": ["card_number", "card_number"]}, "key.1: card_number stands twice"),
+        ({}, {"original_key": ["merchant_name"]}, "original_key: has 1 fields and `key` 2"),
+        (
+            {},
+            {"trailer": [{"fields": [{"name": "n", "declares": "count"}]}]},
+            "n: what declares a count is of type count",
+        ),
+        (
+            {},
+            {"trailer": [{"fields": [{"name": "n", "declares": "total", "of": "paid"}]}]},
+            "n: what declares a total is of type amount",
+        ),
     ],
 )
 def test_what_cannot_serve_is_refused_when_the_layout_is_loaded(record, changes, said):
@@ -110,3 +138,65 @@ def test_a_card_number_in_another_field_is_masked_in_the_key():
         f"own:{shown}/{shown}/{shown}", f"own:{shown}/T1/1234567890123456", f"own:{shown}//"
     ]  # fmt: skip
     assert frame["terminal_no"].to_list() == [shown, "T1", None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"separator": '"'}, "separator: a letter, digit, quote or line end"),
+        ({"turned": ["no"]}, "turned.0: no: only an amount"),
+        ({"key": ["no", "no"]}, "key.1: no stands twice"),
+        ({"original_key": ["no", "old"]}, "original_key: has 2 fields and `key` 1"),
+        ({"columns": {"old": {"title": "no"}}}, "columns.3.title: old: has the heading of no"),
+        ({"columns": {"old": {"start": 3}}}, "columns.3.start: old: a column has no `start`"),
+        ({"columns": {"paid": {"declares": "total", "of": "paid"}}}, "columns.1.declares: paid: a column has no"),
+    ],
+)
+def test_what_cannot_serve_is_refused_when_the_mapping_is_loaded(changes, said):
+    columns = [
+        {"title": "no", "name": "no"},
+        {"title": "amount", "name": "paid", "type": "amount"},
+        {"title": "at", "name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss"},
+        {"title": "old", "name": "old"},
+    ]
+    base = {"format": "own", "title": "own", "encoding": "utf-8", "kind": "SALE", "key": ["no"], "columns": columns}
+    document_of(base, "own", CsvMapping)
+    other = changes.get("columns", {})
+    changed = base | changes | {"columns": [column | other.get(column["name"], {}) for column in columns]}
+    with pytest.raises(BadInput, match=said):
+        document_of(changed, "own", CsvMapping)
+
+
+ORIGINALS = [
+    {"name": "terminal_no"}, {"name": "old_terminal"},
+    {"name": "old_at", "type": "datetime", "format": "MMDDhhmmss"},
+]  # fmt: skip
+
+
+def own_layout():
+    """A company's own: the key is terminal and time, and refunds are written with a minus."""
+    fields = {"kind": {"values": {"S": "SALE", "R": "REFUND"}}, "paid": {"signs": {"-": 1}}}
+    layout = described(fields, key=["terminal_no", "occurred_at"], original_key=["old_terminal", "old_at"])
+    layout["record"]["fields"] += ORIGINALS
+    return layout
+
+
+def test_a_layout_with_a_key_of_its_own_names_originals_and_is_written_again():
+    card = s.number(random.Random(1), 16)
+    lines = f"S|P|{card}|20251231235959|100||T1||\nR|P|{card}|20260101080000|-40||T1|T1|1231235959\n"
+    given = s.context("X", "own", date(2026, 1, 1), layout=own_layout())
+    frame, rejects, _ = s.read("citizen_card", lines.encode(), given)
+    assert (rejects, frame["paid_fen"].to_list()) == ([], [100, 40])
+    assert frame["transaction_id"].to_list() == ["own:T1/20251231235959", "own:T1/20260101080000"]
+    assert frame["original_key"].to_list() == [None, "own:T1/20251231235959"]
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(card)), given)
+    again, rejects, _ = s.read("citizen_card", written, given)
+    assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
+
+
+def test_a_record_whose_key_is_blank_has_no_identity():
+    layout = own_layout() | {"key": ["terminal_no"], "original_key": []}
+    lines = "S|P|2150001|20260507093015|100||T1||\nS|P|2150001|20260507093016|100||||\n"
+    frame, rejects, _ = s.read("citizen_card", lines.encode(), s.context("X", "own", s.DAY, layout=layout))
+    assert [(r.record, r.code) for r in rejects] == [(2, "NO_KEY")]
+    assert frame["transaction_id"].to_list() == ["own:T1"]

@@ -141,3 +141,84 @@ def test_a_file_with_too_many_rejects_is_refused(monkeypatch):
 def test_settings_that_cannot_serve_are_named(settings):
     with pytest.raises(BadInput, match=f"setting {next(iter(settings))}"):
         feed(message(), **settings)
+
+
+REQUEST = {"t": "0200", "39": None}
+ORIGINAL = "0200" + "000001" + "0507120000"
+
+
+@pytest.mark.parametrize("messages", ["any", "requests"])
+def test_a_request_that_an_answer_of_the_file_declines_is_no_sale(messages):
+    pair = message(**REQUEST), message(**{"39": "51"})
+    assert code_of(*pair, messages=messages) == ("MIXED_MESSAGES", "")
+    frame, rejects, end = feed(*pair, messages="responses")
+    assert (frame.height, rejects, end.skipped) == (0, [], 2)
+    inquiry = message(**{"3": "300000", "11": "000002", "39": "51"})
+    assert code_of(message(**REQUEST), inquiry, messages=messages) is None
+
+
+def test_an_answer_without_an_answer_code_is_rejected():
+    frame, rejects, end = feed(message(), message(**{"11": "000002", "39": None}), messages="responses")
+    assert [(r.record, r.field, r.code) for r in rejects] == [(2, "response_code", "NO_ANSWER")]
+    assert (frame.height, end.total_fen) == (1, 2000)
+
+
+def test_a_notification_is_no_operation_that_is_known():
+    frame, rejects, _ = feed(message(), message(t="0240", **{"3": "200000", "11": "000002"}))
+    assert [(r.record, r.code) for r in rejects] == [(2, "UNKNOWN_KIND")]
+    assert frame["kind"].to_list() == ["SALE"]
+
+
+@pytest.mark.parametrize(("acquirer", "forwarder"), [("48020000", "49990"), ("48020000", "0"), ("0", "0")])
+def test_institutions_that_de90_does_not_state_are_the_messages_own(acquirer, forwarder):
+    original = ORIGINAL + acquirer.zfill(11) + forwarder.zfill(11)
+    sale = message(**{"33": "00049990"})
+    undone = message(t="0430", **{"11": "000002", "33": "00049990", "90": original})
+    frame, rejects, _ = feed(sale, undone)
+    assert (rejects, frame["kind"].to_list()) == ([], ["SALE", "REVERSAL"])
+    assert frame["original_key"][1] == frame["transaction_id"][0]
+
+
+@pytest.mark.parametrize(
+    ("function", "kinds"), [("10", []), ("11", []), ("20", ["REVERSAL"]), ("21", ["REVERSAL"]), ("23", ["REVERSAL"])]
+)
+def test_a_terminals_reversal_of_a_preauthorisation_moves_nothing(function, kinds):
+    undone = message("pos", t="0410", **{"3": "200000", "7": None, "32": None, "12": "120000", "13": "0507", "25": "06",
+                                         "60": f"{function}000007"})  # fmt: skip
+    frame, rejects, _ = feed(undone, body="pos")
+    assert (rejects, frame["kind"].to_list()) == ([], kinds)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"), [({"7": "0229120000"}, "transmitted_at"), ({"12": "120000", "13": "0229"}, "local_at")]
+)
+def test_29_february_of_a_year_without_it_is_no_day_of_another_year(fields, field):
+    def on(day):
+        data = b"".join(len(one).to_bytes(2, "big") + one for one in (message(), message(**{"11": "000002"} | fields)))
+        return s.read("pos_iso8583", data, s.context(f"POS{day}", "pos"))
+
+    for day in ("20251231", "20260301", "20270301"):
+        assert [(r.record, r.field, r.code) for r in on(day)[1]] == [(2, field, "BAD_DATE")], day
+    frame, rejects, _ = on("20280301")
+    assert rejects == []
+    assert f"{frame['occurred_at'][1]:%Y-%m-%d}" == "2028-02-29"
+
+
+def test_closing_messages_that_declare_different_totals_prove_nothing():
+    lies, true = closing(**TOTALS | {"76": "0000000007"}), closing(**TOTALS)
+    assert code_of(*SALES, lies, true) == ("BAD_TRAILER", "")
+    assert code_of(*SALES, true, closing(t="0521", **TOTALS), closing(t="0530")) is None
+    assert code_of(*SALES, closing(), true) is None
+
+
+def test_track_2_says_the_card_where_de2_is_empty():
+    frame, _, _ = feed(message(**{"2": "", "35": "6222020000000001=2512"}))
+    assert frame["card_masked"].to_list() == ["622202******0001"]
+
+
+def test_answer_codes_of_the_settings_are_two_characters():
+    answers = message(), message(**{"11": "000002", "39": "11"})
+    assert feed(*answers, approved="00, 11")[0].height == 2
+    for wrong in ("00;11", "", "0", "00,"):
+        with pytest.raises(BadInput, match="setting approved: write two-character"):
+            feed(*answers, approved=wrong)

@@ -159,3 +159,28 @@ def test_a_total_of_card_numbers_is_told_masked():
     assert shown_total(74_723_58) == "74723.58"
     assert shown_total(6241777631706690_00) == "624177******6690.00"
     assert shown_total(-6241777631706690) == "-624177****7066.90"
+
+
+@pytest.mark.parametrize("name", ["citizen_card", "unionpay_acom", "mapped_csv"])
+def test_another_currency_is_never_taken_for_yuan(name):
+    """Behind the adapters every amount is fen."""
+    if name == "mapped_csv":
+        mapping = {
+            "format": "abroad", "title": "abroad", "encoding": "utf-8", "key": ["rrn"], "kind": "SALE",
+            "columns": [
+                {"title": "no", "name": "rrn"}, {"title": "amount", "name": "paid", "type": "amount"},
+                {"title": "at", "name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss"},
+                {"title": "currency", "name": "currency", "values": {"CNY": "156", "USD": "840"}},
+            ],
+        }  # fmt: skip
+        rows = ["no,amount,at,currency", "1,1.00,20260507120000,USD", "2,1.00,20260507120000,CNY", ""]
+        data, settings = "\r\n".join(rows).encode(), {"mapping": mapping}
+    else:
+        frame = (s.citizen_frame if name == "citizen_card" else s.pos_frame)(2, source="pos")
+        frame = frame.with_columns(kind=pl.lit("SALE"), original_key=pl.lit(None, pl.String))
+        frame = frame.with_columns(currency=pl.Series(["840", "156"]))
+        settings = {} if name == "citizen_card" else {"record": "acoma"}
+        data = s.write(name, frame, s.context("F20260507", "pos", s.DAY, **settings))
+    frame, rejects, closing = s.read(name, data, s.context("F20260507", "pos", s.DAY, **settings))
+    assert [(r.record, r.field, r.code) for r in rejects] == [(1, "currency", "OTHER_CURRENCY")]
+    assert (frame["currency"].to_list(), closing.accepted) == (["156"], 1)

@@ -374,7 +374,9 @@ def test_a_result_template_demands_an_id_and_a_result_of_each_row(name: str) -> 
         (f"{name}, required: true", name),
         (f"{name}, required: true", f"{name}, required: true, constant: S"),
     ):
-        with pytest.raises(BadInput, match=f"{name}: add `required: true` and no constant"):
+        with pytest.raises(
+            BadInput, match=f"{name}: (add `required: true` and no constant|give values, or a constant)"
+        ):
             layout_of({"layout": layout_with(RESULT.replace(old, new))}, "result")
 
 
