@@ -15,7 +15,7 @@ from datetime import date
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, name_of, text_of, value_of
-from adapters.accounts.bank_map import BankMap, Form, bank_map
+from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
@@ -93,6 +93,7 @@ class _Reader:
     foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
+    minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where a column says the direction
     last: Row | None = None  # the last row that is a line
     shortest: int = MAX_COLUMNS  # cells of the shortest line before it
     records: int = 0
@@ -130,7 +131,7 @@ class _Reader:
         given = settings.get("encoding", self.bank.encoding)
         encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
-        separator = str(settings.get("separator", self.bank.separator))
+        separator = separator_of(self.bank, settings, self.context.source)
         words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
         all_rows = rows(
             stream,
@@ -138,17 +139,22 @@ class _Reader:
             separator,
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
+            lambda cells: any(_places(_keys(cells), form) for form in self.bank.forms),
         )
         seen = ""
+        above: list[Cell] = []
         for number, row in enumerate(all_rows):
             self.position = row.end
             if self.columns:
                 self._take(row)
             elif number >= MAX_PREAMBLE:
                 break
-            elif not any(self._find_headings(row, form) for form in self.bank.forms):
+            elif not any(
+                self._find_headings(row, keys, form) for form in self.bank.forms for keys in _headings(row.cells, above)
+            ):
                 seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
+                above = row.cells
         if self.columns:
             self._check_cut()
             self.notes.extend(self.totals.count_note(self.records))
@@ -162,17 +168,10 @@ class _Reader:
                 message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
             raise FileRefusedError("NO_HEADINGS", message)
 
-    def _find_headings(self, row: Row, form: Form) -> bool:
+    def _find_headings(self, row: Row, keys: list[str], form: Form) -> bool:
         """True for the line of headings of this form: a date and a way to know the amount."""
-        keys = [heading_key(text_of(cell)) for cell in row.cells]
-        found: dict[str, list[int]] = {}
-        for name, headings in form.columns.model_dump().items():
-            places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
-            found[name] = places if name == "remittance" else places[:1]
-        money = (found["income"] and found["expense"]) or (
-            found["amount"] and (found["direction"] or not form.columns.direction)
-        )
-        if not found["booking_date"] or not money:
+        found = _places(keys, form)
+        if found is None:
             return False
         if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
             message = "the line of headings holds values: its line end is damaged, and a line would be lost"
@@ -236,7 +235,7 @@ class _Reader:
 
         Behind a trailer a row with a day is a line again (本页小计 stands in the middle): none is lost for that.
         """
-        if first.startswith(self.trailers) or _TALLY.match(first):
+        if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
             self.totals.see_count(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
@@ -250,6 +249,16 @@ class _Reader:
             except CellError:
                 return True
         return self.foot
+
+    def _is_line(self, row: Row, first: str) -> bool:
+        """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
+        if first.startswith(tuple(map(heading_key, self.bank.totals))):
+            return False
+        try:
+            day = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
+        except CellError:
+            return False
+        return day is not None and any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
@@ -345,8 +354,15 @@ class _Reader:
         sign = self._direction(row)
         if sign is None:
             raise CellError("BAD_SIGN", "the row has no direction")
+        if amount < 0 and self.form.expenses_signed is False:
+            return sign * amount, True
         if amount < 0 and sign > 0:
-            raise CellError("BAD_SIGN", "money in with a minus; ask the bank which it is")
+            raise CellError("BAD_SIGN", "money in with a minus; where it undoes a line, set expenses_signed: false")
+        if sign < 0 and amount and self.form.expenses_signed is None:
+            self.minuses.add(amount < 0)
+            if len(self.minuses) > 1:
+                message = "money out with a minus and without one: set expenses_signed to what the minus means"
+                raise CellError("BAD_SIGN", f"{message}; leave direction out where the minus alone is the way")
         return sign * abs(amount), False
 
     def _direction(self, row: Row) -> int | None:
@@ -402,6 +418,30 @@ class _Reader:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
             block.add(statement, owner.lines or [empty_line(0, self.position)])
         yield Parsed(block.frame(self.context.file), self.rejects)
+
+
+def _keys(cells: list[Cell]) -> list[str]:
+    return [heading_key(text_of(cell)) for cell in cells]
+
+
+def _headings(cells: list[Cell], above: list[Cell]) -> Iterator[list[str]]:
+    """What may be the headings: this row, or its cells under merged ones of the row above (发生额 over 借, 贷)."""
+    keys = _keys(cells)
+    yield keys
+    if len(above) == len(cells):
+        yield [key or over for key, over in zip(keys, _keys(above), strict=True)]
+
+
+def _places(keys: list[str], form: Form) -> dict[str, list[int]] | None:
+    """Where the columns of a form stand; None where such headings have no date, or no way to know the amount."""
+    found: dict[str, list[int]] = {}
+    for name, headings in form.columns.model_dump().items():
+        places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
+        found[name] = places if name == "remittance" else places[:1]
+    money = (found["income"] and found["expense"]) or (
+        found["amount"] and (found["direction"] or not form.columns.direction)
+    )
+    return found if found["booking_date"] and money else None
 
 
 def _in_common_signs(text: str) -> bool:
