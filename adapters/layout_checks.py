@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from adapters.layout_dates import is_varied
 from adapters.yaml_document import MisfitError
 from settlement.model.outcomes import Kind, Rail
 
@@ -87,5 +88,7 @@ def check_width(layout: Layout, field: LayoutField) -> None:
     constant = field.constant or ""
     if field.length is not None and len(constant.encode(layout.text_encoding, "replace")) > field.length:
         raise ValueError(f"{field.name}: the constant is longer than the field")
+    if layout.shape == "fixed" and is_varied(field.format):
+        raise ValueError(f"{field.name}: {field.format} has no fixed width; write MM, DD and hh")
     if layout.shape == "delimited" and any(layout.separator in text for text in (constant, field.format)):
         raise ValueError(f"{field.name}: holds the separator {layout.separator!r}; give the one of the file")

@@ -29,7 +29,8 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value, names_day
+from adapters.layout import Layout, Value
+from adapters.layout_dates import names_day
 from adapters.layout_text import describe, show_layout
 from settlement.model.cards import masked
 from settlement.model.errors import BadInput
@@ -79,7 +80,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     if missing or not layout.key:
         raise BadInput(f"layout {layout.format}: a citizen card feed needs {', '.join(sorted(missing)) or 'a key'}")
     moment = layout.record.field("occurred_at")
-    if moment is not None and not names_day(moment):
+    if moment is not None and (moment.type not in {"date", "datetime"} or not names_day(moment.format)):
         raise BadInput(f"layout {layout.format}: occurred_at names no day; give its format month and day")
     return read_feed(stream, context, layout, interpret)
 

@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
-from adapters.layout import Document, Encoding, LayoutField, given, names_day
+from adapters.layout import Document, Encoding, LayoutField, given
 from adapters.layout_checks import known_zone
+from adapters.layout_dates import names_day
+from adapters.quotes import known_separator
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -97,7 +99,9 @@ class CsvMapping(Document):
     encoding: MappedEncoding = Field(
         description="of the text; a UTF-16 byte order mark goes before it. The setting `encoding` changes it"
     )
-    separator: str = Field(default=",", min_length=1, max_length=1, description="between cells of a CSV")
+    separator: Annotated[str, AfterValidator(known_separator)] = given(
+        "between cells of a CSV; also of several marks, like |@|", ","
+    )
     newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
     unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
     zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
@@ -164,7 +168,7 @@ class CsvMapping(Document):
         wanted = _TYPES.get(column.name, column.type)
         if column.type != wanted:
             raise MisfitError(f"{column.name}: its type is {wanted}", "columns", number)
-        if column.type in {"date", "datetime"} and not names_day(column):
+        if column.type in {"date", "datetime"} and not names_day(column.format):
             message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
             raise MisfitError(message, "columns", number, "format")
         if column.name == "clearing_date" and "YYYY" not in column.format:
@@ -219,6 +223,8 @@ class CsvMapping(Document):
             return "totals in sentences"
         if any(column.and_ for column in self.columns):
             return "a column of two cells"
+        if len(self.separator) > 1:
+            return "a separator of several marks"
         return "no column of kinds" if self.kind else ""
 
 
