@@ -9,11 +9,13 @@ opening and closing, in whichever direction of time the bank lists its rows.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
+from adapters.accounts.bank_balances import set_balances
 from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, name_of, text_of, value_of
 from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
@@ -41,6 +43,7 @@ MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be read for hours
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
+MAX_WORD = 40  # of no_lines: longer cells are texts
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
 # columns of a mapping that have another name, or none, in a line
 _CANONICAL = {
@@ -72,7 +75,10 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """
     bank = bank_map(context.settings, context.source)
     trailers = tuple(heading_key(word) for word in bank.trailers)
-    return _Reader(context, bank, bank, Totals(bank), trailers=trailers, latest=context.clearing_date).read(stream)
+    no_lines = frozenset(heading_key(word) for word in bank.no_lines)
+    reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
+    reader.latest = context.clearing_date
+    return reader.read(stream)
 
 
 @dataclass(slots=True)
@@ -93,7 +99,9 @@ class _Reader:
     foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
+    no_lines: frozenset[str] = frozenset()
     minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where a column says the direction
+    between: deque[Row] = field(default_factory=lambda: deque(maxlen=MAX_PREAMBLE))  # no lines, since the last line
     last: Row | None = None  # the last row that is a line
     shortest: int = MAX_COLUMNS  # cells of the shortest line before it
     records: int = 0
@@ -199,12 +207,14 @@ class _Reader:
         texts = [text_of(cell) for cell in row.cells]
         first = next((text for text in texts if text), "")
         if not first or self._is_foot(row, texts, heading_key(first)):
+            self.between.append(row)
             self.passed += 1
             if self.passed > MAX_PASSED:
                 raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
             return
         self.shortest = min(self.shortest, len(self.last.cells)) if self.last else self.shortest
         self.last = row
+        self.between.clear()
         self.records += 1
         if self.records > MAX_LINES:
             raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
@@ -242,23 +252,46 @@ class _Reader:
             return True
         if first in self.headings and [heading_key(text) for text in texts] == self.headings:
             self.foot = False
+            self._begin_again()
             return True
-        if self.foot:
-            try:
-                self.foot = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest) is None
-            except CellError:
-                return True
+        words = (heading_key(text) for text in texts if 1 < len(text) <= MAX_WORD and not text.isascii())
+        if not self.no_lines.isdisjoint(words):
+            return True
+        if self.foot or self._names_account(row, texts):
+            self.foot = self._day(row) is None
         return self.foot
+
+    def _day(self, row: Row) -> date | None:
+        """The day of a row; None where it has none that can be read."""
+        try:
+            return date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
+        except CellError:
+            return None
+
+    def _has_amount(self, row: Row) -> bool:
+        return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
+
+    def _names_account(self, row: Row, texts: list[str]) -> bool:
+        """True for a row that begins the lines of another account, without a word that ends those of the first."""
+        return not self._has_amount(row) and self._has_account(texts)
+
+    def _has_account(self, texts: list[str]) -> bool:
+        labels = set(map(heading_key, self.bank.account_labels))
+        return any(value and not labels.isdisjoint(names) for names, value in labels_of(texts))
+
+    def _begin_again(self) -> None:
+        """Headings come again: above them may stand another account, whose lines those below are."""
+        above = ([text_of(cell) for cell in row.cells] for row in self.between)
+        if any(map(self._has_account, above)) and "account" not in self.context.settings:
+            self.account, self.currency = "", ""
+            for row in self.between:
+                self._read_preamble(row)
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
         if first.startswith(tuple(map(heading_key, self.bank.totals))):
             return False
-        try:
-            day = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
-        except CellError:
-            return False
-        return day is not None and any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
+        return self._day(row) is not None and self._has_amount(row)
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
@@ -411,7 +444,7 @@ class _Reader:
                 self.notes.append(
                     f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
                 )
-            gap = _balances(owner)
+            gap = set_balances(statement, owner.lines, owner.balances)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
@@ -451,36 +484,3 @@ def _in_common_signs(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _balances(owner: _Account) -> str:
-    """Sets opening and closing from the running balance; the first row that does not follow, in words, or ""."""
-    known = [balance for balance in owner.balances if balance is not None]
-    if not known or len(known) != len(owner.balances):
-        return ""
-    amounts = [line.amount_fen or 0 for line in owner.lines]
-    forward = _first_break(known, amounts)
-    backward = _first_break(known[::-1], amounts[::-1])
-    first, last = owner.lines[0].booking_date, owner.lines[-1].booking_date
-    assert first is not None
-    assert last is not None
-    newest_first = backward is None if forward is not None else False
-    if forward is not None and backward is not None:
-        newest_first = first > last
-    if newest_first:
-        known, amounts = known[::-1], amounts[::-1]
-    owner.statement.opening_fen = known[0] - amounts[0]
-    owner.statement.closing_fen = known[-1]
-    place = (backward if newest_first else forward) if forward is not None else None
-    if place is None:
-        return ""
-    line = len(known) - place if newest_first else place + 1
-    return f"the balance after line {line} does not follow from the balance before it"
-
-
-def _first_break(balances: list[int], amounts: list[int]) -> int | None:
-    """The first index whose balance is not the one before plus its amount."""
-    for place in range(1, len(balances)):
-        if balances[place - 1] + amounts[place] != balances[place]:
-            return place
-    return None

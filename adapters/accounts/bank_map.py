@@ -161,6 +161,13 @@ class BankMap(Form):
         ),
     )
 
+    no_lines: Headings = _headings(
+        "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines",
+        (
+            *("期初余额", "期末余额", "上期余额", "上期结余", "上年结转", "承前页", "过次页", "合计", "小计", "总计"),
+            *("本日合计", "本日小计", "当日合计", "本月合计", "当月合计", "本年合计", "本月累计", "本年累计", "累计"),
+        ),
+    )
     totals: Headings = _headings(
         "rows of `trailers` whose cells under `income` and `expense` are the sums of the lines above them, of the "
         "whole file or since the last such row; other sums are told, and hold the statement",

@@ -120,6 +120,42 @@ def test_money_out_with_and_without_a_minus_is_told_until_the_mapping_says_what_
     assert (frame["amount_fen"].to_list(), rejects) == ([900, -500, -500], [])
 
 
+@pytest.mark.parametrize("foot", ["合计,8.00,,\n\n", "", "第2页,,,\n"])
+def test_lines_below_the_name_of_another_account_are_its_own(foot: str) -> None:
+    head = "账号：{}  币种：{},,,\n日期,收入,支出,余额\n"
+    first = head.format("1111111", "人民币") + "20260507,8.00,,11.00\n"
+    second = head.format("2222222", "美元") + "20260507,5.00,,5.00\n20260508,,1.00,4.00\n"
+    frame, rejects, closing = read("bank_csv", (first + foot + second).encode(), layout=PLAIN)
+    if foot.startswith("第"):  # what no trailer announces is a reject
+        assert [r.code for r in rejects] == ["NO_AMOUNT"]
+    else:
+        assert (rejects, closing.notes) == ([], ())
+    assert frame.select("account", "currency", "amount_fen").rows() == [
+        ("1111111", "CNY", 800),
+        ("2222222", "USD", 500),
+        ("2222222", "USD", -100),
+    ]
+    frame = read("bank_csv", (first + foot + second).encode(), layout=PLAIN, account="3333333")[0]
+    assert set(frame["account"]) == {"3333333"}
+
+
+@pytest.mark.parametrize("word", ["期初余额", "本日合计", "本 月 合 计", "承前页"])
+def test_balances_carried_and_sums_among_the_lines_are_no_lines(word: str) -> None:
+    rows = f"20260501,,,10.00,,{word}\n" + ROWS[0] + f"20260507,1.00,,11.00,,{word}\n" + ROWS[1]
+    frame, rejects, closing = read("bank_csv", (HEAD + rows).encode(), layout=PLAIN)
+    assert (frame["amount_fen"].to_list(), rejects, out_of_balance(closing.notes)) == ([100, -200], [], [])
+    own = {**PLAIN, "no_lines": ["结存"]}
+    assert read("bank_csv", (HEAD + ROWS[0].replace("甲", word)).encode(), layout=own)[0].height == 1
+
+
+def test_a_payout_and_its_return_are_as_old_as_their_days_say() -> None:
+    for newest_first, days in ((True, ("20260508", "20260507")), (False, ("20260507", "20260508"))):
+        text = HEAD + f"{days[0]},100.00,,200.00,,\n{days[1]},,100.00,100.00,,\n"
+        frame, _, closing = read("bank_csv", text.encode(), layout=PLAIN)
+        assert out_of_balance(closing.notes) == []
+        assert frame.select("opening_fen", "closing_fen").row(0) == ((20_000,) * 2 if newest_first else (10_000,) * 2)
+
+
 def test_headings_in_two_rows() -> None:
     text = "账号：7654321,,,\n日期,发生额,,余额\n,收入,支出,\n20260507,1.00,,11.00\n20260508,,2.00,9.00\n"
     frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
