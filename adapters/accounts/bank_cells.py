@@ -18,6 +18,7 @@ _BLANKS = " \t\r\n\u00a0\u3000\ufeff"
 _DASHES = "-\u2013\u2014\u2500\uff0d"
 _EMPTY = re.compile(f"[{_DASHES}]*")
 _QUOTED = re.compile(r'="(.*)"', re.DOTALL)
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _AMOUNT = re.compile(
     r"(?P<open>\()?(?P<first>[+-]?) ?(?:(?:CNY|RMB|人民币|￥|¥) ?)?(?P<second>-?)(?P<digits>[0-9.,]+)"
     r" ?(?:CNY|RMB|元|\([A-Z]{2}\))?(?P<last>-?)(?P<close>\))?",
@@ -36,6 +37,7 @@ _COMPACT_TIME = re.compile(r"(?<=^[0-9]{8})[ -]*[0-2][0-9][0-5][0-9][0-5][0-9](?
 _NAMED = re.compile(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", re.ASCII)
 _WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")
 _SHOWN = 40
+_DAY_ALONE = 10  # characters; with a time there are more
 _MARKED = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})", re.ASCII)
 _LOCAL = re.compile(r"([0-9]{1,2}|[A-Z]{3})([-/. ])([0-9]{1,2}|[A-Z]{3})\2([0-9]{4})", re.ASCII | re.IGNORECASE)
 _YEARLESS = re.compile(r"([0-9]{1,2})[-/.月]([0-9]{1,2})日?", re.ASCII)
@@ -92,6 +94,8 @@ def amount_of(cell: Cell, minor_digits: int) -> int | None:
     text = value_of(cell)
     if text is None:
         return None
+    if _PLAIN.fullmatch(text):  # as most are
+        return _minor(text, minor_digits)
     parts = _AMOUNT.fullmatch(text.translate(_SIGNS))
     marks = () if parts is None else parts.group("open", "first", "second", "last")
     minus = [mark for mark in marks if mark in {"(", "-"}]
@@ -104,8 +108,12 @@ def amount_of(cell: Cell, minor_digits: int) -> int | None:
         body = body.replace(",", "")
     if body.startswith("."):  # as Oracle writes 0.50
         body = "0" + body
+    return (-1 if minus else 1) * _minor(body, minor_digits)
+
+
+def _minor(text: str, minor_digits: int) -> int:
     try:
-        return (-1 if minus else 1) * parse_amount(body, minor_digits)
+        return parse_amount(text, minor_digits)
     except ValueError as error:
         raise CellError("BAD_AMOUNT", str(error)) from None
 
@@ -128,7 +136,11 @@ def date_of(
     text = value_of(cell)
     if text is None:
         return None
-    bare = _COMPACT_TIME.sub("", _TIME.sub("", " ".join(text.translate(_WIDE_BLANKS).split())))
+    bare = (
+        text
+        if len(text) <= _DAY_ALONE
+        else _COMPACT_TIME.sub("", _TIME.sub("", " ".join(text.translate(_WIDE_BLANKS).split())))
+    )
     try:
         if form == "MM/DD":
             return _yearless_date(bare, latest)

@@ -43,7 +43,6 @@ MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be read for hours
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
-MAX_WORD = 40  # of no_lines: longer cells are texts
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
 # columns of a mapping that have another name, or none, in a line
 _CANONICAL = {
@@ -75,7 +74,7 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """
     bank = bank_map(context.settings, context.source)
     trailers = tuple(heading_key(word) for word in bank.trailers)
-    no_lines = frozenset(heading_key(word) for word in bank.no_lines)
+    no_lines = frozenset("".join(word.split()) for word in bank.no_lines)
     reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
     reader.latest = context.clearing_date
     return reader.read(stream)
@@ -254,8 +253,7 @@ class _Reader:
             self.foot = False
             self._begin_again()
             return True
-        words = (heading_key(text) for text in texts if 1 < len(text) <= MAX_WORD and not text.isascii())
-        if not self.no_lines.isdisjoint(words):
+        if not self.no_lines.isdisjoint("".join(text.split()) for text in texts if not text.isascii()):
             return True
         if self.foot or self._names_account(row, texts):
             self.foot = self._day(row) is None
