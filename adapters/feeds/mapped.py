@@ -6,6 +6,7 @@ Settings: `mapping` (a shipped name, or a mapping), `encoding` (the mapping's), 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -29,7 +30,7 @@ from adapters.feeds.canonical import (
     resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
-from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, may_follow, sum_of
+from adapters.feeds.mapped_end import GROUPED, EndRows, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
 from adapters.feeds.records import FileRefused
@@ -49,7 +50,6 @@ BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
-_GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class _Sheet:
     seconds: dict[str, int] = field(default_factory=dict)  # where the other cell of a column of two stands
     ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
+    titles: list[str] = field(default_factory=list)  # as the row of headings has them
     records: int = 0
     passed: int = 0
     is_workbook: bool = False
@@ -170,6 +171,7 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
             _place(sheet, cells)
+            sheet.titles = cells
             return
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
@@ -197,7 +199,8 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
     size = 0
     for row in rows:
         cells = row[0]
-        if not any(cells):
+        again = cells == sheet.titles and not sheet.tail  # headings, where files of several days were joined
+        if again or not any(cells):
             _pass_over(sheet, row[1])
             continue
         if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
@@ -307,9 +310,9 @@ def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.
 def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
     """Amounts without their currency mark and, where groups of three are whole, without thousands separators."""
     if mapping.money_mark:
-        texts = texts.str.strip_prefix(mapping.money_mark)
+        texts = texts.str.replace(f"^([+-]?){re.escape(mapping.money_mark)}", "${1}")
     if mapping.thousands:
-        grouped = texts.str.contains(_GROUPED)
+        grouped = texts.str.contains(f"^(?:{GROUPED.pattern})$")
         bare = texts.str.replace_all(",", "", literal=True)
         texts = pl.select(pl.when(grouped).then(bare).otherwise(texts)).to_series()
     return texts

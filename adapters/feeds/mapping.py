@@ -65,9 +65,9 @@ class End(Document):
     """What ends the records, and what is declared there."""
 
     starts_with: tuple[str, ...] = given(
-        "how the first cell of the row that ends the records begins. Behind it stand only blank rows, rules like "
-        "-----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; else the file "
-        "is refused",
+        "how the row that ends the records begins, in its first cell that is not blank. Behind it stand only blank "
+        "rows, rules like -----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; "
+        "else the file is refused",
         (),
     )
     required: bool = given("a file without that row is refused: it was cut", default=True)
@@ -122,7 +122,7 @@ class CsvMapping(Document):
     strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
     excel_text: bool = given('="..." around a cell is taken off', default=False)
     thousands: bool = given("1,234.56 is an amount", default=False)
-    money_mark: str = given("taken off the front of an amount", "")
+    money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
         "ignore: the kind says the direction, amounts are taken without their sign", "keep"

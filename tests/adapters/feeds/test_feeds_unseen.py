@@ -105,3 +105,31 @@ def test_a_separator_of_several_marks():
         write(frame, s.context("a", "x", s.DAY, mapping=mapping))
     with pytest.raises(BadInput, match="separator is one to four marks"):
         _read(b"x", {**PLAIN, "separator": "ab"})
+
+
+TOTAL = {"name": "total", "type": "amount", "declares": "total", "of": "paid"}
+
+
+def test_headings_that_come_again_are_no_record():
+    head, form = ",".join(HEAD) + "\n", "YYYY-MM-DD hh:mm:ss"
+    text = head + "1,2026-05-07 09:05:03,消费,1.00,0\n" + head + "2,2026-05-08 09:05:03,消费,2.00,0\n"
+    frame, rejects, closing = _read(text.encode(), _mapping(form))
+    assert (frame["paid_fen"].to_list(), rejects, closing.records) == ([100, 200], [], 2)
+    end = {"starts_with": ["合计"]}
+    assert _read((text + "合计\n" + head).encode(), _mapping(form, end=end))[2].refused.code == "AFTER_END"
+
+
+@pytest.mark.parametrize(
+    ("foot", "end"),
+    [
+        (',,合计,"¥1,102.50"', {"where": "same", "fields": [{"name": "a"}, {"name": "b"}, {"name": "c"}, TOTAL]}),
+        ('合计,"共2笔，¥1,102.50元"', {"spoken": [{"pattern": "共(?P<count>[0-9]+)笔，(?P<paid>¥[0-9,.]+)元"}]}),
+    ],
+)
+def test_totals_are_written_as_amounts_are(foot, end):
+    rows = '1,2026-05-07 09:05:03,消费,"¥1,100.00",0\n2,2026-05-07 09:05:03,退货,-¥2.50,0\n'
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss", thousands=True, money_mark="¥", end={"starts_with": ["合计"], **end})
+    frame, rejects, closing = _read(f"{','.join(HEAD)}\n{rows}{foot}\n".encode(), mapping)
+    assert (frame["paid_fen"].to_list(), rejects, closing.refused) == ([110_000, 250], [], None)
+    wrong = foot.replace("102", "103")
+    assert _read(f"{','.join(HEAD)}\n{rows}{wrong}\n".encode(), mapping)[2].refused.code == "TOTAL_MISMATCH"
