@@ -66,8 +66,8 @@ class End(Document):
 
     starts_with: tuple[str, ...] = given(
         "how the row that ends the records begins, in its first cell that is not blank. Behind it stand only blank "
-        "rows, rules like -----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; "
-        "else the file is refused",
+        "rows, rules like -----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so "
+        "too; else the file is refused",
         (),
     )
     required: bool = given("a file without that row is refused: it was cut", default=True)
