@@ -91,12 +91,13 @@ def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None)
 def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any]], bool]) -> Iterator[list[Any]]:
     """`workbook_rows`, where no sheet is named also a look at the others: what stands there would be lost in silence.
 
-    WorkbookRefusedError: one of them has a row within MAX_HEAD of which `is_table` is true, a line of headings.
+    WorkbookRefusedError: within MAX_HEAD one of them has a row of which `is_table` is true, headings, and a row below.
     """
     others: list[str] = []
     yield from workbook_rows(data, sheet, others)
     for other in [] if sheet else others[:MAX_SHEETS]:
-        if any(is_table(row) for row in islice(workbook_rows(data, other), MAX_HEAD)):
+        rows = islice(workbook_rows(data, other), MAX_HEAD)
+        if any(map(is_table, rows)) and any(map(any, rows)):  # headings, and a row below them
             message = f"the sheet {other!r} of the workbook has lines too: set sheet to the one that is meant"
             raise WorkbookRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
 

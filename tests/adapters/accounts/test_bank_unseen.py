@@ -185,8 +185,8 @@ def test_lines_in_another_sheet_are_not_left_out_in_silence() -> None:
         assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([amount], [], None)
     behind = _sheets([["说明"]], [head, *first])
     assert read("bank_csv", behind, layout=PLAIN)[2].refused.code == "OTHER_SHEETS"  # type: ignore[union-attr]
-    alone = _sheets([head, *first], [["日期", "说明"]])
-    assert read("bank_csv", alone, layout=PLAIN)[2].refused is None
+    for other in ([["日期", "说明"]], [head], [head, ["", ""]]):
+        assert read("bank_csv", _sheets([head, *first], other), layout=PLAIN)[2].refused is None
 
 
 def test_numbers_of_a_workbook_are_days_and_amounts_as_it_shows_them() -> None:
