@@ -29,6 +29,7 @@ from adapters.layout_checks import (
     dated_pattern,
     known_zone,
 )
+from adapters.layout_dates import moment_of, strftime_format
 from adapters.yaml_document import MisfitError, load_document, shipped_text
 from settlement.model.errors import BadInput
 from settlement.model.money import INT64_MAX, format_yuan, parse_amount
@@ -38,9 +39,6 @@ Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
 Value = str | int | date | datetime | None
 
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
-_TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
-TOKEN = re.compile("|".join(_TOKENS))
-_WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
 
 
 class CellError(ValueError):
@@ -76,7 +74,11 @@ class LayoutField(Document):
     )
     start: int | None = Field(default=None, ge=1, description="the first byte of a fixed field, from 1")
     length: int | None = Field(default=None, ge=1, le=65_535, description="bytes of a fixed field; at most, in others")
-    format: str = given("of a date or datetime: YYYY MM DD hh mm ss, and what stands between them", "")
+    format: str = given(
+        "of a date or datetime: YYYY MM DD hh mm ss, and what stands between them. M, D and h have one digit or two "
+        "(2026/5/7 9:05 is YYYY/M/D h:mm), f is a fraction of a second; neither stands in a fixed field",
+        "",
+    )
     unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
     signs: dict[str, Literal[1, -1]] = Field(
         default_factory=dict,
@@ -284,16 +286,6 @@ def shipped_layout(package: str, name: str) -> Layout:
 # --- one line --------------------------------------------------------------------------------------------------------
 
 
-def names_day(field: LayoutField) -> bool:
-    """True for a date or datetime whose format has month and day; the year may be found by the clearing date."""
-    return field.type in {"date", "datetime"} and {"MM", "DD"} <= set(TOKEN.findall(field.format))
-
-
-def strftime_format(form: str) -> str:
-    """YYYYMMDDhhmmss as Python's format string."""
-    return TOKEN.sub(lambda match: _TOKENS[match.group()], form.replace("%", "%%"))
-
-
 def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value:
     """The value of one cell. None where it is blank; CellError where it is not what the field says."""
     bare = text.strip(" ")
@@ -349,30 +341,25 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
     sign = 1
     if field.signs and text[:1] in field.signs:
         sign, text = field.signs[text[0]], text[1:]
-    elif field.signs and (field.start is not None or not text[:1].isdigit()):
+    elif field.signs and (field.start is not None or not text.removeprefix(".")[:1].isdigit()):
         raise CellError(
             field.name, "BAD_SIGN", f"begins with a mark that is none of {', '.join(map(repr, field.signs))}"
         )
+    text = text.strip(" ")
+    if text.startswith(".") and field.start is None and unit == "yuan":  # as Oracle writes 0.50
+        text = "0" + text
     try:
-        fen = parse_amount(text.strip(" "), 2 if unit == "yuan" else 0)
+        fen = parse_amount(text, 2 if unit == "yuan" else 0)
     except ValueError as error:
         raise CellError(field.name, "BAD_AMOUNT", str(error)) from None
     return sign * fen
 
 
 def _parse_date(field: LayoutField, text: str) -> date | datetime:
-    """Exactly the field's format: strptime alone would also take missing zeros."""
-    text = text.translate(_WIDE_BLANKS)
-    shape = re.escape(field.format)
-    for token in _TOKENS:
-        shape = shape.replace(token, f"[0-9]{{{len(token)}}}")
-    if re.fullmatch(shape, text, re.ASCII) is None:
-        raise CellError(field.name, "BAD_DATE", f"is not written {field.format}")
     try:
-        year = "" if "YYYY" in field.format else "2000"  # a leap year, so that 29 February can stand without its year
-        moment = datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(field.format))  # noqa: DTZ007 the caller knows the zone
-    except ValueError:
-        raise CellError(field.name, "BAD_DATE", f"is no such day or time; write a real one as {field.format}") from None
+        moment = moment_of(field.format, text)
+    except ValueError as error:
+        raise CellError(field.name, "BAD_DATE", str(error)) from None
     return moment.date() if field.type == "date" else moment
 
 

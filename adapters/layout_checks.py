@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from adapters.layout_dates import TOKEN, is_varied, names_day
 from adapters.yaml_document import MisfitError
 from settlement.model.outcomes import Kind, Rail
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 # what the values of a transaction's codes may mean
 _MEANINGS = {"kind": (*(kind.name for kind in Kind), "SKIP"), "rail": tuple(rail.value for rail in Rail)}
-_TOKEN = re.compile("YYYY|MM|DD|hh|mm|ss")
 _DECLARED = {"count": "count", "total": "amount", "clearing_date": "date"}
 _DAYS = ("occurred_at", "transmitted_at", "original_transmitted_at")  # a time alone is no moment
 _TEXTS = ("text", "digits", "hex", "card")
@@ -84,13 +84,14 @@ def check_field(field: LayoutField) -> None:
 
 def _check_format(name: str, form: str) -> None:
     """Each part once, none without the one above it: MM in the place of mm would make minutes the month."""
-    parts = _TOKEN.findall(form)
-    if not parts:
+    found = TOKEN.findall(form)
+    if not found:
         raise ValueError(f"{name}: give its format, like YYYYMMDD")
-    twice = sorted({part for part in parts if parts.count(part) > 1})
+    parts = [part[0] for part in found]  # M and MM are the same part
+    twice = sorted(part for part in found if parts.count(part[0]) > 1)
     if twice:
         raise ValueError(f"{name}: {twice[0]} stands twice in {form} (MM is the month, mm the minute)")
-    if ("hh" in parts) != ("mm" in parts) or ("ss" in parts and "mm" not in parts):
+    if ("h" in parts) != ("m" in parts) or ("s" in parts and "m" not in parts):
         raise ValueError(f"{name}: {form} has hours without minutes, or the reverse")
 
 
@@ -141,7 +142,7 @@ def check_transaction(record: Line) -> None:
         fits = _TYPES.get(field.name, (field.type,))
         if field.type not in fits:
             raise MisfitError(f"{field.name}: is of type {field.type}; give it {' or '.join(fits)}", *place)
-        if field.name in _DAYS and not {"MM", "DD"} <= set(_TOKEN.findall(field.format)):
+        if field.name in _DAYS and not names_day(field.format):
             raise MisfitError(f"{field.name} names no day; give its format month and day", *place, "format")
         words = _MEANINGS.get(field.name)
         if words is None:
@@ -160,6 +161,8 @@ def check_width(layout: Layout, field: LayoutField) -> None:
             raise ValueError(f"{field.name}: the {what} is longer than the field")
         if layout.shape == "delimited" and layout.separator in text:
             raise ValueError(f"{field.name}: holds the separator {layout.separator!r}; give the one of the file")
+    if layout.shape == "fixed" and is_varied(field.format):
+        raise ValueError(f"{field.name}: {field.format} has no fixed width; write MM, DD and hh")
     if layout.shape == "delimited" and field.start is not None:
         raise ValueError(f"{field.name}: `start` is for fixed fields; those of this layout stand in order")
 

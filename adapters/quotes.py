@@ -1,9 +1,24 @@
-"""Blanks behind a closing quote, which banks and wallets write and CSV does not know."""
+"""What banks and wallets write and CSV does not know: blanks behind a closing quote, separators of several marks."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+
+ONE_MARK = "\x1f"  # stands for a separator of several: no text may hold it
+_SEPARATOR = re.compile(r"""(?![.+-]$)[^\w"'\r\n]{1,4}""")
+
+
+def known_separator(text: str) -> str:
+    """A separator that can be told from what stands between. ValueError: it cannot."""
+    if _SEPARATOR.fullmatch(text) is None:
+        raise ValueError("a separator is one to four marks that no amount, word or quote has, like , or |@|")
+    return text
+
+
+def delimiter_of(separator: str) -> str:
+    """What separates the cells of a line that `without_padding` gave."""
+    return separator if len(separator) == 1 else ONE_MARK
 
 
 @cache
@@ -13,5 +28,7 @@ def _padding(separator: str) -> re.Pattern[str]:
 
 
 def without_padding(line: str, separator: str) -> str:
-    """The line with each closing quote at its separator, or at the end."""
+    """The line with each closing quote at its separator, or at the end; a separator of several marks is ONE_MARK."""
+    if len(separator) > 1:
+        line, separator = line.replace(separator, ONE_MARK), ONE_MARK
     return _padding(separator).sub('"', line) if '" ' in line or '"\t' in line else line

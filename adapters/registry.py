@@ -25,7 +25,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "pos_iso8583": (*_TRANSACTION, "issuer", *PosSettings.model_fields),
     "unionpay_zm": (*_TRANSACTION, "layout", "approved"),
     "unionpay_acom": (*_TRANSACTION, "layout", "approved", "record"),
-    "mapped_csv": (*_TRANSACTION, "mapping", "encoding"),
+    "mapped_csv": (*_TRANSACTION, "mapping", "encoding", "sheet"),
     "camt053": ("details", "message_id", "created_at"),
     "camt054": ("details",),
     "mt940": ("encoding",),

@@ -17,8 +17,9 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ MAX_RATIO = 200
 MAX_MEMBERS = 500
 MAX_CELLS = 3_000_000
 MAX_COLUMNS = 256
+MAX_HEAD = 60  # rows, within which the headings of a sheet are looked for
+MAX_SHEETS = 20
 CHILD_MEMORY = 320 * 1024 * 1024
 CHILD_SECONDS = 60  # of CPU
 # stands for a cell whose value the workbook does not keep: no text of a cell can be this
@@ -57,13 +60,23 @@ class WorkbookRefusedError(Exception):
         self.code, self.message = code, message
 
 
+def number_text(number: float) -> str:
+    """A number as a workbook shows it: whole without a point, and to 15 digits, as 0.1 + 0.2 is 0.3 there.
+
+    Only below 10**12 do 15 digits hold every fen.
+    """
+    if number.is_integer() and abs(number) < 10**15:
+        return str(int(number))
+    return repr(float(f"{number:.15g}") if abs(number) < 10**12 else number)
+
+
 def is_workbook(head: bytes) -> bool:
     """True where a file begins as .xlsx or .xls does, whatever its name is."""
     return head.startswith((_OLE, _ZIP))
 
 
-def workbook_rows(data: bytes, sheet: str = "") -> Iterator[list[Any]]:
-    """Rows of typed cells of the sheet of that name, or of the first ("").
+def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Any]]:
+    """Rows of typed cells of the sheet of that name, or of the first (""); then `others` has the names of the others.
 
     A cell is str, float, int, bool, datetime, date, time or timedelta, or UNREAD. WorkbookRefusedError, also after some
     rows: the workbook cannot be read within the bounds, and nothing of it may be kept.
@@ -72,7 +85,21 @@ def workbook_rows(data: bytes, sheet: str = "") -> Iterator[list[Any]]:
         raise WorkbookRefusedError("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; export it as CSV")
     if data.startswith(_ZIP):
         _check_zip(data)
-    return _child_rows(data, sheet)
+    return _child_rows(data, sheet, [] if others is None else others)
+
+
+def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any]], bool]) -> Iterator[list[Any]]:
+    """`workbook_rows`, where no sheet is named also a look at the others: what stands there would be lost in silence.
+
+    WorkbookRefusedError: within MAX_HEAD one of them has a row of which `is_table` is true, headings, and a row below.
+    """
+    others: list[str] = []
+    yield from workbook_rows(data, sheet, others)
+    for other in [] if sheet else others[:MAX_SHEETS]:
+        rows = islice(workbook_rows(data, other), MAX_HEAD)
+        if any(map(is_table, rows)) and any(map(any, rows)):  # headings, and a row below them
+            message = f"the sheet {other!r} of the workbook has lines too: set sheet to the one that is meant"
+            raise WorkbookRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
 
 
 def _check_zip(data: bytes) -> None:
@@ -104,7 +131,7 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             carry = text[-8:]
 
 
-def _child_rows(data: bytes, sheet: str) -> Iterator[list[Any]]:
+def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Any]]:
     """Rows from a child process; one that ends before its end mark ran into its limits."""
     limits = [str(limit) for limit in (CHILD_MEMORY, CHILD_SECONDS, MAX_CELLS, MAX_COLUMNS)]
     command = [sys.executable, "-I", str(_CHILD), *limits, sheet]
@@ -120,9 +147,12 @@ def _child_rows(data: bytes, sheet: str) -> Iterator[list[Any]]:
             item = json.loads(line)
             if item == "end":
                 return
-            if isinstance(item, dict):
+            if isinstance(item, dict) and "others" in item:
+                others.extend(item["others"])
+            elif isinstance(item, dict):
                 raise _refused(item["code"])
-            yield [_typed(cell) for cell in item]
+            else:
+                yield [_typed(cell) for cell in item]
         raise _refused("SHEET_TOO_LARGE")
     finally:
         child.stdout.close()

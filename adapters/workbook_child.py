@@ -1,7 +1,8 @@
 """Opens one workbook in a process of its own, for safe_workbook: the reader of a hostile file may abort, or eat memory.
 
 Standard input: the file. Arguments: limits and the sheet's name ("": the first). Standard output: JSON lines; rows as
-arrays, dates as {"type": ISO text}, then "end"; or one object with `code`. Imports nothing of this project.
+arrays, dates as {"type": ISO text}, then the names of the other sheets as {"others": [...]} and "end"; or one object
+with `code`. Imports nothing of this project.
 
 The reader gives "" for an error (#DIV/0!) and for a formula whose value the workbook does not keep: of an .xlsx, the
 cells that are so are found in the XML, and given as {"unread": ""}.
@@ -149,6 +150,7 @@ def main(limits: list[int], name: str) -> None:
         if unread:
             cells = [{"unread": ""} if (number, first + at) in unread else cell for at, cell in enumerate(cells)]
         print(json.dumps(cells))
+    print(json.dumps({"others": [other for other in book.sheet_names if other != name]}))
     print('"end"')
 
 

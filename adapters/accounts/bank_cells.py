@@ -6,28 +6,42 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+from adapters.safe_workbook import number_text
 from adapters.shown import mask_text
-from settlement.model.dates import parse_compact_date, parse_date
+from settlement.model.dates import parse_compact_date
 from settlement.model.money import parse_amount
 
 # a number as a cell of a workbook gives it; text stands for itself
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 
 _BLANKS = " \t\r\n\u00a0\u3000\ufeff"
-_EMPTY = re.compile(r"-*")
+_DASHES = "-\u2013\u2014\u2500\uff0d"
+_EMPTY = re.compile(f"[{_DASHES}]*")
 _QUOTED = re.compile(r'="(.*)"', re.DOTALL)
-_CURRENCY_MARK = re.compile(r"(?:CNY|RMB|￥|¥) ?")
-_PLACE_MARK = re.compile(r"\([A-Z]{2}\)")
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_AMOUNT = re.compile(
+    r"(?P<open>\()?(?P<first>[+-]?) ?(?:(?:CNY|RMB|人民币|￥|¥) ?)?(?P<second>-?)(?P<digits>[0-9.,]+)"
+    r" ?(?:CNY|RMB|元|\([A-Z]{2}\))?(?P<last>-?)(?P<close>\))?",
+    re.ASCII,
+)
+_SIGNS = str.maketrans("\u2212\uff0d\uff0b\uff08\uff09", "--+()")  # as Chinese programs write them
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
-# of a time, whole or cut, only that it is one is looked at
-_TIME = re.compile(r"[ T]+[0-2]?[0-9]:(?:[0-5][0-9])?(?::[0-5][0-9](?:\.[0-9]+)?)?$", re.ASCII)
-_COMPACT_TIME = re.compile(r"(?<=^[0-9]{8}) *[0-2][0-9][0-5][0-9][0-5][0-9]$", re.ASCII)
+# of a time, whole or cut, only that it is one is looked at: 10:30:22, 10.30.22.123456, 10时30分, 103022
+_CLOCK = r"[0-2]?[0-9][:.时](?:[0-5][0-9]分?)?(?:[:.]?[0-5][0-9]秒?)?(?:\.[0-9]+)?"
+_TIME = re.compile(
+    rf"(?:(?:[ T]+|(?<=日))(?:[上下]午)? ?(?:{_CLOCK}|[0-2][0-9][0-5][0-9][0-5][0-9])|-{_CLOCK})"
+    r"(?: ?[AP]M)?(?:\+08:?00)?$",
+    re.ASCII | re.IGNORECASE,
+)
+_COMPACT_TIME = re.compile(r"(?<=^[0-9]{8})[ -]*[0-2][0-9][0-5][0-9][0-5][0-9](?:[0-9]{3})?$", re.ASCII)
 _NAMED = re.compile(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", re.ASCII)
 _WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")
 _SHOWN = 40
-_SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})", re.ASCII)
-_LOCAL = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})", re.ASCII)
-_YEARLESS = re.compile(r"([0-9]{2})/([0-9]{2})", re.ASCII)
+_DAY_ALONE = 10  # characters; with a time there are more
+_MARKED = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})", re.ASCII)
+_LOCAL = re.compile(r"([0-9]{1,2}|[A-Z]{3})([-/. ])([0-9]{1,2}|[A-Z]{3})\2([0-9]{4})", re.ASCII | re.IGNORECASE)
+_YEARLESS = re.compile(r"([0-9]{1,2})[-/.月]([0-9]{1,2})日?", re.ASCII)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _ROUNDED = re.compile(r"[1-9][0-9]{14}0{2,}", re.ASCII)
 _WRITTEN = {
@@ -35,6 +49,7 @@ _WRITTEN = {
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
+_SERIAL = (date(1899, 12, 30), 36_526, 73_050)  # days as a workbook counts them, from 2000 to 2099
 
 
 class CellError(ValueError):
@@ -55,7 +70,7 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, bool):
         return str(cell)
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < _EXACT else repr(cell)
+        return number_text(cell)
     if not isinstance(cell, str):
         return cell.isoformat(" ") if isinstance(cell, datetime) else str(cell)
     text = cell.strip(_BLANKS)
@@ -72,24 +87,33 @@ def value_of(cell: Cell) -> str | None:
 
 
 def amount_of(cell: Cell, minor_digits: int) -> int | None:
-    """Signed minor units: an optional sign, an optional currency mark, digits perhaps grouped by commas.
+    """Signed minor units: a currency mark, digits perhaps grouped by commas; a minus before or behind, or brackets.
 
     None where the cell is blank. CellError: BAD_AMOUNT.
     """
     text = value_of(cell)
     if text is None:
         return None
-    sign = -1 if text.startswith("-") else 1
-    body = _CURRENCY_MARK.sub("", text.lstrip("+-") if text[1:2] not in {"+", "-"} else text, count=1)
-    if body.startswith("-"):  # CNY-13.50
-        sign, body = -sign, body[1:]
-    body = _PLACE_MARK.sub("", body)
+    if _PLAIN.fullmatch(text):  # as most are
+        return _minor(text, minor_digits)
+    parts = _AMOUNT.fullmatch(text.translate(_SIGNS))
+    marks = () if parts is None else parts.group("open", "first", "second", "last")
+    minus = [mark for mark in marks if mark in {"(", "-"}]
+    if parts is None or len(minus) > 1 or bool(parts["open"]) != bool(parts["close"]):
+        raise CellError("BAD_AMOUNT", "not an amount; write digits with at most one point, like 12.34")
+    body = parts["digits"]
     if "," in body:
         if _GROUPED.fullmatch(body) is None:
             raise CellError("BAD_AMOUNT", "thousands are not grouped by threes; write 1,234.56")
         body = body.replace(",", "")
+    if body.startswith("."):  # as Oracle writes 0.50
+        body = "0" + body
+    return (-1 if minus else 1) * _minor(body, minor_digits)
+
+
+def _minor(text: str, minor_digits: int) -> int:
     try:
-        return sign * parse_amount(body, minor_digits)
+        return parse_amount(text, minor_digits)
     except ValueError as error:
         raise CellError("BAD_AMOUNT", str(error)) from None
 
@@ -99,37 +123,46 @@ def date_of(
 ) -> date | None:
     """A day: 2025-01-31, 20250131, 2025/1/31 or 2025年1月31日, each perhaps with a time; or the one given form.
 
-    None where blank.
+    None where blank. A number of a workbook may count days, as it does where its cell has lost its look.
     MM/DD is the last such day that is not after `latest`. CellError: BAD_DATE.
     """
     if isinstance(cell, datetime):
         return cell.date()
     if isinstance(cell, date):
         return cell
+    first, least, most = _SERIAL
+    if isinstance(cell, int | float) and least <= cell < most + 1:
+        return first + timedelta(days=int(cell))
     text = value_of(cell)
     if text is None:
         return None
-    bare = _COMPACT_TIME.sub("", _TIME.sub("", text.translate(_WIDE_BLANKS)).rstrip())
+    bare = (
+        text
+        if len(text) <= _DAY_ALONE
+        else _COMPACT_TIME.sub("", _TIME.sub("", " ".join(text.translate(_WIDE_BLANKS).split())))
+    )
     try:
         if form == "MM/DD":
             return _yearless_date(bare, latest)
         if form != "ISO":
             return _local_date(bare, form)
-        slashed = _SLASHED.fullmatch(bare) or _NAMED.fullmatch(bare)
-        if slashed:
-            return date(*(int(part) for part in slashed.groups()))
-        return parse_compact_date(bare) if len(bare) == 8 else parse_date(bare)
+        marked = _MARKED.fullmatch(bare) or _NAMED.fullmatch(bare)
+        if marked:
+            return date(*(int(part) for part in marked.groups() if part.isdigit()))
+        return parse_compact_date(bare)
     except ValueError:
         shown = mask_text(text[:_SHOWN])
         raise CellError("BAD_DATE", f"{shown!r} is not a day written {_WRITTEN.get(form, form)}") from None
 
 
 def _local_date(text: str, form: str) -> date:
+    """Of 07/05/2026, 7-5-2026, 07.05.2026; a month may be named: 07 May 2026."""
     match = _LOCAL.fullmatch(text)
     if match is None:
         raise ValueError(form)
-    first, second, year = (int(part) for part in match.groups())
-    return date(year, second, first) if form == "DD/MM/YYYY" else date(year, first, second)
+    day, month = match.group(1, 3) if form == "DD/MM/YYYY" else match.group(3, 1)
+    number = int(month) if month.isdigit() else _MONTHS.index(month.lower()) + 1
+    return date(int(match[4]), number, int(day))
 
 
 def _yearless_date(text: str, latest: date | None) -> date:

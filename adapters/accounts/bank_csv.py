@@ -9,13 +9,15 @@ opening and closing, in whichever direction of time the bank lists its rows.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
+from adapters.accounts.bank_balances import set_balances
 from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, name_of, text_of, value_of
-from adapters.accounts.bank_map import BankMap, Form, bank_map
+from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
@@ -72,7 +74,10 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """
     bank = bank_map(context.settings, context.source)
     trailers = tuple(heading_key(word) for word in bank.trailers)
-    return _Reader(context, bank, bank, Totals(bank), trailers=trailers, latest=context.clearing_date).read(stream)
+    no_lines = frozenset("".join(word.split()) for word in bank.no_lines)
+    reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
+    reader.latest = context.clearing_date
+    return reader.read(stream)
 
 
 @dataclass(slots=True)
@@ -93,6 +98,9 @@ class _Reader:
     foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
+    no_lines: frozenset[str] = frozenset()
+    minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where a column says the direction
+    between: deque[Row] = field(default_factory=lambda: deque(maxlen=MAX_PREAMBLE))  # no lines, since the last line
     last: Row | None = None  # the last row that is a line
     shortest: int = MAX_COLUMNS  # cells of the shortest line before it
     records: int = 0
@@ -130,7 +138,7 @@ class _Reader:
         given = settings.get("encoding", self.bank.encoding)
         encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
-        separator = str(settings.get("separator", self.bank.separator))
+        separator = separator_of(self.bank, settings, self.context.source)
         words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
         all_rows = rows(
             stream,
@@ -138,17 +146,22 @@ class _Reader:
             separator,
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
+            lambda cells: any(_places(_keys(cells), form) for form in self.bank.forms),
         )
         seen = ""
+        above: list[Cell] = []
         for number, row in enumerate(all_rows):
             self.position = row.end
             if self.columns:
                 self._take(row)
             elif number >= MAX_PREAMBLE:
                 break
-            elif not any(self._find_headings(row, form) for form in self.bank.forms):
+            elif not any(
+                self._find_headings(row, keys, form) for form in self.bank.forms for keys in _headings(row.cells, above)
+            ):
                 seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
+                above = row.cells
         if self.columns:
             self._check_cut()
             self.notes.extend(self.totals.count_note(self.records))
@@ -162,17 +175,10 @@ class _Reader:
                 message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
             raise FileRefusedError("NO_HEADINGS", message)
 
-    def _find_headings(self, row: Row, form: Form) -> bool:
+    def _find_headings(self, row: Row, keys: list[str], form: Form) -> bool:
         """True for the line of headings of this form: a date and a way to know the amount."""
-        keys = [heading_key(text_of(cell)) for cell in row.cells]
-        found: dict[str, list[int]] = {}
-        for name, headings in form.columns.model_dump().items():
-            places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
-            found[name] = places if name == "remittance" else places[:1]
-        money = (found["income"] and found["expense"]) or (
-            found["amount"] and (found["direction"] or not form.columns.direction)
-        )
-        if not found["booking_date"] or not money:
+        found = _places(keys, form)
+        if found is None:
             return False
         if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
             message = "the line of headings holds values: its line end is damaged, and a line would be lost"
@@ -200,12 +206,14 @@ class _Reader:
         texts = [text_of(cell) for cell in row.cells]
         first = next((text for text in texts if text), "")
         if not first or self._is_foot(row, texts, heading_key(first)):
+            self.between.append(row)
             self.passed += 1
             if self.passed > MAX_PASSED:
                 raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
             return
         self.shortest = min(self.shortest, len(self.last.cells)) if self.last else self.shortest
         self.last = row
+        self.between.clear()
         self.records += 1
         if self.records > MAX_LINES:
             raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_LINES} lines; export a shorter time")
@@ -236,20 +244,52 @@ class _Reader:
 
         Behind a trailer a row with a day is a line again (本页小计 stands in the middle): none is lost for that.
         """
-        if first.startswith(self.trailers) or _TALLY.match(first):
+        if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
             self.totals.see_count(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
         if first in self.headings and [heading_key(text) for text in texts] == self.headings:
             self.foot = False
+            self._begin_again()
             return True
-        if self.foot:
-            try:
-                self.foot = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest) is None
-            except CellError:
-                return True
+        if not self.no_lines.isdisjoint("".join(text.split()) for text in texts if not text.isascii()):
+            return True
+        if self.foot or self._names_account(row, texts):
+            self.foot = self._day(row) is None
         return self.foot
+
+    def _day(self, row: Row) -> date | None:
+        """The day of a row; None where it has none that can be read."""
+        try:
+            return date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
+        except CellError:
+            return None
+
+    def _has_amount(self, row: Row) -> bool:
+        return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
+
+    def _names_account(self, row: Row, texts: list[str]) -> bool:
+        """True for a row that begins the lines of another account, without a word that ends those of the first."""
+        return not self._has_amount(row) and self._has_account(texts)
+
+    def _has_account(self, texts: list[str]) -> bool:
+        labels = set(map(heading_key, self.bank.account_labels))
+        return any(value and not labels.isdisjoint(names) for names, value in labels_of(texts))
+
+    def _begin_again(self) -> None:
+        """Headings come again: above them may stand another account, whose lines those below are."""
+        above = ([text_of(cell) for cell in row.cells] for row in self.between)
+        if any(map(self._has_account, above)) and "account" not in self.context.settings:
+            self.account, self.currency = "", ""
+            for row in self.between:
+                self._read_preamble(row)
+
+    def _is_line(self, row: Row, first: str) -> bool:
+        """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
+        if first.startswith(tuple(map(heading_key, self.bank.totals))):
+            return False
+        return self._day(row) is not None and self._has_amount(row)
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
@@ -345,8 +385,15 @@ class _Reader:
         sign = self._direction(row)
         if sign is None:
             raise CellError("BAD_SIGN", "the row has no direction")
+        if amount < 0 and self.form.expenses_signed is False:
+            return sign * amount, True
         if amount < 0 and sign > 0:
-            raise CellError("BAD_SIGN", "money in with a minus; ask the bank which it is")
+            raise CellError("BAD_SIGN", "money in with a minus; where it undoes a line, set expenses_signed: false")
+        if sign < 0 and amount and self.form.expenses_signed is None:
+            self.minuses.add(amount < 0)
+            if len(self.minuses) > 1:
+                message = "money out with a minus and without one: set expenses_signed to what the minus means"
+                raise CellError("BAD_SIGN", f"{message}; leave direction out where the minus alone is the way")
         return sign * abs(amount), False
 
     def _direction(self, row: Row) -> int | None:
@@ -395,13 +442,37 @@ class _Reader:
                 self.notes.append(
                     f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
                 )
-            gap = _balances(owner)
+            gap = set_balances(statement, owner.lines, owner.balances)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
             block.add(statement, owner.lines or [empty_line(0, self.position)])
         yield Parsed(block.frame(self.context.file), self.rejects)
+
+
+def _keys(cells: list[Cell]) -> list[str]:
+    return [heading_key(text_of(cell)) for cell in cells]
+
+
+def _headings(cells: list[Cell], above: list[Cell]) -> Iterator[list[str]]:
+    """What may be the headings: this row, or its cells under merged ones of the row above (发生额 over 借, 贷)."""
+    keys = _keys(cells)
+    yield keys
+    if len(above) == len(cells):
+        yield [key or over for key, over in zip(keys, _keys(above), strict=True)]
+
+
+def _places(keys: list[str], form: Form) -> dict[str, list[int]] | None:
+    """Where the columns of a form stand; None where such headings have no date, or no way to know the amount."""
+    found: dict[str, list[int]] = {}
+    for name, headings in form.columns.model_dump().items():
+        places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
+        found[name] = places if name == "remittance" else places[:1]
+    money = (found["income"] and found["expense"]) or (
+        found["amount"] and (found["direction"] or not form.columns.direction)
+    )
+    return found if found["booking_date"] and money else None
 
 
 def _in_common_signs(text: str) -> bool:
@@ -411,36 +482,3 @@ def _in_common_signs(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _balances(owner: _Account) -> str:
-    """Sets opening and closing from the running balance; the first row that does not follow, in words, or ""."""
-    known = [balance for balance in owner.balances if balance is not None]
-    if not known or len(known) != len(owner.balances):
-        return ""
-    amounts = [line.amount_fen or 0 for line in owner.lines]
-    forward = _first_break(known, amounts)
-    backward = _first_break(known[::-1], amounts[::-1])
-    first, last = owner.lines[0].booking_date, owner.lines[-1].booking_date
-    assert first is not None
-    assert last is not None
-    newest_first = backward is None if forward is not None else False
-    if forward is not None and backward is not None:
-        newest_first = first > last
-    if newest_first:
-        known, amounts = known[::-1], amounts[::-1]
-    owner.statement.opening_fen = known[0] - amounts[0]
-    owner.statement.closing_fen = known[-1]
-    place = (backward if newest_first else forward) if forward is not None else None
-    if place is None:
-        return ""
-    line = len(known) - place if newest_first else place + 1
-    return f"the balance after line {line} does not follow from the balance before it"
-
-
-def _first_break(balances: list[int], amounts: list[int]) -> int | None:
-    """The first index whose balance is not the one before plus its amount."""
-    for place in range(1, len(balances)):
-        if balances[place - 1] + amounts[place] != balances[place]:
-            return place
-    return None

@@ -8,12 +8,13 @@ descriptions of the fields here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.currency import is_currency
 from adapters.description import Part, keys, lines, unchosen
+from adapters.quotes import known_separator
 from adapters.yaml_document import document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -49,6 +50,10 @@ _CURRENCIES = {
 
 def _headings(description: str, default: Headings = ()) -> Any:
     return Field(default=default, strict=False, description=description)
+
+
+def _separator(text: str) -> str:
+    return text if text == "auto" else known_separator(text)
 
 
 class _Document(BaseModel):
@@ -94,12 +99,15 @@ class Form(_Document):
     amount_positive: Literal["credit", "debit"] = Field(
         default="credit", description="what an `amount` above zero is where no column says the direction"
     )
-    expenses_signed: bool = Field(
-        default=False,
-        description="true: money out stands below zero in its own column (支出金额 -23.45); else that is a reversal",
+    expenses_signed: bool | None = Field(
+        default=None,
+        description="true: money out stands below zero (支出金额 -23.45). false: a minus undoes an earlier line "
+        "(红字冲正). Left out: in a column of its own it undoes one; with `direction` it is money out, and where a "
+        "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
     )
     date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = Field(
-        description="ISO takes 2026-05-07, 20260507, 2026/5/7 and 2026年5月7日. MM/DD is in the year in which it is "
+        description="ISO takes 2026-05-07, 20260507, 2026/5/7, 2026.5.7 and 2026年5月7日. DD/MM/YYYY takes 7-5-2026, "
+        "07.05.2026 and 07 May 2026 too. A time may stand behind each. MM/DD is in the year in which it is "
         "not after the month above the headings (2024年01月), else not after the clearing date",
         default="ISO",
     )
@@ -126,8 +134,9 @@ class BankMap(Form):
         default="auto",
         description="auto: UTF-8 where the first 64 KiB are, else GB18030; a UTF-16 byte order mark goes before it",
     )
-    separator: Literal["auto", ",", "\t", ";", "|"] = Field(
-        default="auto", description="auto: the one that the line of headings has most"
+    separator: Annotated[str, AfterValidator(_separator)] = Field(
+        default="auto",
+        description="auto: of comma, tab, | and ; the one that the line of headings has most. Others: ^, or |@|",
     )
     others: tuple[Form, ...] = Field(
         default=(),
@@ -144,13 +153,21 @@ class BankMap(Form):
     )
     currency_labels: Headings = _headings("words before the currency there", ("币种", "币别", "货币"))
     trailers: Headings = _headings(
-        "a row whose first cell begins with one is no line, nor are the rows behind it until one has a day again",
+        "a row whose first cell begins with one is no line, nor are the rows behind it until one has a day again; a "
+        "row with a day and an amount is one all the same, unless it begins with a word of `totals`",
         (
             *("合计", "总计", "小计", "本页", "累计", "以上数据", "人民币合计", "资金流水总笔数", "总笔数", "备注:"),
             *("说明", "#"),
         ),
     )
 
+    no_lines: Headings = _headings(
+        "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines",
+        (
+            *("期初余额", "期末余额", "上期余额", "上期结余", "上年结转", "承前页", "过次页", "合计", "小计", "总计"),
+            *("本日合计", "本日小计", "当日合计", "本月合计", "当月合计", "本年合计", "本月累计", "本年累计", "累计"),
+        ),
+    )
     totals: Headings = _headings(
         "rows of `trailers` whose cells under `income` and `expense` are the sums of the lines above them, of the "
         "whole file or since the last such row; other sums are told, and hold the statement",
@@ -184,6 +201,14 @@ def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
     if isinstance(chosen, Mapping):
         return document_of(chosen, "setting layout", BankMap)
     raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping (docs/mapping.md)")
+
+
+def separator_of(bank: BankMap, settings: Mapping[str, Any], source: str) -> str:
+    """The setting `separator`, else the mapping's. BadInput: it is none."""
+    try:
+        return _separator(str(settings.get("separator", bank.separator)))
+    except ValueError as error:
+        raise BadInput(f"{source}: setting separator: {error}") from None
 
 
 def describe_bank(settings: Mapping[str, Any]) -> list[Part]:

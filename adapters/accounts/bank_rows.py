@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import without_padding
-from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
+from adapters.quotes import delimiter_of, without_padding
+from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
@@ -48,11 +48,17 @@ class _Peeked(io.RawIOBase):
 
 
 def rows(
-    stream: BinaryIO, encoding: str, separator: str, sheet: str, is_heading: Callable[[str], bool]
+    stream: BinaryIO,
+    encoding: str,
+    separator: str,
+    sheet: str,
+    is_heading: Callable[[str], bool],
+    is_table: Callable[[list[Cell]], bool],
 ) -> Iterator[Row]:
     """The rows of the file. A UTF-16 byte order mark goes before `encoding`; "auto" is UTF-8 where the file's first
     64 KiB are, else GB18030; `separator`
-    "auto" is the one that stands most often in the line of which `is_heading` is true.
+    "auto" is the one that stands most often in the line of which `is_heading` is true. `is_table` is true of the
+    headings of a sheet.
 
     Raises FileRefusedError for a file that is too large, packed beyond bounds, damaged, or not in its encoding.
     """
@@ -62,7 +68,7 @@ def rows(
     if is_workbook(head):
         data = head + stream.read(MAX_WORKBOOK)
         try:
-            for cells in workbook_rows(data, sheet):
+            for cells in table_rows(data, sheet, is_table):
                 yield Row(0, len(data), cells)
         except WorkbookRefusedError as error:
             raise FileRefusedError(error.code, error.message) from None
@@ -126,7 +132,7 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
             taken.append(line)
             yield without_padding(decode(line.raw, codec, line.start), separator)
 
-    reader = csv.reader(texts(), delimiter=separator, strict=True)
+    reader = csv.reader(texts(), delimiter=delimiter_of(separator), strict=True)
     try:
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:

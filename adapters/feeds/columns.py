@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from adapters.layout import TOKEN, CellError, LayoutField, Value, parse_cell
+from adapters.layout import CellError, LayoutField, Value, parse_cell
+from adapters.layout_dates import TOKEN
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

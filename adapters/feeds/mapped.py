@@ -1,10 +1,12 @@
 """Any CSV or workbook by a column mapping (mapping.py): wallets, acquirers, a card company's daily list.
 
-Settings: `mapping` (a shipped name, or a mapping), `encoding` (the mapping's), `rail`, `instrument`, `bad_row`.
+Settings: `mapping` (a shipped name, or a mapping), `encoding` (the mapping's), `sheet` (the first),
+`rail`, `instrument`, `bad_row`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -28,13 +30,14 @@ from adapters.feeds.canonical import (
     resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
-from adapters.feeds.mapped_end import EndRows, basis_of, check_end, is_end, may_follow, sum_of
+from adapters.feeds.mapped_end import GROUPED, EndRows, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
 from adapters.feeds.records import FileRefused
-from adapters.feeds.tables import Row, read_rows
+from adapters.feeds.tables import Reading, Row, read_rows
 from adapters.feeds.text_columns import parse_texts
-from adapters.layout import CellError
+from adapters.layout import CellError, LayoutField
+from adapters.layout_dates import strftime_format
 from adapters.safe_workbook import UNREAD, UNREAD_CELL
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
 from adapters.utf16 import utf16_codec
@@ -47,7 +50,6 @@ BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
-_GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 
 
 @dataclass(slots=True)
@@ -59,8 +61,10 @@ class _Sheet:
     seconds: dict[str, int] = field(default_factory=dict)  # where the other cell of a column of two stands
     ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
+    titles: list[str] = field(default_factory=list)  # as the row of headings has them
     records: int = 0
     passed: int = 0
+    is_workbook: bool = False
     open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -79,7 +83,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     try:
         if mapping.column("clearing_date") is None:
             tally.clearing = clearing_date_of(context, None, mapping.filename)
-        rows = _rows(stream, sheet)
+        rows = _rows(stream, sheet, str(context.settings.get("sheet", "")))
         _find_headings(sheet, rows)
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
@@ -103,13 +107,18 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     )
 
 
-def _rows(stream: BinaryIO, sheet: _Sheet) -> Iterator[Row]:
+def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
+    """Rows of the workbook's sheet `name`, or of a CSV, without those to be passed over."""
     mapping = sheet.mapping
-
-    def open_end() -> None:
-        sheet.open_end = True
-
-    for raw, start, end in read_rows(stream, mapping.read_encoding, mapping.separator, open_end):
+    needed = _needed(mapping)
+    reading = Reading(
+        mapping.read_encoding,
+        mapping.separator,
+        name,
+        lambda cells: needed <= set(_cleaned(mapping, cells)) if mapping.headings else any(cells),
+    )
+    for raw, start, end in read_rows(stream, reading):
+        sheet.open_end, sheet.is_workbook = reading.open_end, reading.is_workbook
         cells = _cleaned(mapping, raw)
         if mapping.ignored is None or mapping.ignored.match(cells[0] if cells else "") is None:
             yield cells, start, end
@@ -150,8 +159,7 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
         _place(sheet, [column.title for column in mapping.columns])
         sheet.places = {column.name: place for place, column in enumerate(mapping.columns)}
         return
-    wanted = [column for column in mapping.columns if column.required or column.name in mapping.key]
-    needed = {title for column in wanted for title in (column.title, column.and_) if title}
+    needed = _needed(mapping)
     missing: set[str] = needed
     for cells, _, _ in islice(rows, MAX_PREAMBLE):
         absent = needed - set(cells)
@@ -163,10 +171,17 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
             _place(sheet, cells)
+            sheet.titles = cells
             return
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
     raise FileRefused("BAD_HEADING", message)
+
+
+def _needed(mapping: CsvMapping) -> set[str]:
+    """The headings without which a row is not the one of headings."""
+    wanted = [column for column in mapping.columns if column.required or column.name in mapping.key]
+    return {title for column in wanted for title in (column.title, column.and_) if title}
 
 
 def _place(sheet: _Sheet, titles: list[str]) -> None:
@@ -184,7 +199,8 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
     size = 0
     for row in rows:
         cells = row[0]
-        if not any(cells):
+        again = cells == sheet.titles and not sheet.tail  # headings, where files of several days were joined
+        if again or not any(cells):
             _pass_over(sheet, row[1])
             continue
         if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
@@ -236,6 +252,8 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         texts = _texts(block, sheet.places.get(spec.name, -1))
         if spec.and_:
             texts = pl.select(pl.format("{} {}", texts, _texts(block, sheet.seconds.get(spec.name, -1)))).to_series()
+        elif sheet.is_workbook and spec.type in {"date", "datetime"}:
+            texts = _as_written(spec, texts)
         texts = _money(mapping, texts) if spec.type == "amount" else texts
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
@@ -257,6 +275,14 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
 def _texts(block: list[Row], place: int) -> pl.Series:
     """The cells of one place, blank where a row has none there."""
     return pl.Series([cells[place] if 0 <= place < len(cells) else "" for cells, _, _ in block], dtype=pl.String)
+
+
+def _as_written(spec: LayoutField, texts: pl.Series) -> pl.Series:
+    """Dates of a workbook in the column's format: a cell keeps the day and the time, and not how they look."""
+    forms = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")  # the second: midnight, or a day alone
+    found = [texts.str.strptime(pl.Datetime("us"), form, strict=False) for form in forms]
+    written = pl.coalesce(*(moments.dt.strftime(strftime_format(spec.format)) for moments in found), texts)
+    return pl.select(written).to_series()
 
 
 def _without_skipped(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
@@ -284,9 +310,9 @@ def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.
 def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
     """Amounts without their currency mark and, where groups of three are whole, without thousands separators."""
     if mapping.money_mark:
-        texts = texts.str.strip_prefix(mapping.money_mark)
+        texts = texts.str.replace(f"^([+-]?){re.escape(mapping.money_mark)}", "${1}")
     if mapping.thousands:
-        grouped = texts.str.contains(_GROUPED)
+        grouped = texts.str.contains(f"^(?:{GROUPED.pattern})$")
         bare = texts.str.replace_all(",", "", literal=True)
         texts = pl.select(pl.when(grouped).then(bare).otherwise(texts)).to_series()
     return texts
@@ -396,8 +422,8 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
     try:
         if is_workbook(stream) or reject.byte < 0:
             return None
-        _find_headings(sheet, _rows(_from(stream, 0), sheet))
-        cells = next(_rows(_from(stream, reject.byte), sheet))[0]
+        _find_headings(sheet, _rows(_from(stream, 0), sheet, ""))
+        cells = next(_rows(_from(stream, reject.byte), sheet, ""))[0]
     except (FileRefused, StopIteration):
         return show_line(stream, reject, settings)
     names = {place: name for name, place in sheet.places.items()}

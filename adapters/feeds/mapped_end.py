@@ -12,6 +12,7 @@ from adapters.layout import CellError, LayoutField, parse_cell
 from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
+GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 _RULE = re.compile(r"[-=_*#+~. ,]+")
 Sums = Mapping[tuple[str, str], tuple[int, int]]  # (amount, kind): its sum without signs, and with them
 
@@ -35,8 +36,12 @@ def sum_of(sums: Sums, amount: str) -> int:
 
 
 def is_end(mapping: CsvMapping, cells: list[str]) -> bool:
-    """True for the row that ends the records."""
-    return mapping.end is not None and bool(cells) and cells[0].startswith(mapping.end.starts_with)
+    """True for the row that ends the records; blank cells may stand before its word."""
+    return mapping.end is not None and _first(cells).startswith(mapping.end.starts_with)
+
+
+def _first(cells: list[str]) -> str:
+    return next((cell for cell in cells if cell), "")
 
 
 def may_follow(mapping: CsvMapping, tail: list[list[str]], cells: list[str]) -> bool:
@@ -48,7 +53,7 @@ def may_follow(mapping: CsvMapping, tail: list[list[str]], cells: list[str]) -> 
     assert end is not None
     if end.where == "next" and len(tail) == 1:
         return True
-    if end.where == "none" and cells[0].startswith(end.starts_with):
+    if end.where == "none" and _first(cells).startswith(end.starts_with):
         return True  # each line of such a foot begins like the first
     line = ",".join(cells)
     return _RULE.fullmatch(line) is not None or any(re.search(spoken.pattern, line) for spoken in end.spoken)
@@ -110,13 +115,22 @@ def _declared_cells(end: End, tail: list[list[str]]) -> list[tuple[LayoutField, 
 
 
 def _value(spec: LayoutField, text: str, mapping: CsvMapping) -> int | None:
+    if spec.type in {"amount", "count"}:
+        text = bare_amount(mapping, text)
     try:
-        value = parse_cell(spec, text.replace(",", "") if mapping.thousands else text, spec.unit or mapping.unit)
+        value = parse_cell(spec, text, spec.unit or mapping.unit)
     except CellError as error:
         raise FileRefused("BAD_TRAILER", f"the end row cannot be read: {error}", spec.name) from None
     if spec.declares and not isinstance(value, int):
         raise FileRefused("BAD_TRAILER", f"the end row declares no {spec.declares}", spec.name)
     return abs(value) if isinstance(value, int) else None
+
+
+def bare_amount(mapping: CsvMapping, text: str) -> str:
+    """An amount without the currency mark that stands before its digits, and without separators of thousands."""
+    sign, digits = (text[:1], text[1:]) if text[:1] in {"+", "-"} else ("", text)
+    text = sign + digits.removeprefix(mapping.money_mark)
+    return text.replace(",", "") if mapping.thousands and GROUPED.fullmatch(text) else text
 
 
 def _proven(name: str, unreadable: Mapping[str, int]) -> None:
@@ -156,8 +170,9 @@ def _check_spoken(
     groups = {name: text for name, text in found.groupdict().items() if text is not None}
     kinds = [spoken.kind] if spoken.kind else list(numbers)
     try:
-        count = int(groups.pop("count")) if "count" in groups else None
-        totals = {spoken.of if name == "total" else name: parse_amount(text) for name, text in groups.items()}
+        count = int(bare_amount(mapping, groups.pop("count"))) if "count" in groups else None
+        amounts = {spoken.of if name == "total" else name: bare_amount(mapping, text) for name, text in groups.items()}
+        totals = {name: parse_amount(text) for name, text in amounts.items()}
     except ValueError:
         message = "a count or total at the end is not a number; correct the file"
         raise FileRefused("BAD_TRAILER", message) from None

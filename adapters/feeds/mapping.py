@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
-from adapters.layout import Document, Encoding, LayoutField, given, names_day
+from adapters.layout import Document, Encoding, LayoutField, given
 from adapters.layout_checks import check_keys, known_zone
+from adapters.layout_dates import names_day
+from adapters.quotes import known_separator
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
@@ -63,9 +65,9 @@ class End(Document):
     """What ends the records, and what is declared there."""
 
     starts_with: tuple[str, ...] = given(
-        "how the first cell of the row that ends the records begins. Behind it stand only blank rows, rules like "
-        "-----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so too; else the file "
-        "is refused",
+        "how the row that ends the records begins, in its first cell that is not blank. Behind it stand only blank "
+        "rows, rules like -----, rows of `ignore`, sentences of `spoken` and, with `where: none`, rows that begin so "
+        "too; else the file is refused",
         (),
     )
     required: bool = given("a file without that row is refused: it was cut", default=True)
@@ -97,7 +99,9 @@ class CsvMapping(Document):
     encoding: MappedEncoding = Field(
         description="of the text; a UTF-16 byte order mark goes before it. The setting `encoding` changes it"
     )
-    separator: str = Field(default=",", min_length=1, max_length=1, description="between cells of a CSV")
+    separator: Annotated[str, AfterValidator(known_separator)] = given(
+        "between cells of a CSV; also of several marks, like |@|", ","
+    )
     newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
     unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
     zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
@@ -118,7 +122,7 @@ class CsvMapping(Document):
     strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
     excel_text: bool = given('="..." around a cell is taken off', default=False)
     thousands: bool = given("1,234.56 is an amount", default=False)
-    money_mark: str = given("taken off the front of an amount", "")
+    money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
         "ignore: the kind says the direction, amounts are taken without their sign", "keep"
@@ -159,8 +163,6 @@ class CsvMapping(Document):
         for number, column in enumerate(self.columns):
             self._check_column(column, number)
         check_keys(self.key, self.original_key)
-        if self.separator.isalnum() or self.separator in '"\r\n':
-            raise MisfitError("a letter, digit, quote or line end cannot part cells", "separator")
         for number, name in enumerate(self.turned):
             if getattr(self.column(name), "type", "") != "amount":
                 raise MisfitError(f"{name}: only an amount has a sign to turn", "turned", number)
@@ -174,7 +176,7 @@ class CsvMapping(Document):
         if column.declares is not None or column.start is not None:
             wrong = "start" if column.declares is None else "declares"
             raise MisfitError(f"{column.name}: a column has no `{wrong}`", "columns", number, wrong)
-        if column.type in {"date", "datetime"} and not names_day(column):
+        if column.type in {"date", "datetime"} and not names_day(column.format):
             message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
             raise MisfitError(message, "columns", number, "format")
         if column.name == "clearing_date" and "YYYY" not in column.format:
@@ -233,6 +235,8 @@ class CsvMapping(Document):
             return "totals in sentences"
         if any(column.and_ for column in self.columns):
             return "a column of two cells"
+        if len(self.separator) > 1:
+            return "a separator of several marks"
         return "no column of kinds" if self.kind else ""
 
 

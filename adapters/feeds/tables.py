@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import without_padding
-from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, workbook_rows
+from adapters.quotes import delimiter_of, without_padding
+from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_LINE = 262_144
@@ -17,21 +18,35 @@ MAX_CELLS = 200
 Row = tuple[list[str], int, int]
 
 
-def read_rows(stream: BinaryIO, encoding: str, separator: str, open_end: Callable[[], None]) -> Iterator[Row]:
-    """Rows of a workbook (it begins as one) or of a CSV. FileRefused: empty, or not readable within the bounds.
+@dataclass(slots=True)
+class Reading:
+    """How a file is read, and what was seen of it. A UTF-16 byte order mark goes before `encoding`."""
 
-    A UTF-16 byte order mark goes before `encoding`.
-    `open_end` is called where the last line of a CSV has no line end.
-    """
+    encoding: str
+    separator: str
+    sheet: str  # of a workbook; "": the first
+    is_table: Callable[[list[str]], bool]  # true of a row of headings
+    open_end: bool = False  # the last line of a CSV has no line end
+    is_workbook: bool = False
+
+    def see_open_end(self) -> None:
+        """Keeps that the last line has no line end."""
+        self.open_end = True
+
+
+def read_rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
+    """Rows of a workbook (it begins as one) or of a CSV. FileRefused: empty, or not readable within the bounds."""
+    encoding, open_end = reading.encoding, reading.see_open_end
     start = read_exactly(stream, 8)
     if not start:
         raise FileRefused("EMPTY_FILE", "the file is empty; send the file again", "", 0, 0)
     if is_workbook(start):
-        yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK))
+        reading.is_workbook = True
+        yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK), reading)
     else:
         codec = utf16_codec(start, encoding)
         lines = _Utf16Lines(start, stream, codec, open_end) if codec else _Lines(start, stream, encoding, open_end)
-        yield from _csv_rows(lines, separator)
+        yield from _csv_rows(lines, reading.separator)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -113,7 +128,8 @@ class _Utf16Lines:
 
 
 def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
-    reader = csv.reader((without_padding(line, separator) for line in lines), delimiter=separator, strict=True)
+    texts = (without_padding(line, separator) for line in lines)
+    reader = csv.reader(texts, delimiter=delimiter_of(separator), strict=True)
     while True:
         begin = lines.position
         try:
@@ -131,10 +147,10 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
 # --- workbooks -------------------------------------------------------------------------------------------------------
 
 
-def _workbook_rows(data: bytes) -> Iterator[Row]:
-    """Rows of the first sheet. All rows name the whole file as their bytes: a workbook is compressed."""
+def _workbook_rows(data: bytes, reading: Reading) -> Iterator[Row]:
+    """Rows of one sheet. All rows name the whole file as their bytes: a workbook is compressed."""
     try:
-        for row in workbook_rows(data):
+        for row in table_rows(data, reading.sheet, lambda cells: reading.is_table([str(cell) for cell in cells])):
             yield [_cell_text(cell) for cell in row], 0, len(data)
     except WorkbookRefusedError as error:
         raise FileRefused(error.code, error.message) from None
@@ -149,7 +165,7 @@ def _cell_text(cell: object) -> str:
             if abs(cell) >= 10**15:
                 message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
                 raise FileRefused("ROUNDED", message + "make the column text and export again")
-            return str(int(cell)) if cell == int(cell) else repr(cell)
+            return number_text(float(cell))
         case datetime():
             return f"{cell:%Y-%m-%d %H:%M:%S}"
         case date() | time():

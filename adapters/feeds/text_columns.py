@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds.columns import DTYPES, Column
-from adapters.layout import CellError, LayoutField, Value, check_length, parse_cell, strftime_format
+from adapters.layout import CellError, LayoutField, Value, check_length, parse_cell
+from adapters.layout_dates import is_varied, strftime_format
 
 _PATTERNS = {
     "text": r"^[^\x00-\x1f\x7f]*$",
@@ -71,6 +72,8 @@ def _amounts(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -
 
 def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
     """Exactly the format: the shape by pattern, the day by the calendar; without a year in the leap year 2000."""
+    if is_varied(spec.format):  # cell by cell
+        return pl.Series([None], dtype=DTYPES[spec.type]).new_from_index(0, len(text))
     shape = re.escape(spec.format)
     for token in ("YYYY", "MM", "DD", "hh", "mm", "ss"):
         shape = shape.replace(token, f"[0-9]{{{len(token)}}}")

@@ -11,7 +11,8 @@ from typing import Literal
 
 import polars as pl
 
-from adapters.layout import CellError, Layout, LayoutField, Value, encode_line, encode_text, strftime_format
+from adapters.layout import CellError, Layout, LayoutField, Value, encode_line, encode_text
+from adapters.layout_dates import strftime_format
 from settlement.model.errors import BadInput
 
 

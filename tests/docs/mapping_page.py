@@ -31,6 +31,7 @@ MORE: dict[str, dict[str, Any]] = {
         "account_labels": ["账号", "客户账号"],
         "currency_labels": ["币种"],
         "trailers": ["合计", "打印时间"],
+        "no_lines": ["期初余额", "本日合计"],
         "totals": ["合计"],
         "count_labels": ["总笔数"],
         "expenses_signed": True,

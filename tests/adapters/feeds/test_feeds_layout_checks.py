@@ -143,7 +143,7 @@ def test_a_card_number_in_another_field_is_masked_in_the_key():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"separator": '"'}, "separator: a letter, digit, quote or line end"),
+        ({"separator": '"'}, "separator: a separator is one to four marks"),
         ({"turned": ["no"]}, "turned.0: no: only an amount"),
         ({"key": ["no", "no"]}, "key.1: no stands twice"),
         ({"original_key": ["no", "old"]}, "original_key: has 2 fields and `key` 1"),

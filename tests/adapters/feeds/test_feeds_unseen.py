@@ -1,0 +1,135 @@
+"""Mapped files of kinds that no sample has: dates and sheets of workbooks, days of one digit, long separators."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+
+import feeds_support as s
+import pytest
+import xlsxwriter
+
+from adapters.feeds.mapped_write import write
+from settlement.model.errors import BadInput
+from tests.adapters.feeds.test_feeds_mapping_language import PLAIN
+
+HEAD = ("订单号", "时间", "类型", "金额", "手续费")
+ROWS = (
+    ("1", datetime(2026, 5, 7), "消费", 0.1 + 0.2, 0),
+    ("2", datetime(2026, 5, 7, 9, 5, 3), "退货", -1234.5, -0.38),
+)
+MINUS = {"-": -1}
+
+
+def _mapping(form, **more):
+    return {
+        "format": "own",
+        "title": "t",
+        "encoding": "utf-8",
+        "sign": "ignore",
+        "key": ["rrn"],
+        "columns": [
+            {"title": "订单号", "name": "rrn", "required": True},
+            {"title": "时间", "name": "occurred_at", "type": "datetime", "format": form, "required": True},
+            {"title": "类型", "name": "kind", "values": {"消费": "SALE", "退货": "REFUND"}, "required": True},
+            {"title": "金额", "name": "paid", "type": "amount", "signs": MINUS, "required": True},
+            {"title": "手续费", "name": "fee", "type": "amount", "signs": MINUS},
+        ],
+        **more,
+    }
+
+
+def _read(data, mapping, **settings):
+    return s.read("mapped_csv", data, s.context("a", "x", s.DAY, mapping=mapping, **settings))
+
+
+def _book(*pages):
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True, "default_date_format": "yyyy/m/d h:mm"}) as book:
+        for rows in pages:
+            sheet = book.add_worksheet()
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["YYYY-MM-DD hh:mm:ss", "YYYY/M/D h:mm:ss", "YYYYMMDDhhmmss", "YYYY-MM-DD hh:mm:ss.f"])
+def test_dates_of_a_workbook_are_of_the_format_of_their_column(form):
+    frame, rejects, closing = _read(_book((HEAD, *ROWS)), _mapping(form))
+    assert (rejects, closing.refused) == ([], None)
+    moments = [f"{moment:%H:%M:%S}" for moment in frame["occurred_at"].dt.convert_time_zone("Asia/Shanghai")]
+    assert moments == ["00:00:00", "09:05:03"]
+    assert frame["paid_fen"].to_list() == [30, 123_450]
+
+
+def test_records_in_another_sheet_are_not_left_out_in_silence():
+    raw = _book((("笔数", 2), ("金额", 3)), (HEAD, *ROWS))
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss")
+    assert _read(raw, mapping)[2].refused.code == "OTHER_SHEETS"
+    frame, rejects, closing = _read(raw, mapping, sheet="Sheet2")
+    assert (frame.height, rejects, closing.refused) == (2, [], None)
+    assert _read(_book((HEAD, ROWS[0]), (HEAD, ROWS[1])), mapping)[2].refused.code == "OTHER_SHEETS"
+    assert _read(_book((HEAD, *ROWS), (("笔数", 2),)), mapping)[2].refused is None
+
+
+@pytest.mark.parametrize(
+    ("form", "first", "second"),
+    [
+        ("YYYY/M/D h:mm", "2026/5/7 9:05", "2026/05/17 10:30"),
+        ("M/D/YYYY h:mm:ss", "5/7/2026 9:05:03", "12/17/2025 10:30:00"),
+        ("YYYY-MM-DD hh:mm:ss.f", "2026-05-07 09:05:03.0", "2026-05-07 10:30:22.123456789"),
+    ],
+)
+def test_times_of_no_fixed_width(form, first, second):
+    text = ",".join(HEAD) + f"\n1,{first},消费,1,.38\n2,{second},退货,-2.5,-.15\n3,2026/5/,消费,1,0\n"
+    frame, rejects, _ = _read(text.encode(), _mapping(form))
+    assert [(r.record, r.code) for r in rejects] == [(3, "BAD_DATE")]
+    assert frame["fee_fen"].to_list() == [38, 15]
+    assert frame["occurred_at"][0].minute == 5
+    assert set(frame["occurred_at"].dt.microsecond()) == {0}
+
+
+def test_a_day_of_no_fixed_width_has_no_place_in_a_fixed_field():
+    field = {"name": "at", "type": "date", "format": "YYYY/M/D", "start": 1, "length": 9}
+    given = {"format": "a", "title": "a", "shape": "fixed", "encoding": "ascii", "record": {"fields": [field]}}
+    with pytest.raises(BadInput, match="no fixed width"):
+        s.read("citizen_card", b"x", s.context("a", "x", s.DAY, layout=given))
+
+
+def test_a_separator_of_several_marks():
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss", separator="|@|")
+    text = ",".join(HEAD).replace(",", "|@|") + "\n1|@|2026-05-07 09:05:03|@|消费|@|1,5|@|0\n"
+    frame, rejects, _ = _read(text.replace("1,5", "1.50").encode(), mapping)
+    assert (frame["paid_fen"].to_list(), rejects) == ([150], [])
+    with pytest.raises(BadInput, match="a separator of several marks; it is only read"):
+        write(frame, s.context("a", "x", s.DAY, mapping=mapping))
+    with pytest.raises(BadInput, match="separator is one to four marks"):
+        _read(b"x", {**PLAIN, "separator": "ab"})
+
+
+TOTAL = {"name": "total", "type": "amount", "declares": "total", "of": "paid"}
+
+
+def test_headings_that_come_again_are_no_record():
+    head, form = ",".join(HEAD) + "\n", "YYYY-MM-DD hh:mm:ss"
+    text = head + "1,2026-05-07 09:05:03,消费,1.00,0\n" + head + "2,2026-05-08 09:05:03,消费,2.00,0\n"
+    frame, rejects, closing = _read(text.encode(), _mapping(form))
+    assert (frame["paid_fen"].to_list(), rejects, closing.records) == ([100, 200], [], 2)
+    end = {"starts_with": ["合计"]}
+    assert _read((text + "合计\n" + head).encode(), _mapping(form, end=end))[2].refused.code == "AFTER_END"
+
+
+@pytest.mark.parametrize(
+    ("foot", "end"),
+    [
+        (',,合计,"¥1,102.50"', {"where": "same", "fields": [{"name": "a"}, {"name": "b"}, {"name": "c"}, TOTAL]}),
+        ('合计,"共2笔，¥1,102.50元"', {"spoken": [{"pattern": "共(?P<count>[0-9]+)笔，(?P<paid>¥[0-9,.]+)元"}]}),
+    ],
+)
+def test_totals_are_written_as_amounts_are(foot, end):
+    rows = '1,2026-05-07 09:05:03,消费,"¥1,100.00",0\n2,2026-05-07 09:05:03,退货,-¥2.50,0\n'
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss", thousands=True, money_mark="¥", end={"starts_with": ["合计"], **end})
+    frame, rejects, closing = _read(f"{','.join(HEAD)}\n{rows}{foot}\n".encode(), mapping)
+    assert (frame["paid_fen"].to_list(), rejects, closing.refused) == ([110_000, 250], [], None)
+    wrong = foot.replace("102", "103")
+    assert _read(f"{','.join(HEAD)}\n{rows}{wrong}\n".encode(), mapping)[2].refused.code == "TOTAL_MISMATCH"
