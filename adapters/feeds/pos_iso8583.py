@@ -83,6 +83,7 @@ class _File:
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
     closing: Stated | None = None
+    closing_at: tuple[int, int] = (0, -1)  # its record and byte
     closed: bool = False
     bare_requests: bool = False
     responses: bool = False
@@ -220,6 +221,7 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
         rows = slice(row, row + 1)
         last = decode_columns(decoded.buffer, decoded.starts[rows], decoded.ends[rows], known.totals)
         known.closing = stated_totals(last)
+        known.closing_at = block.first_record + row, int(block.file_starts[row])
 
 
 def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
@@ -244,7 +246,7 @@ def _check_file(known: _File, tally: Tally) -> None:
     for element, value in known.closing.items():
         if value is None:
             message = "the total that the closing message declares is not digits; correct it"
-            raise FileRefused("BAD_TOTAL", message, f"DE{element}")
+            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *known.closing_at)
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
@@ -274,7 +276,7 @@ def _compare(known: _File, closing: Stated) -> None:
         if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
             message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
-            raise FileRefused(code, message, f"DE{element}")
+            raise FileRefused(code, message, f"DE{element}", *known.closing_at)
 
 
 def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:
