@@ -33,12 +33,15 @@ _GROUPS = {
     ),
 }  # fmt: skip
 REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
+    "ACCOUNT": "add the account to puhui.toml, or send the statement under the name of its own source",
     "AMOUNTS_DISAGREE": "gross is paid plus discount: correct one of the three",
+    "BALANCE": "ask the bank for the whole statement: opening, every line and closing",
     "BAD_AMOUNT": "write digits in the unit of the field: yuan with at most one point, fen without",
     "BAD_CARD": "write the card number in digits alone, without blanks or letters",
     "BAD_CURRENCY": "write the currency's code, or add the bank's word to `currencies` of the mapping",
     "BAD_DATE": "write a day and time that exist, in the form that the layout names",
     "BAD_ENCODING": "save the file in the encoding of the source, or correct the setting `encoding`",
+    "BAD_ROW": "correct the record that it names; of this source a file is taken whole or not at all",
     "BAD_ROWS": "correct the records, or set `bad_row` (in puhui.toml reject_file_on_bad_row) to take the others",
     "BAD_TOTAL": "write the declared count and total in digits",
     "CLEARING_DATE_FAR": "correct the pattern `filename` of the mapping, or give `clearing_date=YYYY-MM-DD`",
@@ -65,6 +68,9 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "ZERO_AMOUNT": "give the sale or refund its amount, or leave the record out",
     # what an earlier delivery says otherwise (batch/differences.py)
     "CONFLICT": "nothing: we decide with your finance contact which delivery is right",
+    "DUPLICATE_ROW": "nothing: it has no effect; leave it out if it is one and the same",
+    "GAP": "ask the bank for the statement that is missing between the two",
     "HELD": "nothing: it is taken once the missing rows are decided",
+    "OTHER_SOURCE": "nothing: we decide with your finance contact whether it is one and the same",
     "VANISHED": "say whether the row was taken back, or send it again",
 }

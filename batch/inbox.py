@@ -64,6 +64,13 @@ def look(home: Path, source: SourceConfig) -> Seen:
     return Seen(complete, left)
 
 
+def name_wrong(name: str, pattern: str) -> str:
+    """Why a file of this name would never be taken by a source of this pattern; "" where it would."""
+    if name.endswith((".part", MARKER)) or _NAME.fullmatch(name) is None:
+        return "write 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit, no .ok or .part"
+    return "" if fnmatch.fnmatchcase(name, pattern) else f"this source takes files named {pattern}"
+
+
 def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, str]]:
     """(folder, name) of entries that belong to no source: shown, never taken."""
     found = []
