@@ -6,9 +6,10 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -36,6 +37,11 @@ def day(text: str, option: str = "--date") -> date:
         return parse_date(text)
     except ValueError as error:
         raise BadInput(f"{option}: {error}") from None
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """A moment as the programme's clocks show it."""
+    return at.astimezone(zone).isoformat(timespec="seconds")
 
 
 def signed_yuan(text: str, option: str) -> int:
