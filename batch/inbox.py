@@ -51,6 +51,8 @@ def look(home: Path, source: SourceConfig) -> Seen:
     left: list[tuple[str, str]] = []
     for entry in entries:
         name = entry.name
+        if _lone_marker(name, names, source):
+            left.append((_shown(name), "a marker, and its file is not there"))
         if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
             continue
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
@@ -62,6 +64,11 @@ def look(home: Path, source: SourceConfig) -> Seen:
         else:
             complete.append(name)
     return Seen(complete, left)
+
+
+def _lone_marker(name: str, names: set[str], source: SourceConfig) -> bool:
+    data = name.removesuffix(MARKER)
+    return data != name and data not in names and fnmatch.fnmatchcase(data, source.pattern)
 
 
 def name_wrong(name: str, pattern: str) -> str:

@@ -16,13 +16,21 @@ def test_what_lies_in_the_folders_is_named(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "puhui.toml").write_bytes((SUZHOU / "puhui.toml").read_bytes())
     inbox = tmp_path / "exchange" / "smk" / "in"
     inbox.mkdir(parents=True)
-    for name in ("SMK_20260507", "SMK_20260508", "SMK_20260508.ok", "letter.doc", "SMK_20260509.part"):
+    for name in (
+        "SMK_20260507",
+        "SMK_20260508",
+        "SMK_20260508.ok",
+        "letter.doc",
+        "SMK_20260509.part",
+        "SMK_20260510.ok",
+    ):
         (inbox / name).write_bytes(b"")
     assert run(["inbox", "waiting", "--home", str(tmp_path), "--json"]) == 0
     found = {row["name"]: (row["source"], row["why"]) for row in json.loads(capsys.readouterr().out)}
     assert found == {
         "SMK_20260507": ("smk", "waits for SMK_20260507.ok"),
         "SMK_20260508": ("smk", "complete: the next night takes it"),
+        "SMK_20260510.ok": ("smk", "a marker, and its file is not there"),
         "letter.doc": ("smk", "no source has a pattern for it"),
     }
     assert run(["inbox", "waiting", "--home", str(tmp_path / "nowhere")]) == 2
