@@ -10,7 +10,7 @@ _EXPORT = "export the file again, as CSV or with the column formatted as text"
 _BANK = "ask the bank for a corrected file"
 _GROUPS = {
     _AGAIN: (
-        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NOT_XML", "NO_END_MARK",
+        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NO_END_MARK",
         "NUL_BYTE", "TRUNCATED",
     ),
     _FORMAT: (
@@ -51,6 +51,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "DOCTYPE": "send plain XML without a document type",
     "MIXED_MESSAGES": "say which count with the setting `messages`: requests or responses",
     "NEGATIVE_AMOUNT": "write the amount without a sign: the kind of the record says the direction",
+    "NOT_XML": "send the whole file again, as XML; or check that the source's format is that of this file",
     "NO_ACCOUNT": "name the account in the file, or in the setting `account`, or its word in `account_labels`",
     "NO_AMOUNT": "give the record its amount",
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",

@@ -80,6 +80,9 @@ class GuardedStream:
             raise XmlRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
             raise XmlRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
+        begin = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if begin and not begin.startswith(b"<"):
+            raise XmlRefusedError("NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
         if declared not in _ENCODINGS:

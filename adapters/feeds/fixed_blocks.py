@@ -72,7 +72,9 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
     if not head:
-        raise FileRefused("EMPTY_FILE", "the file is empty; a day without records still has its header and trailer")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
+        )
     for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
         if layout.newline in {name, "any"} and head[width:].startswith(newline):
             return newline

@@ -219,7 +219,9 @@ def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
     """The lines of the rest of a file, each ended; the end mark may stand without a line end."""
     open_end = bool(layout.end_mark) and not layout.end_mark_newline
     if not data:
-        raise FileRefused("EMPTY_FILE", "the file is empty; a day without records still has its header and trailer")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
+        )
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()

@@ -164,3 +164,14 @@ def test_what_stands_twice_is_shown_with_its_bytes_and_remedy(smk: Path, capsys:
     assert said[at].startswith("SMK_20260507: record 6, byte ")
     assert said[at + 1].startswith("    remedy: nothing: it has no effect")
     assert said[at + 2].lstrip().startswith("D 01 P")
+
+
+@pytest.mark.parametrize("form", ["camt053", "camt054", "pain002"])
+def test_a_file_that_is_no_xml_at_all_is_not_called_cut(
+    form: str, smk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["feed", "check", str(smk), "--format", form, "--json"]) == 2
+    (told,) = json.loads(capsys.readouterr().out)["rejects"]
+    assert (told["code"], told["byte"]) == ("NOT_XML", 0)
+    assert told["message"] == "no XML begins here; send the bank's XML, or check the source's format"
+    assert told["remedy"].endswith("check that the source's format is that of this file")
