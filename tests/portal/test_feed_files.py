@@ -175,3 +175,18 @@ def test_a_file_that_is_no_xml_at_all_is_not_called_cut(
     assert (told["code"], told["byte"]) == ("NOT_XML", 0)
     assert told["message"] == "no XML begins here; send the bank's XML, or check the source's format"
     assert told["remedy"].endswith("check that the source's format is that of this file")
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 40_000])
+def test_xml_that_is_cut_or_broken_is_refused_at_the_line_where_it_breaks(
+    pieces: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the line began in a part of the file that was read before."""
+    head = b"<?xml version='1.0'?>\n<!-- a\nb -->\n"
+    data = head + camt().replace(b"<Ntry>", b"<Ntry>" + b" <!---->\n" * pieces + b"<X" + b" " * 70_000 * (pieces == 3))
+    path = tmp_path / "camt.xml"
+    path.write_bytes(data)
+    assert run(["feed", "check", str(path), "--format", "camt053", "--json"]) == 2
+    (told,) = json.loads(capsys.readouterr().out)["rejects"]
+    assert told["code"] == "NOT_XML"
+    assert told["byte"] == data.index(b"<X")
