@@ -17,6 +17,7 @@ from pathlib import Path
 
 from batch.config import SourceConfig
 from settlement.model.errors import TryAgain
+from settlement.store.files import file_error
 
 MARKER = ".ok"
 MAX_MARKER = 64 * 1024
@@ -58,7 +59,7 @@ def look(home: Path, source: SourceConfig) -> Seen:
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
             left.append((_shown(name), "not a plain file with a plain name"))
             continue
-        wrong = _incomplete(inbox, name, names, source)
+        wrong = _unreadable(inbox / name) or _incomplete(inbox, name, names, source)
         if wrong:
             left.append((name, wrong))
         else:
@@ -99,6 +100,15 @@ def _shown(name: str) -> str:
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:80]
 
 
+def _unreadable(path: Path) -> str:
+    """Why the file cannot be taken, for what it is worth to its sender; "" where it can. One file stops no night."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return f"cannot be read ({(error.strerror or '').lower()}); correct its owner or permissions"
+    return ""
+
+
 def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -> str:
     """Why the file must wait; "" when it is complete."""
     if source.complete == "rename":
@@ -136,10 +146,13 @@ def file_digest(path: Path) -> str:
 def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path:
     """Moves in/<name> to taking/ and removes its marker; gives the path of the copy."""
     inbox, taking, _ = folders(home, source)
-    taking.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy = taking / f"{name}~{delivery}"
-    (inbox / name).rename(copy)
-    (inbox / (name + MARKER)).unlink(missing_ok=True)
+    try:
+        taking.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (inbox / name).rename(copy)
+        (inbox / (name + MARKER)).unlink(missing_ok=True)
+    except OSError as error:
+        raise file_error("be moved to taking/", inbox / name, error) from None
     return copy
 
 

@@ -94,10 +94,17 @@ def run(arguments: list[str]) -> int:
         _print_no_more()
         return 141
     except OSError as error:
+        if not _of_printing(error):
+            raise
         _print_no_more()
         told = file_error("write", Path("standard output"), error)
         return _say(str(told), told.exit_code)
     return status
+
+
+def _of_printing(error: OSError) -> bool:
+    """A full or failing disk behind standard output; verbs tell the faults of their own files themselves."""
+    return error.errno in PASSING and error.filename is None
 
 
 def _print_no_more() -> None:
@@ -121,9 +128,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in PASSING and error.filename is None:
-            raise  # of printing: verbs tell those of their files themselves
-        if os.environ.get("PUHUI_DEBUG"):
+        if os.environ.get("PUHUI_DEBUG") or (isinstance(error, OSError) and _of_printing(error)):
             raise
         return _say(f"unexpected {type(error).__name__}; run again with PUHUI_DEBUG=1 and report what it prints", 70)
     return int(result) if isinstance(result, int) else 0
