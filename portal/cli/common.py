@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from settlement.model.cards import mask
 from settlement.model.dates import parse_date
 from settlement.model.errors import BadInput
 from settlement.model.money import parse_amount
@@ -28,6 +29,8 @@ As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The u
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HERE = Path()
 SHOWN = 20
+# a card or account number in one piece, or in groups of four; dates and reference numbers of 12 digits are shorter
+_NUMBER = re.compile(r"(?<![0-9])(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{1,3})?)(?![0-9])")
 _FIGURE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?(%|次)?")
 
 
@@ -37,6 +40,11 @@ def day(text: str, option: str = "--date") -> date:
         return parse_date(text)
     except ValueError as error:
         raise BadInput(f"{option}: {error}") from None
+
+
+def said(text: str) -> str:
+    """What a person gives as a reason, kept for good and printed: on one line, with no card number that was pasted."""
+    return _NUMBER.sub(lambda found: mask(re.sub("[ -]", "", found.group())), " ".join(text.split()))
 
 
 def local(at: datetime, zone: ZoneInfo) -> str:

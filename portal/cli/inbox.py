@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, signed_yuan
+from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput
 from settlement.model.money import format_yuan
 
@@ -26,7 +26,7 @@ inbox_app = typer.Typer(
     help="Files of the banks: what came, what was waiting, and conflicts to decide.", no_args_is_help=True
 )
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, max=10**12, help="The delivery, as `list` numbers it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the decision.")]
+Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept with the decision.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and decide nothing.")]
 _LIST = ("number", "source", "name", "delivery", "status", "records", "accepted", "rejected", "duplicate", "held")
 _STATUS_MAX_ROWS = 200

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, signed_yuan
+from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput, NotAllowed, NotFound
 from settlement.model.money import format_yuan
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from portal.session import Session
     from settlement.model.report import Report, Table
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is printed beside the discrepancy.")]
+Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is printed beside the discrepancy.")]
 Checker = Annotated[str | None, typer.Option("--checker", help="The second person; gives the own passphrase.")]
 Identity = Annotated[str, typer.Argument(metavar="ID", help="Like D-20260508-000001.")]
 
