@@ -190,3 +190,10 @@ def test_xml_that_is_cut_or_broken_is_refused_at_the_line_where_it_breaks(
     (told,) = json.loads(capsys.readouterr().out)["rejects"]
     assert told["code"] == "NOT_XML"
     assert told["byte"] == data.index(b"<X")
+
+
+def test_a_pipe_is_no_layout_and_is_not_waited_for(smk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = smk.parent / "own.yaml"
+    os.mkfifo(pipe)
+    assert run(["feed", "check", str(smk), "--format", "citizen_card", "--set", f"layout={pipe}"]) == 2
+    assert capsys.readouterr().err == f"puhui: {pipe}: cannot be read as UTF-8 text; give a layout in YAML\n"
