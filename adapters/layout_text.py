@@ -17,6 +17,7 @@ _MOMENT = datetime(2026, 5, 7, 9, 30, 15)
 _DIGITS = "6217000000000000001"
 _COUNTING = "1234567890" * 4
 _FEN = 12_345
+_NEAR = 4  # bytes: a header stands at the start, or behind a byte order mark
 _DIGIT_RUN = re.compile(r"\d{11,}")
 
 
@@ -137,7 +138,8 @@ def show_layout(layout_of: Callable[[Mapping[str, Any]], Layout]) -> Show:
 
 def show_record(stream: BinaryIO, reject: Reject, layout: Layout) -> Shown | None:
     """The line that a reject is about, cut into its cells. A line of another shape is shown as any text."""
-    kinds = [layout.record] if reject.record else [*layout.header, *layout.trailer]
+    ends = [*layout.header, *layout.trailer] if reject.byte < _NEAR else [*layout.trailer, *layout.header]
+    kinds = [layout.record] if reject.record else ends
     line = next((kind for kind in kinds if kind.field(reject.field) is not None), None)
     raw = read_at(stream, reject.byte)
     if line is None or not raw:

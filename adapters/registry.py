@@ -14,6 +14,7 @@ from adapters.payments import ADAPTERS as PAYMENTS
 from adapters.payments.bank_template import payout_layout
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
+from settlement.model.outcomes import Rail
 
 ALL: tuple[Adapter, ...] = (*FEEDS, *ACCOUNTS, *PAYMENTS)
 _BY_NAME = {entry.name: entry for entry in ALL}
@@ -60,6 +61,8 @@ MEANS = {
     "sheet": "name of the workbook's sheet",
     "version": "of pain.001: 09 or 03",
 }
+# settings of a source that stand for every record of its files: a word that nobody knows would match no rule
+_CHOICES = {"instrument": ("citizen_card", "bank_card", "e_card"), "rail": tuple(Rail)}
 _ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name too
 # the setting that names a layout of a package
 _TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}
@@ -79,10 +82,11 @@ def adapter(name: str) -> Adapter:
 def check_settings(
     format_name: str, given: Iterable[str], where: str, others: Mapping[str, object] | None = None
 ) -> None:
-    """BadInput where a setting is none that the format looks at; `where` names the place it is set in.
+    """BadInput where a setting is none that the format looks at, or its word none of those; `where` is its place.
 
     `others`: every setting in force, where the layout among them says which names there are.
     """
+    values = given if isinstance(given, Mapping) else {}
     if format_name in _ANY_FIELD:
         layout = payout_layout(others or {})
         lines = (*layout.header, layout.record, *layout.trailer)
@@ -93,6 +97,8 @@ def check_settings(
     for name in given:
         if name not in known:
             raise BadInput(f"{where}{name}: {format_name} has no such setting; it takes {_near(name, known)}")
+        if format_name not in _ANY_FIELD and name in values and values[name] not in _CHOICES.get(name, (values[name],)):
+            raise BadInput(f"{where}{name}: {values[name]!r} is none of {', '.join(_CHOICES[name])}; correct it")
 
 
 def settings_of(format_name: str) -> Part:

@@ -10,7 +10,7 @@ _EXPORT = "export the file again, as CSV or with the column formatted as text"
 _BANK = "ask the bank for a corrected file"
 _GROUPS = {
     _AGAIN: (
-        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NOT_XML", "NO_END_MARK",
+        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NO_END_MARK",
         "NUL_BYTE", "TRUNCATED",
     ),
     _FORMAT: (
@@ -33,12 +33,15 @@ _GROUPS = {
     ),
 }  # fmt: skip
 REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
+    "ACCOUNT": "add the account to puhui.toml, or send the statement under the name of its own source",
     "AMOUNTS_DISAGREE": "gross is paid plus discount: correct one of the three",
+    "BALANCE": "ask the bank for the whole statement: opening, every line and closing",
     "BAD_AMOUNT": "write digits in the unit of the field: yuan with at most one point, fen without",
     "BAD_CARD": "write the card number in digits alone, without blanks or letters",
     "BAD_CURRENCY": "write the currency's code, or add the bank's word to `currencies` of the mapping",
     "BAD_DATE": "write a day and time that exist, in the form that the layout names",
     "BAD_ENCODING": "save the file in the encoding of the source, or correct the setting `encoding`",
+    "BAD_ROW": "correct the record that it names; of this source a file is taken whole or not at all",
     "BAD_ROWS": "correct the records, or set `bad_row` (in puhui.toml reject_file_on_bad_row) to take the others",
     "BAD_TOTAL": "write the declared count and total in digits",
     "CLEARING_DATE_FAR": "correct the pattern `filename` of the mapping, or give `clearing_date=YYYY-MM-DD`",
@@ -48,6 +51,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "DOCTYPE": "send plain XML without a document type",
     "MIXED_MESSAGES": "say which count with the setting `messages`: requests or responses (these where any declines)",
     "NEGATIVE_AMOUNT": "write the amount without a sign: the kind says the direction (or the layout's `signs` say 1)",
+    "NOT_XML": "send the whole file again, as XML; or check that the source's format is that of this file",
     "NO_ACCOUNT": "name the account in the file, or in the setting `account`, or its word in `account_labels`",
     "NO_AMOUNT": "give the record its amount",
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
@@ -65,6 +69,9 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "ZERO_AMOUNT": "give the sale or refund its amount, or leave the record out",
     # what an earlier delivery says otherwise (batch/differences.py)
     "CONFLICT": "nothing: we decide with your finance contact which delivery is right",
+    "DUPLICATE_ROW": "nothing: it has no effect; leave it out if it is one and the same",
+    "GAP": "ask the bank for the statement that is missing between the two",
     "HELD": "nothing: it is taken once the missing rows are decided",
+    "OTHER_SOURCE": "nothing: we decide with your finance contact whether it is one and the same",
     "VANISHED": "say whether the row was taken back, or send it again",
 }

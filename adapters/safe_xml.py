@@ -62,6 +62,7 @@ class GuardedStream:
         self._open = -1
         self._released = 0
         self.position = 0
+        self._chunk, self._lines, self._line_at = b"", 0, 0  # the last chunk; line ends before it, and its line's start
         self.ranges: deque[tuple[int, int]] = deque()
         self._first = self._read_first()
         self.encoding = self._encoding()
@@ -80,6 +81,9 @@ class GuardedStream:
             raise XmlRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
             raise XmlRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
+        begin = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if begin and not begin.startswith(b"<"):
+            raise XmlRefusedError("NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
         if declared not in _ENCODINGS:
@@ -94,6 +98,10 @@ class GuardedStream:
             chunk = self._stream.read(size)
         if not chunk:
             return b""
+        if b"\n" in self._chunk:
+            self._lines += self._chunk.count(b"\n")
+            self._line_at = self.position - len(self._chunk) + self._chunk.rfind(b"\n") + 1
+        self._chunk = chunk
         self._scan(chunk)
         self.position += len(chunk)
         if self.position - self._released > MAX_PENDING_BYTES:
@@ -103,6 +111,17 @@ class GuardedStream:
                 self._released,
             )
         return chunk
+
+    def line_start(self, number: int) -> int:
+        """The byte where a line of the last chunk begins; -1 where it is none of it."""
+        turns, at = number - 1 - self._lines, -1
+        if turns <= 0:
+            return self._line_at if turns == 0 else -1
+        for _ in range(turns):
+            at = self._chunk.find(b"\n", at + 1)
+            if at < 0:
+                return -1
+        return self.position - len(self._chunk) + at + 1
 
     def progress(self) -> None:
         """The reader has let go of what it read so far."""
@@ -182,7 +201,8 @@ def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
         for _, element in events:
             yield element
     except etree.XMLSyntaxError as error:
-        raise XmlRefusedError("NOT_XML", f"not well-formed XML ({_plain(error)}); send the whole file again") from None
+        message = f"not well-formed XML ({_plain(error)}); send the whole file again"
+        raise XmlRefusedError("NOT_XML", message, guard.line_start(error.lineno or 0)) from None
 
 
 def _plain(error: etree.XMLSyntaxError) -> str:

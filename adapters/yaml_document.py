@@ -63,11 +63,14 @@ def load_yaml(text: str, name: str) -> object:
 
 def read_yaml(path: Path) -> object:
     """What a YAML file says, as `load_yaml`. BadInput: it cannot be read."""
+    wrong = BadInput(f"{path}: cannot be read as UTF-8 text; give a layout in YAML")
+    if path.exists() and not path.is_file():
+        raise wrong  # a pipe without a writer would be waited for
     try:
         with path.open("rb") as stream:
             text = stream.read(MAX_YAML_BYTES + 1).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{path}: cannot be read as UTF-8 text; give a layout in YAML") from None
+        raise wrong from None
     return load_yaml(text, path.name)
 
 

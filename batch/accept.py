@@ -9,14 +9,13 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Table
 
-from adapters.accounts.statement import mask_cards, out_of_balance, unproven
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
+from batch.refusals import doubt, statement_wrong
 from batch.run import Run
 from settlement.model import frames
 from settlement.model.cards import mask
-from settlement.model.money import format_yuan
 from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
 from settlement.store import corrections, intake
@@ -216,47 +215,20 @@ def statements(
         pl.col("amount_fen").sum(),
         pl.col("booking_date").max(),
     )
-    opening: dict[str, int] = {}
+    wrong, closings = doubt(closing.notes), dict[str, int]()
     for row in sums.iter_rows(named=True):
-        wrong = _statement_wrong(connection, accounts, opening, row)
+        account = accounts.get(row["account"])
+        last = closings.get(row["account"])
+        if last is None and account is not None:
+            last = intake.last_closing(connection, account.name)
+            last = account.first_opening_fen if last is None else last
+        wrong = wrong or statement_wrong(row, accounts, last)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-    doubts = [*out_of_balance(closing.notes), *unproven(closing.notes)]  # declared totals and counts too
-    if doubts:
-        return nothing(refuse(closing, Reject("", 0, -1, "", "BALANCE", doubts[0])), [])
+        closings[row["account"]] = row["closing_fen"]
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     _store_statements(connection, run, accounts, file_id, frame, sums, day)
     return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
-
-
-def _statement_wrong(
-    connection: Connection, accounts: dict[str, AccountConfig], opening: dict[str, int], row: dict[str, Any]
-) -> tuple[str, str] | None:
-    """(code, message) of what is wrong with a statement; None when it adds up and goes on from the last one."""
-    account, name = row["account"], mask_cards(row["statement"])
-    if account not in accounts:
-        return "ACCOUNT", f"account {mask(account)} is not in puhui.toml for this source; add it or correct the file"
-    if row["opening_fen"] is None or row["closing_fen"] is None:
-        return (
-            "BALANCE",
-            f"statement {name} lacks its opening or closing balance; ask the bank for the whole",
-        )
-    difference = row["closing_fen"] - row["opening_fen"] - row["amount_fen"]
-    if difference:
-        return (
-            "BALANCE",
-            f"statement {name}: opening + lines differ from closing by {format_yuan(difference)}",
-        )
-    last = opening.get(account)
-    if last is None:
-        last = intake.last_closing(connection, accounts[account].name)
-    if last is None:
-        last = accounts[account].first_opening_fen
-    if row["opening_fen"] != last:
-        gap = format_yuan(row["opening_fen"] - last)
-        return "GAP", f"statement {name} opens {gap} away from the last closing; a statement is missing"
-    opening[account] = row["closing_fen"]
-    return None
 
 
 def _store_statements(

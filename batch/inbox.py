@@ -17,6 +17,7 @@ from pathlib import Path
 
 from batch.config import SourceConfig
 from settlement.model.errors import TryAgain
+from settlement.store.files import file_error
 
 MARKER = ".ok"
 MAX_MARKER = 64 * 1024
@@ -51,17 +52,31 @@ def look(home: Path, source: SourceConfig) -> Seen:
     left: list[tuple[str, str]] = []
     for entry in entries:
         name = entry.name
+        if _lone_marker(name, names, source):
+            left.append((_shown(name), "a marker, and its file is not there"))
         if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
             continue
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
             left.append((_shown(name), "not a plain file with a plain name"))
             continue
-        wrong = _incomplete(inbox, name, names, source)
+        wrong = _unreadable(inbox / name) or _incomplete(inbox, name, names, source)
         if wrong:
             left.append((name, wrong))
         else:
             complete.append(name)
     return Seen(complete, left)
+
+
+def _lone_marker(name: str, names: set[str], source: SourceConfig) -> bool:
+    data = name.removesuffix(MARKER)
+    return data != name and data not in names and fnmatch.fnmatchcase(data, source.pattern)
+
+
+def name_wrong(name: str, pattern: str) -> str:
+    """Why a file of this name would never be taken by a source of this pattern; "" where it would."""
+    if name.endswith((".part", MARKER)) or _NAME.fullmatch(name) is None:
+        return "write 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit, no .ok or .part"
+    return "" if fnmatch.fnmatchcase(name, pattern) else f"this source takes files named {pattern}"
 
 
 def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, str]]:
@@ -83,6 +98,15 @@ def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, st
 def _shown(name: str) -> str:
     """A name that anybody may have given, fit to be printed: no control characters, no other scripts, 80 at most."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:80]
+
+
+def _unreadable(path: Path) -> str:
+    """Why the file cannot be taken, for what it is worth to its sender; "" where it can. One file stops no night."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return f"cannot be read ({(error.strerror or '').lower()}); correct its owner or permissions"
+    return ""
 
 
 def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -> str:
@@ -122,10 +146,13 @@ def file_digest(path: Path) -> str:
 def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path:
     """Moves in/<name> to taking/ and removes its marker; gives the path of the copy."""
     inbox, taking, _ = folders(home, source)
-    taking.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy = taking / f"{name}~{delivery}"
-    (inbox / name).rename(copy)
-    (inbox / (name + MARKER)).unlink(missing_ok=True)
+    try:
+        taking.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (inbox / name).rename(copy)
+        (inbox / (name + MARKER)).unlink(missing_ok=True)
+    except OSError as error:
+        raise file_error("be moved to taking/", inbox / name, error) from None
     return copy
 
 

@@ -72,7 +72,9 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
     if not head:
-        raise FileRefused("EMPTY_FILE", "the file is empty; a day without records still has its header and trailer")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
+        )
     for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
         if layout.newline in {name, "any"} and head[width:].startswith(newline):
             return newline
@@ -88,7 +90,7 @@ def _header(stream: BinaryIO, state: FileState, head: bytes, newline: bytes) -> 
         raw = head[:size]
         if not raw.endswith(newline) or len(raw) != size:
             raise FileRefused("BAD_HEADER", f"the header line is not {line.width} bytes", "", 0, state.position)
-        take_line(state, line, raw.removesuffix(newline), "header")
+        take_line(state, line, raw.removesuffix(newline), "header", state.position)
         state.position += size
         head = head[size:]
     return head
@@ -107,14 +109,17 @@ def _trailer(state: FileState, rest: bytes, newline: bytes, mark: bytes) -> None
     if not rest.endswith(mark):
         raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again", "", 0)
     rest = rest.removesuffix(mark)
-    raws: list[bytes] = []
+    byte, placed = state.position, []
     for line in state.layout.trailer:
         size = line.width + len(newline)
         raw, rest = rest[:size], rest[size:]
         if not raw.endswith(newline):
-            raise FileRefused("BAD_TRAILER", "the trailer has no line end; the file was cut: send it again", "", 0)
-        raws.append(raw.removesuffix(newline))
-    take_trailers(state, raws)
+            raise FileRefused(
+                "BAD_TRAILER", "the trailer has no line end; the file was cut: send it again", "", 0, byte
+            )
+        placed.append((byte, raw.removesuffix(newline)))
+        byte += size
+    take_trailers(state, placed)
 
 
 # --- one block -------------------------------------------------------------------------------------------------------

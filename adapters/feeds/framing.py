@@ -106,7 +106,9 @@ def _bad_length(framing: str, record: int, byte: int) -> None:
 
 def _check_end(framing: str, rest: bytes, record: int, position: int, *, ended: bool) -> None:
     if position == 0 and not rest:
-        raise FileRefused("EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise", "", 0, 0
+        )
     if rest and ended:
         raise FileRefused("AFTER_END", "bytes stand behind the end mark; the file is damaged", "", 0, position)
     if rest:
@@ -139,7 +141,9 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
         position += cut
         carry = data[cut:]
     if position == 0:
-        raise FileRefused("EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise", "", 0, 0
+        )
 
 
 def _parts(data: bytes, cut: int) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ from adapters.feeds.canonical import (
     resolve_year,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
-from adapters.feeds.mapped_end import GROUPED, EndRows, basis_of, check_end, is_end, may_follow, sum_of
+from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
 from adapters.feeds.records import FileRefused
@@ -67,9 +67,10 @@ class _Sheet:
     is_workbook: bool = False
     open_end: bool = False
     tail: list[list[str]] = field(default_factory=list)
+    tail_at: list[int] = field(default_factory=list)  # where each row of it begins
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    unreadable: dict[str, int] = field(default_factory=dict)
+    unreadable: Unreadable = field(default_factory=dict)
     near: bool = False  # some record lies near the clearing date
     day: date | None = None  # of a record
 
@@ -87,7 +88,8 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         _find_headings(sheet, rows)
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
-        declared = check_end(mapping, sheet.tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
+        tail = list(zip(sheet.tail, sheet.tail_at, strict=True))
+        declared = check_end(mapping, tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
         _check_cut(sheet)
@@ -208,6 +210,7 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
             raise FileRefused("AFTER_END", message, "", 0, row[1])
         if sheet.tail or is_end(sheet.mapping, cells):
             sheet.tail.append(cells)
+            sheet.tail_at.append(row[1])
             continue
         block.append(row)
         size += sum(map(len, cells))
@@ -260,7 +263,7 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             unread = UNREAD in texts[row]  # a text with it is never regular
             errors.setdefault(row, CellError(spec.name, "UNREAD_CELL", UNREAD_CELL) if unread else error)
             if spec.type == "amount":
-                sheet.unreadable.setdefault(spec.name, sheet.records - len(block) + row + 1)
+                sheet.unreadable.setdefault(spec.name, (sheet.records - len(block) + row + 1, block[row][1]))
         values = column.values
         if spec.name in mapping.turned:
             values = -values

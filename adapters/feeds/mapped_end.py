@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from adapters.feeds.mapping import CsvMapping, End, SpokenTotal
@@ -14,6 +15,7 @@ from settlement.model.money import parse_amount
 
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 _RULE = re.compile(r"[-=_*#+~. ,]+")
+Unreadable = dict[str, tuple[int, int]]  # an amount: the first record where it cannot be read, and its byte
 Sums = Mapping[tuple[str, str], tuple[int, int]]  # (amount, kind): its sum without signs, and with them
 
 
@@ -61,16 +63,17 @@ def may_follow(mapping: CsvMapping, tail: list[list[str]], cells: list[str]) -> 
 
 def check_end(
     mapping: CsvMapping,
-    tail: list[list[str]],
+    rows: list[tuple[list[str], int]],
     ignored: list[list[str]],
     numbers: Mapping[str, int],
     sums: Sums,
-    unreadable: Mapping[str, int],
+    unreadable: Unreadable,
 ) -> EndRows:
-    """Compares what the rows from the end row on declare, and sentences in rows that were passed over.
+    """Compares what the rows from the end row on (cells, byte) declare, and sentences in rows that were passed over.
 
     FileRefused: missing, unreadable, or another figure.
     """
+    tail = [cells for cells, _ in rows]
     end = mapping.end
     if end is None:
         return EndRows(None, None)
@@ -82,18 +85,30 @@ def check_end(
     count: int | None = None
     total: int | None = None
     for spec, text in _declared_cells(end, tail):
-        value = _value(spec, text, mapping)
-        if spec.declares == "count":
-            count = value
-            _compare_count(spec.title, value, sum(numbers.values()))
-        elif spec.declares == "total":
-            total = value if spec.of == basis_of(mapping) else total
-            _proven(spec.of, unreadable)
-            _compare_total(spec.title, value, [pair for (name, _), pair in sums.items() if name == spec.of])
+        with _standing_at(rows[end.where == "next"][1]):
+            value = _value(spec, text, mapping)
+            if spec.declares == "count":
+                count = value
+                _compare_count(spec.title, value, sum(numbers.values()))
+            elif spec.declares == "total":
+                total = value if spec.of == basis_of(mapping) else total
+                _proven(spec.of, unreadable)
+                _compare_total(spec.title, value, [pair for (name, _), pair in sums.items() if name == spec.of])
     for spoken in end.spoken:
-        spoken_count = _check_spoken(mapping, spoken, [*tail, *ignored], numbers, sums, unreadable)
+        places = [*rows, *((cells, -1) for cells in ignored)]
+        spoken_count = _check_spoken(mapping, spoken, places, numbers, sums, unreadable)
         count = spoken_count if count is None and not spoken.kind else count
     return EndRows(count, total)
+
+
+@contextmanager
+def _standing_at(byte: int) -> Iterator[None]:
+    """What is refused within has that byte, where it names no place itself."""
+    try:
+        yield
+    except FileRefused as error:
+        error.byte = byte if error.byte < 0 else error.byte
+        raise
 
 
 def _declared_cells(end: End, tail: list[list[str]]) -> list[tuple[LayoutField, str]]:
@@ -133,10 +148,10 @@ def bare_amount(mapping: CsvMapping, text: str) -> str:
     return text.replace(",", "") if mapping.thousands and GROUPED.fullmatch(text) else text
 
 
-def _proven(name: str, unreadable: Mapping[str, int]) -> None:
+def _proven(name: str, unreadable: Unreadable) -> None:
     if name in unreadable:
         message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
-        raise FileRefused("TOTAL_UNPROVEN", message, name, unreadable[name])
+        raise FileRefused("TOTAL_UNPROVEN", message, name, *unreadable[name])
 
 
 def _compare_count(title: str, declared: int | None, have: int) -> None:
@@ -158,15 +173,28 @@ def _compare_total(title: str, declared: int | None, sums: list[tuple[int, int]]
 def _check_spoken(
     mapping: CsvMapping,
     spoken: SpokenTotal,
-    rows: list[list[str]],
+    rows: list[tuple[list[str], int]],
     numbers: Mapping[str, int],
     sums: Sums,
-    unreadable: Mapping[str, int],
+    unreadable: Unreadable,
 ) -> int | None:
     """Compares a total in a sentence; the count that it declares."""
-    found = next((m for cells in rows if (m := re.search(spoken.pattern, ",".join(cells)))), None)
+    met = ((re.search(spoken.pattern, ",".join(cells)), byte) for cells, byte in rows)
+    found, byte = next(((match, byte) for match, byte in met if match), (None, -1))
     if found is None:
         raise FileRefused("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
+    with _standing_at(byte):
+        return _compare_spoken(mapping, spoken, found, numbers, sums, unreadable)
+
+
+def _compare_spoken(
+    mapping: CsvMapping,
+    spoken: SpokenTotal,
+    found: re.Match[str],
+    numbers: Mapping[str, int],
+    sums: Sums,
+    unreadable: Unreadable,
+) -> int | None:
     groups = {name: text for name, text in found.groupdict().items() if text is not None}
     kinds = [spoken.kind] if spoken.kind else list(numbers)
     try:

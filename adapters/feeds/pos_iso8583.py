@@ -83,6 +83,7 @@ class _File:
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
     closing: Stated | None = None
+    closing_at: tuple[int, int] = (0, -1)  # its record and byte
     closed: bool = False
     bare_requests: bool = False
     responses: bool = False
@@ -226,7 +227,8 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
             if stated and known.closing not in (None, {}, stated):
                 message = "a second closing 0520 declares other totals than the first; ask for the whole file again"
                 raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
-            known.closing = stated or known.closing or {}
+            if stated or known.closing is None:
+                known.closing, known.closing_at = stated, (block.first_record + row, int(block.file_starts[row]))
 
 
 def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
@@ -254,7 +256,7 @@ def _check_file(known: _File, tally: Tally) -> None:
     for element, value in known.closing.items():
         if value is None:
             message = "the total that the closing message declares is not digits; correct it"
-            raise FileRefused("BAD_TOTAL", message, f"DE{element}")
+            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *known.closing_at)
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
@@ -284,7 +286,7 @@ def _compare(known: _File, closing: Stated) -> None:
         if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
             message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
-            raise FileRefused(code, message, f"DE{element}")
+            raise FileRefused(code, message, f"DE{element}", *known.closing_at)
 
 
 def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:

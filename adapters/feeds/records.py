@@ -59,12 +59,14 @@ Unread = Callable[[], Block]  # reads one block; FileRefused: a record of anothe
 class FileState:
     """What a reader of blocks knows so far; it is ahead of the blocks that have been read.
 
-    `wanted`: the fields that are asked for; others are only checked. `declared` fills as header and trailer are read.
+    `wanted`: the fields that are asked for; others are only checked. `declared` fills as header and trailer are read,
+    `places` with where each stands: its field, and the byte of its line.
     """
 
     layout: Layout
     wanted: frozenset[str]
     declared: dict[str, Value] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
     records: int = 0
     position: int = 0
 
@@ -107,28 +109,29 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
 # --- header, trailer, totals -----------------------------------------------------------------------------------------
 
 
-def take_line(state: FileState, line: Line, raw: bytes, what: str) -> None:
-    """What a header or trailer line declares, into the state. FileRefused: it is not as laid down."""
+def take_line(state: FileState, line: Line, raw: bytes, what: str, byte: int) -> None:
+    """What the header or trailer line at `byte` declares, into the state. FileRefused: it is not as laid down."""
     try:
         values = decode_line(state.layout, line, raw)
     except CellError as error:
         code = "BAD_HEADER" if what == "header" else "BAD_TRAILER"
         where = f"{error.field} " if error.field else ""
         message = f"the {what} line is not as laid down: {where}{error}; ask for the whole file again"
-        raise FileRefused(code, message, error.field, 0, state.position) from None
+        raise FileRefused(code, message, error.field, 0, byte) from None
     for spec in line.fields:
         key = f"total:{spec.of}" if spec.declares == "total" else spec.declares or f"{what}.{spec.name}"
         if spec.declares and values[spec.name] is None:
-            raise FileRefused("BAD_TRAILER", f"the {what} declares no {spec.declares}", spec.name, 0, state.position)
+            raise FileRefused("BAD_TRAILER", f"the {what} declares no {spec.declares}", spec.name, 0, byte)
         if key in state.declared and state.declared[key] != values[spec.name]:
-            raise FileRefused("BAD_TRAILER", f"header and trailer declare another {spec.declares}", spec.name)
+            raise FileRefused("BAD_TRAILER", f"header and trailer declare another {spec.declares}", spec.name, 0, byte)
         state.declared[key] = values[spec.name]
+        state.places[key] = spec.name, byte
 
 
-def take_trailers(state: FileState, raws: list[bytes]) -> None:
-    """All trailer lines, each without its line end."""
-    for line, raw in zip(state.layout.trailer, raws, strict=True):
-        take_line(state, line, raw, "trailer")
+def take_trailers(state: FileState, lines: list[tuple[int, bytes]]) -> None:
+    """All trailer lines: where each begins, and its bytes without the line end."""
+    for line, (byte, raw) in zip(state.layout.trailer, lines, strict=True):
+        take_line(state, line, raw, "trailer", byte)
 
 
 def _abs_sum(values: pl.Series) -> int:
@@ -146,7 +149,8 @@ def compare_declared(state: FileState, totals: Totals) -> None:
     count = state.declared.get("count")
     if count is not None and count != state.records:
         message = f"the file declares {count} records and has {state.records}; ask for the whole file again"
-        raise FileRefused("COUNT_MISMATCH", message)
+        name, byte = state.places["count"]
+        raise FileRefused("COUNT_MISMATCH", message, name, 0, byte)
     maximum = state.layout.maximum_records
     if maximum is not None and state.records > maximum:
         raise FileRefused("TOO_MANY_RECORDS", f"{state.records} records; at most {maximum} may stand in one file")
@@ -163,7 +167,8 @@ def compare_declared(state: FileState, totals: Totals) -> None:
             total = shown_total(declared) if isinstance(declared, int) else "nothing"
             said = f"declares a total of {total} yuan and its records sum to {shown_total(have)}"
             message = f"the file {said}; correct the file"
-            raise FileRefused("TOTAL_MISMATCH", message, name)
+            name, byte = state.places[key]
+            raise FileRefused("TOTAL_MISMATCH", message, name, 0, byte)
 
 
 def add_column(out: Block, name: str, column: Column) -> None:
@@ -197,7 +202,7 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
             if not lines:
                 raise FileRefused("BAD_HEADER", "the file ends before its header; send it again", "", 0, 0)
             raw = lines.pop(0)
-            take_line(state, headers.pop(0), _bare(layout, raw, 0, state.position), "header")
+            take_line(state, headers.pop(0), _bare(layout, raw, 0, state.position), "header", state.position)
             state.position += len(raw) + 1
         if not more:
             carry_lines = _take_delimited_tail(state, lines)
@@ -214,7 +219,9 @@ def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
     """The lines of the rest of a file, each ended; the end mark may stand without a line end."""
     open_end = bool(layout.end_mark) and not layout.end_mark_newline
     if not data:
-        raise FileRefused("EMPTY_FILE", "the file is empty; a day without records still has its header and trailer")
+        raise FileRefused(
+            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
+        )
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
@@ -247,8 +254,12 @@ def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
     if len(lines) < size:
         raise FileRefused("TRUNCATED", "the trailer is missing; the file was cut: send it again")
     if size:
-        take_trailers(state, [_bare(layout, raw, 0, -1) for raw in lines[-size:]])
-        lines = lines[:-size]
+        lines, trailer = lines[:-size], lines[-size:]
+        byte, placed = state.position + sum(map(len, lines)) + len(lines), []
+        for raw in trailer:
+            placed.append((byte, _bare(layout, raw, 0, byte)))
+            byte += len(raw) + 1
+        take_trailers(state, placed)
     return lines
 
 

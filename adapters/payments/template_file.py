@@ -45,9 +45,10 @@ class Declared:
 
     count: int | None = None
     totals: dict[str, int] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)  # "" (count) or field -> what declares it, byte
     records: int = 0
     sums: dict[str, int] = field(default_factory=dict)
-    unreadable: set[str] = field(default_factory=set)
+    unreadable: dict[str, int] = field(default_factory=dict)  # amount -> byte of the first row where it cannot be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: s
     try:
         values = decode_line(layout, line, raw.raw)
     except CellError as error:
-        message = f"the {what.lower()} line is not as laid down: {error.field} {error}; send the whole file again"
+        where = f"{error.field} " if error.field else ""
+        message = f"the {what.lower()} line is not as laid down: {where}{error}; send the whole file again"
         raise FileRefusedError(f"BAD_{what}", message, error.field, raw.start) from None
     for spec in line.fields:
         value = values[spec.name]
@@ -155,8 +157,10 @@ def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: s
                 message = f"the file declares {declared.count} rows and {value}; send the whole file again"
                 raise FileRefusedError("COUNT_MISMATCH", message, spec.name, raw.start)
             declared.count = value
+            declared.places[""] = spec.name, raw.start
         elif spec.declares == "total" and isinstance(value, int):
             first = declared.totals.setdefault(spec.of, value)
+            declared.places[spec.of] = spec.name, raw.start
             if first != value:
                 message = f"the file declares {shown_total(first)} yuan and {shown_total(value)}; correct the file"
                 raise FileRefusedError("TOTAL_MISMATCH", message, spec.name, raw.start)
@@ -188,7 +192,7 @@ def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declare
         if isinstance(value, int):
             declared.sums[name] = min(declared.sums.get(name, 0) + abs(value), INT64_MAX)
         else:
-            declared.unreadable.add(name)
+            declared.unreadable.setdefault(name, raw.start)
 
 
 def _amount_alone(layout: Layout, raw: _RawLine, name: str) -> Value:
@@ -205,15 +209,15 @@ def _amount_alone(layout: Layout, raw: _RawLine, name: str) -> Value:
 def _compare(layout: Layout, declared: Declared) -> None:
     if declared.count is not None and declared.count != declared.records:
         message = f"the file declares {declared.count} rows and has {declared.records}; send the whole file again"
-        raise FileRefusedError("COUNT_MISMATCH", message)
+        raise FileRefusedError("COUNT_MISMATCH", message, *declared.places[""])
     if layout.maximum_records is not None and declared.records > layout.maximum_records:
         message = f"{declared.records} rows; at most {layout.maximum_records} may stand in one file"
         raise FileRefusedError("TOO_MANY_RECORDS", message)
     for name, total in declared.totals.items():
         if name in declared.unreadable:
             message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
-            raise FileRefusedError("TOTAL_UNPROVEN", message, name)
+            raise FileRefusedError("TOTAL_UNPROVEN", message, name, declared.unreadable[name])
         if declared.sums.get(name, 0) != total:
             have = shown_total(declared.sums.get(name, 0))
             message = f"the file declares {shown_total(total)} yuan and its rows sum to {have}; correct the file"
-            raise FileRefusedError("TOTAL_MISMATCH", message, name)
+            raise FileRefusedError("TOTAL_MISMATCH", message, *declared.places[name])

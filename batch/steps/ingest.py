@@ -16,6 +16,7 @@ from adapters.registry import adapter
 from batch import accept
 from batch.config import SourceConfig
 from batch.corrections import plan, take, why_not
+from batch.refusals import bad_row, settings_of
 from batch.results import results
 from batch.run import Run, Summary
 from settlement.model.errors import BadConfiguration
@@ -121,7 +122,7 @@ def parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) 
     """Reads the archived bytes through the source's adapter, whole."""
     chosen = adapter(source.format)
     assert chosen.read is not None, f"{source.format} does not read"
-    context = Context(delivery.name, source.name, source.settings, run.keys.tokeniser)
+    context = Context(delivery.name, source.name, settings_of(source), run.keys.tokeniser)
     frames: list[pl.DataFrame] = []
     rejects: list[Reject] = []
     closing: Closing | None = None
@@ -134,9 +135,8 @@ def parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) 
                 closing = item
     assert closing is not None, f"{source.format} gave no closing"
     whole = source.reject_file_on_bad_row or source.role == "statement"
-    if closing.refused is None and rejects and whole:
-        first = rejects[0]
-        refused = Reject(first.file, 0, -1, "", "BAD_ROW", f"this source takes no file with a bad row: {first.message}")
+    refused = bad_row(rejects) if whole and closing.refused is None else None
+    if refused is not None:
         closing = accept.refuse(closing, refused)
     frame = pl.concat(frames) if frames else pl.DataFrame()
     return Content(frame, rejects, closing)

@@ -44,8 +44,7 @@ def _claim(
         runs.guard(connection, run.fence)
         if intake.claimed(connection, source.name, name, delivery):
             return
-        with path.open("rb") as stream:
-            sha256 = archive.put(stream)
+        sha256 = archive.put(path)
         intake.claim(
             connection,
             source=source.name,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, note, print_rows
+from portal.cli.common import HERE, As, Home, Json, day, note, print_rows, said
 from settlement.model.errors import BadInput, FoundWrong, NotFound
 
 
@@ -49,7 +49,7 @@ def check(
 def waive(
     source: Annotated[str, typer.Argument(help="The source whose file of the day will not come.")],
     date: Annotated[str, typer.Option("--date", help="The business date that it is missing for.")],
-    reason: Annotated[str, typer.Option(help="Why it is not awaited.")],
+    reason: Annotated[str, typer.Option(callback=said, help="Why it is not awaited.")],
     home: Home = HERE,
     user: As = None,
 ) -> None:
@@ -62,6 +62,8 @@ def waive(
     from portal.session import open_session
     from settlement.store import people
 
+    if not reason:
+        raise BadInput("--reason: say why; it is kept with the decision")
     missing = day(date)
     with open_session(home) as session:
         actor = acting(session, user, *FINANCE)

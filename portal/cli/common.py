@@ -6,12 +6,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
+from settlement.model.cards import mask
 from settlement.model.dates import parse_date
 from settlement.model.errors import BadInput
 from settlement.model.money import parse_amount
@@ -27,6 +29,8 @@ As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The u
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HERE = Path()
 SHOWN = 20
+# a card or account number in one piece, or in groups of four; dates and reference numbers of 12 digits are shorter
+_NUMBER = re.compile(r"(?<![0-9])(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{1,3})?)(?![0-9])")
 _FIGURE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?(%|次)?")
 
 
@@ -36,6 +40,16 @@ def day(text: str, option: str = "--date") -> date:
         return parse_date(text)
     except ValueError as error:
         raise BadInput(f"{option}: {error}") from None
+
+
+def said(text: str) -> str:
+    """What a person gives as a reason, kept for good and printed: on one line, with no card number that was pasted."""
+    return _NUMBER.sub(lambda found: mask(re.sub("[ -]", "", found.group())), " ".join(text.split()))
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """A moment as the programme's clocks show it."""
+    return at.astimezone(zone).isoformat(timespec="seconds")
 
 
 def signed_yuan(text: str, option: str) -> int:

@@ -47,6 +47,9 @@ class Chosen:
     name: str
     home: Path | None
     role: str = ""  # of a source
+    whole: bool = False  # it takes no file with a bad row
+    accounts: frozenset[str] | None = None  # whose statements it brings
+    pattern: str = "*"
 
 
 def check(
@@ -82,11 +85,15 @@ def check(
 
 
 def _found(chosen: Chosen, file: Path, stream: BinaryIO, *, keep: bool) -> Findings:
+    from batch.inbox import name_wrong
     from portal.cli.feed_check import Findings
 
-    findings = Findings(file, _digest(stream), chosen.adapter, keep)
-    for item in _read(chosen, stream, file.name):
+    name = _shown(file)
+    findings = Findings(name, _digest(stream, name), chosen.adapter, keep, whole=chosen.whole, accounts=chosen.accounts)
+    for item in _read(chosen, stream, name):
         findings.take(item)
+    wrong = name_wrong(file.name, chosen.pattern)
+    findings.remarks += [f"a file of this name is left lying: {wrong}"] * bool(wrong)
     return findings
 
 
@@ -103,7 +110,7 @@ def _look_twice(chosen: Chosen, findings: Findings, stream: BinaryIO) -> None:
     stream.seek(0)
     rows = [
         item.frame.select(REPEATED).filter(item.frame["transaction_id"].hash().is_in(twice.implode()))
-        for item in _read(chosen, stream, findings.file.name)
+        for item in _read(chosen, stream, findings.name)
         if isinstance(item, Parsed)
     ]
     findings.judge_repeated(pl.concat(rows), copies=chosen.role == "clearing")
@@ -129,8 +136,8 @@ def convert(
 
     chosen = _choose(source, format_name, settings, home)
     with _opened(file) as stream, open_output(out, chosen.adapter.gives, file) as output:
-        findings = Findings(file, "", chosen.adapter)
-        for item in _read(chosen, stream, file.name):
+        findings = Findings(_shown(file), "", chosen.adapter)
+        for item in _read(chosen, stream, findings.name):
             findings.take(item)
             if isinstance(item, Parsed):
                 output.add(item.frame)
@@ -203,21 +210,19 @@ def _choose(source: str | None, format_name: str | None, settings: list[str] | N
         return Chosen(chosen, given, format_name, None)
     from batch.config import load_config
 
-    found = next((s for s in load_config(home).sources if s.name == source), None)
+    config = load_config(home)
+    found = next((s for s in config.sources if s.name == source), None)
     if found is None:
         raise BadInput(f"source {source!r} is not in {home / 'puhui.toml'}; `puhui feed list` names the sources")
     in_force = {**found.settings, **given}
     check_settings(found.format, given, "--set ", in_force)
     check_settings(found.format, found.settings, f"{home / 'puhui.toml'}: sources.{source}.settings.", in_force)
-    known = {**found.settings, **({"bad_row": "reject_file"} if _whole_files(found) else {})}
-    return Chosen(adapter(found.format), {**known, **given}, source, home, found.role)
+    from batch.refusals import settings_of
 
-
-def _whole_files(source: Any) -> bool:
-    """The sources of transactions that take only whole files know it as a setting of their adapter."""
-    from adapters.registry import adapter
-
-    return bool(source.reject_file_on_bad_row) and adapter(source.format).gives == "transaction"
+    own = frozenset(a.number for a in config.accounts if a.statement_source == source)
+    whole, accounts = found.reject_file_on_bad_row, own if found.role == "statement" else None
+    settings_now = {**settings_of(found), **given}
+    return Chosen(adapter(found.format), settings_now, source, home, found.role, whole, accounts, found.pattern)
 
 
 def _given(settings: list[str]) -> dict[str, Any]:
@@ -246,11 +251,21 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _digest(stream: BinaryIO) -> str:
+def _shown(file: Path) -> str:
+    """A file's name as it is told: on one line, whatever its bytes."""
+    from adapters.shown import plain
+
+    return plain(file.name)
+
+
+def _digest(stream: BinaryIO, name: str) -> str:
     digest = hashlib.sha256()
-    while part := stream.read(1024 * 1024):
-        digest.update(part)
-    stream.seek(0)
+    try:
+        while part := stream.read(1024 * 1024):
+            digest.update(part)
+        stream.seek(0)
+    except OSError as error:
+        raise BadInput(f"{name}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
     return digest.hexdigest()
 
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
 
-from adapters.accounts.statement import out_of_balance, unproven
+from adapters.accounts.statement import mask_cards, out_of_balance
 from adapters.base import Adapter, Closing, Parsed
 from adapters.description import columns
 from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_name
 from adapters.remedies import REMEDY
 from adapters.shown import Shown
 from batch.differences import Judged, changes, judge
+from batch.refusals import bad_row, doubt, statement_wrong
 from portal import clock
 from portal.cli.common import print_rows
 from settlement.model.errors import BadInput
@@ -47,12 +47,16 @@ class Findings:
     """What a read of one file found. `kept` has the accepted rows where `keep` asks for them.
 
     `ids`: a number for the key of each transaction, so that those that stand twice are found without holding the rows.
+    `whole`, `accounts`: what puhui.toml says of the source. `remarks`: what is told beside the reader's notes.
     """
 
-    file: Path
+    name: str
     sha256: str
     adapter: Adapter
     keep: bool = False
+    whole: bool = False
+    accounts: frozenset[str] | None = None
+    remarks: list[str] = field(default_factory=list)
     accepted: int = 0
     rejects: list[Reject] = field(default_factory=list)
     more: int = 0
@@ -67,7 +71,8 @@ class Findings:
     def take(self, item: Parsed | Closing) -> None:
         """Counts one block, or the closing."""
         if isinstance(item, Closing):
-            self.closing = item
+            refused = bad_row(self.rejects) if self.whole and self.adapter.gives == "result" else None
+            self.closing = item if item.refused or not refused else replace(item, refused=refused)
             return
         self.accepted += item.frame.height
         room = MAX_SHOWN - len(self.rejects)
@@ -95,10 +100,11 @@ class Findings:
     def check_code(self) -> int:
         """`exit_code`, but 1 too for what `convert` writes and the night refuses or holds.
 
-        That is a statement without a balance, or a key that stands twice with other content.
+        That is a statement without a balance or of no account of the source, or a key that stands twice with other
+        content.
         """
         conflict = self.repeated is not None and self.repeated.conflict.height > 0
-        return self.exit_code or int(bool(self.unbalanced) or conflict)
+        return self.exit_code or int(self.held is not None or conflict)
 
     def twice(self) -> pl.Series:
         """The numbers of keys that stand more than once in the file."""
@@ -119,17 +125,34 @@ class Findings:
         self.repeated = judge(rows, empty, nothing, empty, again=False, copies=copies, content=_CONTENT)
 
     @property
-    def unbalanced(self) -> list[str]:
-        """Notes for which the night takes nothing of a statement: its balances do not prove its lines."""
+    def held(self) -> Reject | None:
+        """For what the night takes nothing of statements that can be read; None where it does, or they are no such."""
         assert self.closing is not None
-        return [*out_of_balance(self.closing.notes), *unproven(self.closing.notes)]
+        if self.adapter.gives != "statement" or self.closing.refused is not None:
+            return None
+        if self.rejects:
+            return bad_row(self.rejects)
+        wrong = doubt(self.closing.notes)
+        closings: dict[str, int] = {}
+        for row in self._statements() if self.accounts is not None else ():
+            wrong = wrong or statement_wrong(row, self.accounts or (), closings.get(row["account"]))
+            closings[row["account"]] = row["closing_fen"]
+        return Reject(self.name, 0, -1, "", *wrong) if wrong else None
+
+    def _statements(self) -> list[dict[str, Any]]:
+        """The statements of the file, each with the sum of its lines."""
+        if not self.groups:
+            return []
+        balances, lines = pl.col("opening_fen", "closing_fen").first(), pl.col("total_fen").sum().alias("amount_fen")
+        grouped = pl.concat(self.groups).group_by("account", "statement", maintain_order=True)
+        return grouped.agg(balances, lines).to_dicts()
 
     def lines(self) -> list[str]:
         """Rejects, notes and the refusal, a line each."""
         assert self.closing is not None
         out = [str(reject) for reject in self.rejects]
         out += [f"{self.more} more rejects are not shown"] * bool(self.more)
-        out += [f"{self.file.name}: {line}" for line in self.closing.notes]
+        out += [f"{self.name}: {line}" for line in self.closing.notes]
         return out + ([f"refused: {self.closing.refused}"] if self.closing.refused else [])
 
 
@@ -155,7 +178,7 @@ def compare(before: Findings, now: Findings) -> Compared | None:
     if now.adapter.gives != "transaction":
         raise BadInput(f"--against: compares transactions; {now.adapter.name} gives none")
     if before.closing is None or before.closing.refused is not None:
-        raise BadInput(f"--against {before.file}: is refused as a whole; give the delivery that was accepted")
+        raise BadInput(f"--against {before.name}: is refused as a whole; give the delivery that was accepted")
     if now.sha256 == before.sha256:
         message = "the same bytes as the delivery before; nothing would be done"
         return Compared("DUPLICATE", message, 0, 0, 0, [], pl.DataFrame(), None)
@@ -203,7 +226,8 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     receipt = _receipt(findings, closing)
     accepted = _accepted(findings)
     if as_json:
-        body = json.loads(receipt_json(receipt)) | {"format": findings.adapter.name, "notes": list(closing.notes)}
+        notes = [*closing.notes, *findings.remarks]
+        body = json.loads(receipt_json(receipt)) | {"format": findings.adapter.name, "notes": notes}
         body["accepted_by"] = accepted
         for entry, reject in zip(body["rejects"], receipt.rejects, strict=True):
             shown = _shown(findings, stream, settings, reject)
@@ -211,7 +235,7 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
         body["changes"] = _changes(findings)
         print(json.dumps(body, ensure_ascii=False, indent=1))
         return
-    print(f"{findings.file.name} as {findings.adapter.name}: {receipt.status}")
+    print(f"{findings.name} as {findings.adapter.name}: {receipt.status}")
     _print_figures(closing, receipt)
     if accepted:
         print("\nwould be accepted:" if receipt.accepted else "\nwhat can be read:")
@@ -219,11 +243,9 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     if findings.compared is not None:
         _print_compared(findings, findings.compared)
     _print_rejects(findings, closing, stream, settings)
-    for reject in findings.told_repeated():
-        print(f"{findings.file.name}{reject}")
-    for line in closing.notes:
+    for line in (*closing.notes, *findings.remarks):
         print(f"note: {line}")
-    print(f"\nreceipt {receipt_name(findings.file.name, receipt.delivery)}:")
+    print(f"\nreceipt {receipt_name(findings.name, receipt.delivery)}:")
     print(receipt_json(receipt).decode(), end="")
 
 
@@ -276,11 +298,14 @@ def _print_rejects(findings: Findings, closing: Closing, stream: BinaryIO, setti
         by = ", ".join(f"{count} {code}" + (f" in {name}" if name else "")
                        for (code, name), count in findings.codes.most_common(10))  # fmt: skip
         print(f"\nrejects: {findings.codes.total()} ({by})")
-    for reject in findings.rejects:
-        print(reject)
+    for reject in (*findings.rejects, *findings.told_repeated()):
+        print(replace(reject, file=findings.name))
         _print_bytes(_shown(findings, stream, settings, reject), reject)
     if findings.more:
         print(f"{findings.more} more rejects are not shown")
+    if findings.held is not None:
+        print(f"\nthe night takes nothing of it: {findings.held}")
+        _print_bytes(None, findings.held)
     if closing.refused is not None:
         print(f"\nrefused: {closing.refused}")
         _print_bytes(_shown(findings, stream, settings, closing.refused), closing.refused)
@@ -326,6 +351,8 @@ def _accepted(findings: Findings) -> list[dict[str, Any]]:
     sums = [pl.col("records").sum(), pl.col("total_fen").sum()]
     together = pl.concat(groups)
     table = together.group_by(by, maintain_order=True).agg(sums) if by else together.select(sums)
+    if "account" in table.columns:  # that of a debit card is the card's number
+        table = table.with_columns(pl.col("account").map_elements(mask_cards, return_dtype=pl.String))
     return [
         {name.removesuffix("_fen"): _yuan(value) if name.endswith("_fen") else value for name, value in row.items()}
         for row in table.iter_rows(named=True)
@@ -343,10 +370,10 @@ def _yuan(value: int | None) -> str:
 def _receipt(findings: Findings, closing: Closing) -> Receipt:
     """The receipt of this delivery: the first of its name, or the second where it was compared."""
     refused, now, compared = closing.refused, clock.now(), findings.compared
-    held = [] if refused else [Reject("", 0, -1, "", "BALANCE", note) for note in findings.unbalanced]
+    held = findings.held
     repeated = findings.repeated if compared is None and refused is None else None
     told = compared.rejects if compared else findings.told_repeated() if repeated else []
-    rejects = [*findings.rejects, *told, *([refused] if refused else held)]
+    rejects = [*findings.rejects, *told, *[r for r in (refused, held) if r is not None]]
     status: Status = "ACCEPTED" if findings.check_code == 0 else "PARTIAL"
     accepted, records, rejected = closing.accepted, closing.records, closing.rejected
     if refused is not None or (findings.adapter.gives == "statement" and findings.check_code):
@@ -360,7 +387,7 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
         if compared.changes is None:
             records = rejected = 0  # the same bytes are not read again
     return Receipt(
-        name=findings.file.name,
+        name=findings.name,
         delivery=1 if compared is None else 2,
         sha256=findings.sha256,
         received_at=now,

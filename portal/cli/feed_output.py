@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
 
 from adapters.accounts.currency import minor_digits
 from adapters.shown import mask_cell
-from settlement.model.errors import BadInput, TryAgain
+from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, PAYMENT_RESULT, STATEMENT_LINE, TRANSACTION, Schema
+from settlement.store.files import file_error
 
 _SCHEMAS: dict[str, Schema] = {
     "transaction": TRANSACTION,
@@ -35,7 +37,6 @@ class Output:
         self.parquet = path.suffix == ".parquet"
         self.frames: list[pl.DataFrame] = []
         self.begun = False
-        self.kept = False
 
     def add(self, frame: pl.DataFrame) -> None:
         """One block, in order."""
@@ -43,26 +44,40 @@ class Output:
         if self.parquet:
             self.frames.append(shown)
             return
-        with self.part.open("ab") as stream:
-            shown.write_csv(stream, include_header=not self.begun)
+        buffer = io.BytesIO()  # Polars would say of a full disk that it is none of its errors
+        shown.write_csv(buffer, include_header=not self.begun)
+        with _writing(self.path), self.part.open("ab") as stream:
+            stream.write(buffer.getbuffer())
         self.begun = True
 
     def keep(self) -> None:
         """Moves the file to its name."""
         if self.parquet:
             empty = published(pl.DataFrame(schema=_SCHEMAS[self.gives]), self.gives, as_text=False)
-            pl.concat([empty, *self.frames]).write_parquet(self.part)
+            buffer = io.BytesIO()
+            pl.concat([empty, *self.frames]).write_parquet(buffer)
+            with _writing(self.path):
+                self.part.write_bytes(buffer.getbuffer())
         elif not self.begun:
             self.add(pl.DataFrame(schema=_SCHEMAS[self.gives]))
-        self.part.replace(self.path)
-        self.kept = True
+        with _writing(self.path):
+            self.part.replace(self.path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """TryAgain: the disk is full or fails. BadConfiguration: it may not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise file_error("write", path, error) from None
 
 
 @contextmanager
 def open_output(path: Path, gives: str, source: Path) -> Iterator[Output]:
     """An Output beside its final place; gone again unless it was kept. A file that is there is replaced whole.
 
-    BadInput: another ending, no such folder, a folder in its place, or `source` itself. TryAgain: no room.
+    BadInput: another ending, no such folder, a folder in its place, or `source` itself. Errors of writing: `_writing`.
     """
     if path.suffix not in {".csv", ".parquet"}:
         raise BadInput(f"--out {path}: write a name that ends in .csv or .parquet")
@@ -72,18 +87,16 @@ def open_output(path: Path, gives: str, source: Path) -> Iterator[Output]:
         raise BadInput(f"--out {path}: is a folder, a device or the file itself; write another name")
     if not path.parent.is_dir():
         raise BadInput(f"--out {path}: there is no folder {path.parent}; make it first")
-    try:
+    with _writing(path):
         handle, name = tempfile.mkstemp(prefix=".feed-", suffix=".part", dir=path.parent)
         os.close(handle)
         part = Path(name)
         part.chmod(0o644)
-        output = Output(path, gives, part)
-        try:
-            yield output
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise TryAgain(f"--out {path}: {os.strerror(error.errno or 0)}; make room, or write elsewhere") from None
+    try:
+        yield Output(path, gives, part)
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def published(frame: pl.DataFrame, gives: str, *, as_text: bool) -> pl.DataFrame:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, note, print_rows, signed_yuan
+from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput
 from settlement.model.money import format_yuan
 
@@ -25,7 +26,7 @@ inbox_app = typer.Typer(
     help="Files of the banks: what came, what was waiting, and conflicts to decide.", no_args_is_help=True
 )
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, max=10**12, help="The delivery, as `list` numbers it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the decision.")]
+Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept with the decision.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and decide nothing.")]
 _LIST = ("number", "source", "name", "delivery", "status", "records", "accepted", "rejected", "duplicate", "held")
 _STATUS_MAX_ROWS = 200
@@ -106,7 +107,7 @@ def show(number: Number, home: Home = HERE, as_json: Json = False) -> None:
 
     with open_session(home) as session:
         seen = _looked(session, number)
-    _print(seen, as_json=as_json)
+    _print(seen, session.config.programme.zone, as_json=as_json)
 
 
 @inbox_app.command("take")
@@ -216,7 +217,7 @@ def _decide(
             with session.database.engine.connect() as connection:
                 said = decide(connection)
                 connection.rollback()
-            _print(seen, as_json=False)
+            _print(seen, session.config.programme.zone, as_json=False)
             note(f"delivery {number}: would be {said} (dry run: nothing was decided)")
             return
         note(f"delivery {number}: {session.database.in_transaction(decide)}")
@@ -225,8 +226,8 @@ def _decide(
 # --- printing --------------------------------------------------------------------------------------------------------
 
 
-def _print(seen: Look, *, as_json: bool) -> None:
-    told = _as_dict(seen)
+def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
+    told = _as_dict(seen, zone)
     if as_json:
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
@@ -275,7 +276,7 @@ def _print_changes(told: dict[str, Any]) -> None:
         print(f"  of {row['sponsor']}: {row['change']}")
 
 
-def _as_dict(seen: Look) -> dict[str, Any]:
+def _as_dict(seen: Look, zone: ZoneInfo) -> dict[str, Any]:
     row = seen.row
     plain = {name: row[name] for name in ("source", "name", "delivery", "sha256", "status", "records", "accepted",
                                           "rejected", "duplicate", "code", "message")}  # fmt: skip
@@ -284,7 +285,7 @@ def _as_dict(seen: Look) -> dict[str, Any]:
         "number": row["file_id"],
         **plain,
         "held": row["quarantined"],
-        "received_at": _time(row["received_at"]),
+        "received_at": local(row["received_at"], zone),
         "business_date": row["business_date"].isoformat(),
         "rejects": [
             {**reject, "byte": reject["byte"] if reject["byte"] >= 0 else None}
@@ -306,8 +307,8 @@ def _as_dict(seen: Look) -> dict[str, Any]:
         "decisions": [
             {
                 "decision": {"propose_file": "proposed", "take_file": "taken", "keep_file": "kept"}[step["kind"]],
-                "at": _time(step["at"]), "actor": step["actor"], "checker": step["checker"], "reason": step["reason"],
-                "rows": step["rows"],
+                "at": local(step["at"], zone), "actor": step["actor"], "checker": step["checker"],
+                "reason": step["reason"], "rows": step["rows"],
             }
             for step in seen.decided
         ],
@@ -329,7 +330,3 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
 
 def _sum(fen: Any) -> str:
     return format_yuan(int(fen))
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="seconds")

@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from typer.exceptions import TyperException
 
 from batch import VERSION
 from settlement.model.errors import PuhuiError
+from settlement.store.files import PASSING, file_error
 
 COLLECT_AFTER = 50_000  # new objects; 700 is Python's own
 
@@ -85,10 +87,29 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs the command in this process and gives its exit status; messages go to standard error."""
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be printed is told here, not lost at the end of the process
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return 141
+    except OSError as error:
+        if not _of_printing(error):
+            raise
+        _print_no_more()
+        told = file_error("write", Path("standard output"), error)
+        return _say(str(told), told.exit_code)
+    return status
+
+
+def _of_printing(error: OSError) -> bool:
+    """A full or failing disk behind standard output; verbs tell the faults of their own files themselves."""
+    return error.errno in PASSING and error.filename is None
+
+
+def _print_no_more() -> None:
+    """What is left to be printed goes nowhere, so that the process can end with its own status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -107,7 +128,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if os.environ.get("PUHUI_DEBUG"):
+        if os.environ.get("PUHUI_DEBUG") or (isinstance(error, OSError) and _of_printing(error)):
             raise
         return _say(f"unexpected {type(error).__name__}; run again with PUHUI_DEBUG=1 and report what it prints", 70)
     return int(result) if isinstance(result, int) else 0
@@ -125,7 +146,8 @@ def _usage(error: TyperException) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    print(f"puhui: {message}", file=sys.stderr)
+    told = "".join(char if char.isprintable() else "?" for char in message)  # a path may hold any character
+    print(f"puhui: {told}", file=sys.stderr)
     return status
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, note, print_rows
+from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows
 from settlement.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ payout_app = typer.Typer(help="Payout batches: list, show, approve, release, con
 BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
 _RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付"}
+_ANSWERS = {"paid": "成功", "rejected": "拒付", "unknown": "未定"}
 
 
 def register(app: typer.Typer) -> None:
@@ -71,6 +72,7 @@ def list_(
 def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     """Show a batch before deciding on it: total, count, digest, items, largest changes first.
 
+    结果 is what the account statement (or a refusal) made of an item, 回盘 the last word of the bank's result files.
     Example: puhui payout show B-20260507-1
     """
     from portal.session import open_session
@@ -80,6 +82,7 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     with open_session(home) as session, session.database.engine.connect() as connection:
         batch = payouts.batch(connection, batch_no)
         items = payouts.items(connection, batch_no)
+        items = items.join(payouts.answers(connection, batch_no), on="end_to_end_id", how="left", maintain_order="left")
         steps = payouts.decisions(connection, batch_no)
     rows = sorted(
         items.iter_rows(named=True),
@@ -90,7 +93,7 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         print(f"笔数 {batch['count']}  金额 {format_yuan(batch['total_fen'])} 元")
         print(f"文件摘要 SHA-256 {batch['digest']}")
         for step in steps:
-            print(f"{step['at'].isoformat(timespec='seconds')} {step['step']} {step['actor']}")
+            print(f"{local(step['at'], session.config.programme.zone)} {step['step']} {step['actor']}")
     print_rows(
         (
             "付款编号",
@@ -103,6 +106,8 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
             "替代",
             "结果",
             "原因",
+            "回盘",
+            "回盘文件",
         ),
         [
             (
@@ -116,6 +121,8 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
                 item["replaces"],
                 _RESULTS.get(item["result"], ""),
                 item["reason"],
+                " ".join(filter(None, (_ANSWERS.get(item["answer"], ""), item["answer_reason"]))),
+                item["answer_file"],
             )
             for item in rows
         ],

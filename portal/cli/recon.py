@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, note, print_rows, signed_yuan
+from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput, NotAllowed, NotFound
 from settlement.model.money import format_yuan
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from portal.session import Session
     from settlement.model.report import Report, Table
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is printed beside the discrepancy.")]
+Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is printed beside the discrepancy.")]
 Checker = Annotated[str | None, typer.Option("--checker", help="The second person; gives the own passphrase.")]
 Identity = Annotated[str, typer.Argument(metavar="ID", help="Like D-20260508-000001.")]
 
@@ -185,8 +185,9 @@ def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
     with open_session(home) as session, session.database.engine.connect() as connection:
         row = _one(connection, identity).row(0, named=True)
         life = recon_reports.events(connection, identity)
-    told = {name: _plain(value) for name, value in row.items() if name not in ("event", "actor", "checker", "reason")}
-    steps = [{name: _plain(value) for name, value in step.items()} for step in life.iter_rows(named=True)]
+    zone, apart = session.config.programme.zone, ("event", "actor", "checker", "reason")
+    told = {name: _plain(value, zone) for name, value in row.items() if name not in apart}
+    steps = [{name: _plain(value, zone) for name, value in step.items()} for step in life.iter_rows(named=True)]
     if as_json:
         print(json.dumps({**told, "life": steps}, ensure_ascii=False, indent=1))
         return
@@ -197,8 +198,10 @@ def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
         print_rows(list(steps[0]), [list(step.values()) for step in steps])
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date | datetime) else value
+def _plain(value: Any, zone: ZoneInfo) -> Any:
+    if isinstance(value, datetime):
+        return local(value, zone)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _one(connection: Connection, identity: str) -> pl.DataFrame:

@@ -73,6 +73,7 @@ LEFT JOIN LATERAL (
   WHERE s.payee_kind = i.payee_kind AND s.payee_no = i.payee_no AND s.settled_fen > 0
     AND s.business_date < b.business_date AND s.business_date >= b.business_date - 90) h ON true
 """
+ANSWER: Schema = {"end_to_end_id": pl.String, "answer": pl.String, "answer_reason": pl.String, "answer_file": pl.String}
 HOLD: Schema = {
     "statement_no": pl.String,
     "payee_kind": pl.String,
@@ -122,6 +123,17 @@ def items(connection: Connection, batch_no: str) -> pl.DataFrame:
     """The items of a batch (ITEM), in order of EndToEndId."""
     found = _read(connection, _ITEMS + " WHERE i.batch_no = :batch_no", ITEM, batch_no=batch_no)
     return found.sort("end_to_end_id")
+
+
+def answers(connection: Connection, batch_no: str) -> pl.DataFrame:
+    """The last word (ANSWER) that a result file of the bank has of the items of a batch, where there is one."""
+    sql = """
+    SELECT DISTINCT ON (a.end_to_end_id) a.end_to_end_id, a.result AS answer, a.reason AS answer_reason,
+      f.name AS answer_file
+    FROM puhui.payout_answer a JOIN puhui.payout_item i USING (end_to_end_id) JOIN puhui.file f USING (file_id)
+    WHERE i.batch_no = :batch_no ORDER BY a.end_to_end_id, a.file_id DESC
+    """
+    return _read(connection, sql, ANSWER, batch_no=batch_no)
 
 
 def member_items(connection: Connection, business_date: date) -> pl.DataFrame:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from batch.config import load_config
+from batch.inbox import look, take
 from portal.cli.main import run
+from settlement.model.errors import BadConfiguration
 
 SUZHOU = Path(__file__).resolve().parents[2] / "examples" / "suzhou"
 
@@ -16,13 +22,21 @@ def test_what_lies_in_the_folders_is_named(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "puhui.toml").write_bytes((SUZHOU / "puhui.toml").read_bytes())
     inbox = tmp_path / "exchange" / "smk" / "in"
     inbox.mkdir(parents=True)
-    for name in ("SMK_20260507", "SMK_20260508", "SMK_20260508.ok", "letter.doc", "SMK_20260509.part"):
+    for name in (
+        "SMK_20260507",
+        "SMK_20260508",
+        "SMK_20260508.ok",
+        "letter.doc",
+        "SMK_20260509.part",
+        "SMK_20260510.ok",
+    ):
         (inbox / name).write_bytes(b"")
     assert run(["inbox", "waiting", "--home", str(tmp_path), "--json"]) == 0
     found = {row["name"]: (row["source"], row["why"]) for row in json.loads(capsys.readouterr().out)}
     assert found == {
         "SMK_20260507": ("smk", "waits for SMK_20260507.ok"),
         "SMK_20260508": ("smk", "complete: the next night takes it"),
+        "SMK_20260510.ok": ("smk", "a marker, and its file is not there"),
         "letter.doc": ("smk", "no source has a pattern for it"),
     }
     assert run(["inbox", "waiting", "--home", str(tmp_path / "nowhere")]) == 2
@@ -41,3 +55,32 @@ def test_options_that_cannot_stand_together_are_refused_before_anything_opens(
         error = capsys.readouterr().err
         assert words in error
         assert error.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_is_left_lying_and_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With and without a SHA-256 in its marker; a folder of ours that nothing can be moved out of is told."""
+    (tmp_path / "puhui.toml").write_bytes((SUZHOU / "puhui.toml").read_bytes())
+    inbox = tmp_path / "exchange" / "smk" / "in"
+    inbox.mkdir(parents=True)
+    for name, marker in (("SMK_20260507", b""), ("SMK_20260508", b'{"sha256": "00"}'), ("SMK_20260509", b"")):
+        (inbox / name).write_bytes(b"x")
+        (inbox / f"{name}.ok").write_bytes(marker)
+    real = Path.open
+
+    def denied(path: Path, *given: Any, **more: Any) -> Any:
+        if path.name in {"SMK_20260507", "SMK_20260508"}:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert run(["inbox", "waiting", "--home", str(tmp_path), "--json"]) == 0
+    found = {row["name"]: row["why"] for row in json.loads(capsys.readouterr().out)}
+    why = "cannot be read (permission denied); correct its owner or permissions"
+    assert found == {"SMK_20260507": why, "SMK_20260508": why, "SMK_20260509": "complete: the next night takes it"}
+    source = load_config(tmp_path).source("smk")
+    assert look(tmp_path, source).complete == ["SMK_20260509"]
+    monkeypatch.setattr(Path, "rename", denied)
+    with pytest.raises(BadConfiguration, match="SMK_20260508: cannot be moved to taking/"):
+        take(tmp_path, source, "SMK_20260508", 1)

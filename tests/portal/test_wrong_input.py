@@ -144,6 +144,11 @@ def test_wrong_words(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
     assert part in said
 
 
+def test_a_file_is_waived_for_a_reason(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = one_line(capsys, "waive", "bank", "--date", "2026-05-15", "--reason", " ", "--home", str(home))
+    assert (status, said) == (2, "puhui: --reason: say why; it is kept with the decision")
+
+
 def test_a_wrong_clock(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUHUI_NOW", "2026-05-07T23:30:00")
     status, said = one_line(capsys, "night", "--home", str(home))

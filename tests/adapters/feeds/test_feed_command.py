@@ -70,6 +70,14 @@ def test_rejects_are_one_and_refusals_two(smk, tmp_path, capsys):
         (["describe", "--format", "nope"], "is not known"),
         (["describe", "--format", "unionpay_acom"], "setting record"),
         (["describe", "--format", "citizen_card", "--set", "layout"], "write key=value"),
+        (
+            ["describe", "--format", "citizen_card", "--set", "rail=bus"],
+            "--set rail: 'bus' is none of pos, purse, bank",
+        ),
+        (
+            ["describe", "--format", "mapped_csv", "--set", "instrument=card"],
+            "'card' is none of citizen_card, bank_card",
+        ),
         (["describe", "--format", "citizen_card", "--set", "layout=none.yaml"], "cannot be read"),
     ],
 )

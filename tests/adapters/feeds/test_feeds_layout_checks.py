@@ -200,3 +200,24 @@ def test_a_record_whose_key_is_blank_has_no_identity():
     frame, rejects, _ = s.read("citizen_card", lines.encode(), s.context("X", "own", s.DAY, layout=layout))
     assert [(r.record, r.code) for r in rejects] == [(2, "NO_KEY")]
     assert frame["transaction_id"].to_list() == ["own:T1"]
+
+
+def test_a_wrong_trailer_is_refused_at_its_own_byte():
+    """A total that does not hold, or cannot be read, is shown where it is declared and not where the records begin."""
+    count = {"name": "count_in_all", "type": "count", "declares": "count"}
+    total = {"name": "sum", "type": "amount", "declares": "total", "of": "paid"}
+    layout = described(trailer=[{"fields": [{"name": "mark", "constant": "T"}, count, total]}])
+    rows = b"S|P|2150001234567890123|20260507093015|100|x\nS|P|2150001234567890123|20260507093016|100|y\n"
+    given = s.context("f", "smk", s.DAY, layout=layout)
+    assert s.read("citizen_card", rows + b"T|2|200\n", given)[2].refused is None
+    for trailer, code, name, cell in (
+        (b"T|3|200\n", "COUNT_MISMATCH", "count_in_all", "3"),
+        (b"T|2|201\n", "TOTAL_MISMATCH", "sum", "201"),
+        (b"T|2|2x1\n", "BAD_TRAILER", "sum", "2x1"),
+    ):
+        data = rows + trailer
+        refused = s.read("citizen_card", data, given)[2].refused
+        assert (refused.code, refused.field, refused.byte) == (code, name, len(rows))
+        shown = adapter("citizen_card").show(io.BytesIO(data), refused, {"layout": layout})
+        assert shown.text == trailer.decode().strip()
+        assert shown.text[shown.start : shown.end] == cell

@@ -64,6 +64,10 @@ def test_what_refuses_a_wallet_file(old, new, code):
     _, _, closing = _wechat(WECHAT.replace(old, new, 1))
     assert closing.refused is not None
     assert closing.refused.code == code
+    if code in {"COUNT_MISMATCH", "TOTAL_MISMATCH"} or new.endswith("O"):
+        assert closing.refused.byte == WECHAT.encode().index(WECHAT_TOTAL.encode()), "the row of totals"
+    if code == "TOTAL_UNPROVEN":
+        assert closing.refused.byte > 0
 
 
 def test_a_bad_row_is_a_reject_and_its_amounts_still_count():
@@ -95,7 +99,8 @@ def test_alipay():
         spoken = ALIPAY.replace("共18.00元", no_amount).encode("gb18030")
         assert s.read("mapped_csv", spoken, given)[2].refused.code == "BAD_TRAILER"
     lied = ALIPAY.replace("共18.00元", "共18.01元").encode("gb18030")
-    assert s.read("mapped_csv", lied, given)[2].refused.code == "TOTAL_MISMATCH"
+    refused = s.read("mapped_csv", lied, given)[2].refused
+    assert (refused.code, refused.byte) == ("TOTAL_MISMATCH", lied.index("#交易合计".encode("gb18030")))
     assert s.read("mapped_csv", ALIPAY.encode(), given)[2].refused.code in {"BAD_ENCODING", "BAD_HEADING"}
     saved_again = s.context("ali_20260507.csv", "ali", mapping="alipay", encoding="utf-8-sig")
     again = s.read("mapped_csv", ("\ufeff" + ALIPAY).encode(), saved_again)[0]

@@ -54,6 +54,10 @@ def code_of(*messages, **settings):
 )
 def test_each_total_that_the_closing_message_gives_must_hold(totals, code):
     assert code_of(*SALES, closing(**totals)) == code
+    if code:
+        refused = feed(*SALES, closing(**totals))[2].refused
+        assert refused.record == len(SALES) + 1, "the closing message itself"
+        assert refused.byte > 0
 
 
 def test_a_demanded_closing_message_gives_all_its_totals():

@@ -58,6 +58,16 @@ def test_an_unreadable_amount_under_a_declared_total_refuses_the_file(citizen):
         assert (closing.refused.code, closing.refused.field, closing.refused.record) == ("TOTAL_UNPROVEN", "paid", 3)
 
 
+def test_a_trailer_that_does_not_hold_is_named_with_its_byte(citizen):
+    at = citizen.index(b"T 000000020")
+    for data, name in (
+        (citizen.replace(b"T 000000020", b"T 000000021"), "record_count"),
+        (citizen[:-3] + bytes([citizen[-3] ^ 1]) + citizen[-2:], "total_paid"),
+    ):
+        refused = s.read("citizen_card", data, s.context("SMK_20260507", "smk"))[2].refused
+        assert (refused.record, refused.byte, refused.field) == (0, at, name)
+
+
 @pytest.mark.parametrize(
     ("damage", "code"),
     [

@@ -403,7 +403,15 @@ def test_a_last_line_without_its_line_end_is_cut_unless_a_declared_count_holds()
     assert results(b"2|10\nE1|5|S|\nE2|5|S|", layout=layout_with(COUNTED))[2].refused is None
     short = results(b"3|10\nE1|5|S|\nE2|5|S|", layout=layout_with(COUNTED))[2].refused
     assert short is not None
-    assert short.code == "COUNT_MISMATCH"
+    assert (short.code, short.byte) == ("COUNT_MISMATCH", 0)
+    assert short.field
+    for rows, code, byte in (
+        (b"E1|5|S|\nE2|6|S|\n", "TOTAL_MISMATCH", 0),
+        (b"E1|x|S|\nE2|5|S|\n", "TOTAL_UNPROVEN", 5),
+    ):
+        wrong = results(b"2|10\n" + rows, layout=layout_with(COUNTED))[2].refused
+        assert wrong is not None
+        assert (wrong.code, wrong.byte) == (code, byte)
 
 
 FIXED = """format: t

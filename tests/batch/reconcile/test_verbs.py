@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +88,21 @@ def test_people_decide(books: Books, says: Any) -> None:
     assert night(books, FRI)["events"] == {"explained": 1, "written_off": 1}
     assert "is explained already" in says("recon", "explain", SHORT, "--reason", "x", "--as", "li")[2]
     assert "explained" in says("recon", "show", SHORT)[1]
+
+
+def test_a_reason_keeps_no_card_number(books: Books, says: Any) -> None:
+    """Reasons stand in tables, in the chain of the audit and on reports for good."""
+    card = "6222020" + "".join(random.Random(8).choice("0123456789") for _ in range(12))
+    spaced = " ".join(card[at : at + 4] for at in range(0, 19, 4))
+    reason = f"card {card},\n{spaced}: RRN 612700000009 of 2026-05-07 2026-05-08"
+    assert says("recon", "explain", SHORT, "--reason", reason, "--as", "wang")[0] == 0
+    ((kept,),) = books.rows("SELECT reason FROM puhui.decision WHERE actor = 'wang'")
+    masked = f"{card[:6]}*********{card[-4:]}"
+    assert kept == f"card {masked}, {masked}: RRN 612700000009 of 2026-05-07 2026-05-08"
+    ((audited,),) = books.rows("SELECT audit::text FROM puhui.audit WHERE actor = 'wang'")
+    assert masked in audited
+    assert card not in audited
+    assert spaced not in audited
 
 
 def test_an_adjustment_names_its_amount(books: Books, says: Any) -> None:

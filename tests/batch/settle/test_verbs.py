@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 
+import polars as pl
 import pytest
 
+from adapters.base import Closing
+from batch.results import results
 from portal.cli.main import run
 from portal.cli.people import hash_passphrase
 from portal.session import Session
+from settlement.model.frames import PAYMENT_RESULT
 from settlement.store import people
 from tests.batch.settle.books import FRI, THU, at
 
@@ -61,6 +65,31 @@ def test_a_payout_is_shown_approved_released_and_confirmed(books, says):
     assert says("payout", "list", "--state", "sent")[1].count(BATCH) == 1
     verbs = books.rows("SELECT verb, actor FROM puhui.audit ORDER BY seq")
     assert verbs == [("payout approve", "li"), ("payout release", "wang"), ("payout confirm", "wang")]
+
+
+def test_what_the_bank_answered_last_stands_beside_each_item(books, says):
+    """An answer that settles nothing (PDNG) is shown too, and moments stand on the clocks of the programme."""
+    books.sale(THU, 1000)
+    books.night(THU)
+    assert says("payout", "approve", BATCH, "--as", "li")[0] == 0
+    assert says("payout", "release", BATCH, "--as", "wang")[0] == 0
+    items = json.loads(says("payout", "show", BATCH, "--json")[1])
+    assert [(row["回盘"], row["回盘文件"]) for row in items] == [("", "")]
+    chosen = items[0]["付款编号"]
+    books.begin(FRI)
+    for number, (result, reason) in enumerate((("paid", "ACSC"), ("unknown", "PDNG"))):
+        file_id = books.file(FRI, "bank", number)
+        row = dict.fromkeys(PAYMENT_RESULT) | {"end_to_end_id": chosen, "result": result, "reason": reason}
+        row |= {"file": "r.xml", "record": 1, "byte_start": 7, "byte_end": 8}
+        frame, closing = pl.DataFrame([row], schema=PAYMENT_RESULT), Closing(1, 1, 0)
+        books.do(lambda c, f=file_id, x=frame, y=closing: results(c, f, FRI, x, [], y, by_batch=False))
+    told = {
+        row["付款编号"]: (row["结果"], row["回盘"]) for row in json.loads(says("payout", "show", BATCH, "--json")[1])
+    }
+    assert told == {chosen: ("", "未定 PDNG")}
+    text = says("payout", "show", BATCH)[1]
+    assert "未定 PDNG" in text
+    assert "+08:00 approved li" in text
 
 
 @pytest.mark.parametrize(
