@@ -22,6 +22,9 @@ payout_app = typer.Typer(help="Payout batches: list, show, approve, release, con
 BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
 _RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付"}
+_ITEM = ("付款编号", "收款方", "金额(元)", "近90天平均(元)", "变化(元)", "账号(掩码)", "开户行",
+         "替代", "结果", "原因", "回盘", "回盘文件")  # fmt: skip
+_ALWAYS = 7  # of these, from the first
 _ANSWERS = {"paid": "成功", "rejected": "拒付", "unknown": "未定"}
 
 
@@ -94,40 +97,26 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         print(f"文件摘要 SHA-256 {batch['digest']}")
         for step in steps:
             print(f"{local(step['at'], session.config.programme.zone)} {step['step']} {step['actor']}")
-    print_rows(
+    told = [
         (
-            "付款编号",
-            "收款方",
-            "金额(元)",
-            "近90天平均(元)",
-            "变化(元)",
-            "账号(掩码)",
-            "开户行",
-            "替代",
-            "结果",
-            "原因",
-            "回盘",
-            "回盘文件",
-        ),
-        [
-            (
-                item["end_to_end_id"],
-                f"{item['payee_kind']} {item['payee_no']}",
-                format_yuan(item["amount_fen"]),
-                format_yuan(item["usual_fen"]) if item["usual_fen"] is not None else "首次",
-                format_yuan(item["amount_fen"] - (item["usual_fen"] or 0)),
-                item["account_masked"],
-                item["bank_name"],
-                item["replaces"],
-                _RESULTS.get(item["result"], ""),
-                item["reason"],
-                " ".join(filter(None, (_ANSWERS.get(item["answer"], ""), item["answer_reason"]))),
-                item["answer_file"],
-            )
-            for item in rows
-        ],
-        as_json=as_json,
-    )
+            item["end_to_end_id"],
+            f"{item['payee_kind']} {item['payee_no']}",
+            format_yuan(item["amount_fen"]),
+            format_yuan(item["usual_fen"]) if item["usual_fen"] is not None else "首次",
+            format_yuan(item["amount_fen"] - (item["usual_fen"] or 0)),
+            item["account_masked"],
+            item["bank_name"],
+            item["replaces"],
+            _RESULTS.get(item["result"], ""),
+            item["reason"],
+            " ".join(filter(None, (_ANSWERS.get(item["answer"], ""), item["answer_reason"]))),
+            item["answer_file"],
+        )
+        for item in rows
+    ]
+    # a terminal is narrow: columns of what may yet come stand there once it has
+    shown = [place for place in range(len(_ITEM)) if as_json or place < _ALWAYS or any(row[place] for row in told)]
+    print_rows([_ITEM[place] for place in shown], [[row[place] for place in shown] for row in told], as_json=as_json)
 
 
 @payout_app.command("draft")

@@ -75,6 +75,7 @@ def test_what_the_bank_answered_last_stands_beside_each_item(books, says):
     assert says("payout", "release", BATCH, "--as", "wang")[0] == 0
     items = json.loads(says("payout", "show", BATCH, "--json")[1])
     assert [(row["回盘"], row["回盘文件"]) for row in items] == [("", "")]
+    assert "回盘" not in says("payout", "show", BATCH)[1]
     chosen = items[0]["付款编号"]
     books.begin(FRI)
     for number, (result, reason) in enumerate((("paid", "ACSC"), ("unknown", "PDNG"))):
