@@ -143,7 +143,7 @@ class Findings:
         """The statements of the file, each with the sum of its lines."""
         if not self.groups:
             return []
-        balances, lines = pl.col("opening_fen", "closing_fen").first(), pl.col("total_fen").sum().alias("amount_fen")
+        balances, lines = pl.col("currency", "opening_fen", "closing_fen").first(), pl.col("total_fen").sum().alias("amount_fen")
         grouped = pl.concat(self.groups).group_by("account", "statement", maintain_order=True)
         return grouped.agg(balances, lines).to_dicts()
 
