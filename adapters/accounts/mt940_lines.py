@@ -25,13 +25,14 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3}) ?([NSF][A-Z0-9 ]{3})?"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})(?![0-9.,]) ?([NSF][A-Z0-9 ]{3})?"
     r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
-_CREDITS = frozenset({"C", "RC"})  # a reversal names the sides of what it undoes
+# whether the other side is who paid, and whether it is in a return; a reversal names the sides of what it undoes
+_PAYERS = {"C": (True, False), "D": (False, True), "RC": (True, True), "RD": (False, False)}
 _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 # what banks write where the payer gave no reference, or where :86: has it
 _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"})
@@ -89,7 +90,7 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     booking = [pair[0] for pair in pairs]
     said: list[str | None] = []
     for text, mark in zip(_said(lines, encoding), marks, strict=True):
-        said += read_information(text, mark in _CREDITS)
+        said += read_information(text, _PAYERS[mark])
     for row in [row for row, extra in enumerate(extras) if extra]:
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]

@@ -194,8 +194,8 @@ def last_statement(
 ) -> tuple[date | None, int]:
     """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
 
-    A file may hold several statements of one day, so the newest is found by balances: each opens with the closing of
-    another, but for the first, and each closing is an opening, but for the last; where all are, it is back at its first.
+    A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
+    of another, but for the last; where all are, the account is back at its first opening.
     """
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
         WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),

@@ -225,7 +225,8 @@ def test_of_two_sides_the_other_one_is_told(text: str, paid_by: tuple[str, None]
         assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_by, "x")
     for mark in ("D", "RD"):
         assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_to, "x")
-    assert said(f"/RTRN/AC04{text}") == ("E7", *paid_to, "/RTRN/AC04/ x")
+    for mark, other in (("C", paid_to), ("RD", paid_to), ("D", paid_by), ("RC", paid_by)):
+        assert said(f"/RTRN/AC04{text}", f":61:260507{mark}1,NTRFNONREF") == ("E7", *other, "/RTRN/AC04/ x")
 
 
 def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothing() -> None:
@@ -262,10 +263,10 @@ PIECES = st.sampled_from(["/", "//", " ", "ab", "12", "DEUTDEFF", *(f"/{word}" f
 
 @given(st.sampled_from(["/", "166", "1660", "TBB+00", ""]), st.lists(PIECES, max_size=12), st.booleans())
 def test_no_text_fails_and_no_part_is_blank(begin: str, pieces: list[str], credit: bool) -> None:
-    found = read_information(begin + "".join(pieces), credit)
+    found = read_information(begin + "".join(pieces), (credit, not credit))
     assert all(part is None or part.strip() for part in found)
 
 
 def test_two_sides_of_which_one_is_empty() -> None:
-    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=True)[1:] == ("Payer", None, "x")
-    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=False)[1:] == (None, None, "x")
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (True, False))[1:] == ("Payer", None, "x")
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (False, True))[1:] == (None, None, "x")
