@@ -200,7 +200,8 @@ def last_statement(
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
         WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
       ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
-      SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0 LIMIT 1)"""
+      SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
+        ORDER BY fen DESC LIMIT 1)"""
     newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
     return newest, first_opening_fen if closing is None else int(closing)
 
