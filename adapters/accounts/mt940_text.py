@@ -124,13 +124,14 @@ def _subfields(text: str) -> Information:
 def _sepa_words(purpose: str) -> dict[str, str]:
     """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
 
-    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on.
+    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on. Of
+    the others the first counts: a return repeats those of the payment in its text.
     """
     first, *parts = _SEPA.split(purpose)
     words = {"": first}
     for mark, said in zip(parts[::2], parts[1::2], strict=True):
         own, _, free = (said.replace(_GAP, ""), "", "") if mark == "SVWZ" else said.partition(_GAP)
-        words[mark] = words.get(mark, "") + own
+        words[mark] = words.get(mark, "") + own if mark == "SVWZ" else words.get(mark) or own
         words[""] += free
     words[""] = words[""].replace(_GAP, "")
     return words

@@ -238,6 +238,11 @@ def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothi
     assert said(text.format("0000000000000001", "\u02d9")) == (None, "ACME", "0000000000000001", "PAY")
 
 
+def test_a_reference_that_a_text_repeats_is_not_added_to_the_first() -> None:
+    text = "166?00RETURN?20EREF+E7?21SVWZ+RETURN OF ?22EREF+E8?23SVWZ+ACCOUNT CLOSED?32ACME"
+    assert said(text) == ("E7", "ACME", None, "RETURN OF ACCOUNT CLOSED")
+
+
 def test_subfields_without_a_code_before_them() -> None:
     assert said("?20RENT ?21JULY?31DE89370400440532013000?32ACME") == (
         None,
