@@ -25,9 +25,10 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})(?![0-9.,]) ?([NSF][A-Z0-9 ]{3})?"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})(?: ?([NSF][A-Z0-9 ]{3}))?"
     r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
+_AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
@@ -136,14 +137,20 @@ def _heads(lines: Lines, encoding: str) -> list[list[Any]]:
         raise
     # a flat list, for tuples by the thousand keep the garbage collector busy
     parts: list[str | None] = _HEAD.split(text)
+    columns = [parts[column::_PARTS] for column in range(1, _PARTS)]
+    row = None
     if len(parts) != len(lines.heads) * _PARTS + 1:
         row = next(row for row, head in enumerate(text.split("\0")[1:-1]) if not _HEAD.match(f"\0{head}\0"))
+    elif None in columns[4]:
+        pairs = enumerate(zip(columns[4], columns[5], strict=True))
+        row = next((row for row, (code, rest) in pairs if code is None and rest and rest[0] in _AMOUNT), None)
+    if row is not None:
         message = (
             "a :61: is YYMMDD, perhaps MMDD, C D RC or RD, perhaps a letter, then digits, a comma, decimals: "
             "a '.' is never a decimal; correct the file"
         )
         raise FileRefusedError("BAD_LINE", message, lines.starts[row], lines.records[row], ":61:")
-    return [parts[column::_PARTS] for column in range(1, _PARTS)]
+    return columns
 
 
 def _said(lines: Lines, encoding: str) -> list[str]:
