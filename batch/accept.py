@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Table
 
+from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
@@ -213,22 +214,31 @@ def statements(
     sums = frame.group_by("account", "statement", maintain_order=True).agg(
         pl.col("opening_fen", "closing_fen", "currency").first(),
         pl.col("amount_fen").sum(),
-        pl.col("booking_date").max(),
+        pl.col("line").count(),
     )
+    day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     wrong, closings = doubt(closing.notes), dict[str, int]()
     for row in sums.iter_rows(named=True):
         account = accounts.get(row["account"])
         last = closings.get(row["account"])
         if last is None and account is not None:
-            last = intake.last_closing(connection, account.name)
-            last = account.first_opening_fen if last is None else last
+            _, last = intake.last_statement(connection, account.name, account.first_opening_fen)
         wrong = wrong or statement_wrong(row, accounts, last)
+        if wrong is None and account is not None and row["line"] and row["opening_fen"] == row["closing_fen"]:
+            # one that moves the balance and comes again is found by its opening
+            wrong = _came_before(connection, account.name, row, day)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
         closings[row["account"]] = row["closing_fen"]
-    day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     _store_statements(connection, run, accounts, file_id, frame, sums, day)
     return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
+
+
+def _came_before(connection: Connection, account: str, row: dict[str, Any], day: date) -> tuple[str, str] | None:
+    if not intake.same_statement(connection, f"{account}:{row['statement']}", row, day):
+        return None
+    name = mask_cards(row["statement"])
+    return "STATEMENT_TWICE", f"statement {name} of {day} was taken before, with the same balances; nothing is stored"
 
 
 def _store_statements(
@@ -241,7 +251,11 @@ def _store_statements(
     day: date,
 ) -> None:
     name = pl.col("account").replace_strict({number: a.name for number, a in accounts.items()}, return_dtype=pl.String)
-    identity = pl.format("{}:{}", name, "statement").alias("statement_id")
+    called = pl.format("{}:{}", name, "statement")
+    taken = intake.statements_stored(connection, sums.select(called).to_series())
+    # banks begin their numbers anew each year, or give all statements one
+    again = pl.format("{}@{}", called, pl.lit(file_id))
+    identity = pl.when(called.is_in(taken.implode())).then(again).otherwise(called).alias("statement_id")
     stamp = {"file_id": pl.lit(file_id, pl.Int64), "business_date": pl.lit(run.business_date, pl.Date)}
     heads = sums.with_columns(identity, name.alias("account"), statement_date=pl.lit(day, pl.Date), **stamp)
     copy_in(connection, t.bank_statement, heads.select([c.name for c in t.bank_statement.columns]))
@@ -255,6 +269,9 @@ def _store_statements(
         schema={"counterparty_account": pl.String, "counterparty_masked": pl.String, "counterparty_index": pl.String},
     )
     lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
-    lines = lines.with_columns(pl.format("{}/{}", "statement_id", "line").alias("line_id"))
+    lines = lines.with_columns(
+        pl.format("{}/{}", "statement_id", "line").alias("line_id"),
+        booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)),  # camt may leave it out
+    )
     lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
     copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))

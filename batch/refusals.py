@@ -15,6 +15,8 @@ from settlement.model.cards import mask
 from settlement.model.money import format_yuan
 from settlement.model.rejects import Reject
 
+_YUAN = ("CNY", "RMB")
+
 
 def settings_of(source: SourceConfig) -> dict[str, Any]:
     """The settings that a source's adapter reads with; those of transactions refuse a file with bad rows themselves."""
@@ -42,13 +44,16 @@ def doubt(notes: Sequence[str]) -> tuple[str, str] | None:
 def statement_wrong(row: dict[str, Any], accounts: Collection[str], last: int | None) -> tuple[str, str] | None:
     """(code, message) of what is wrong with a statement; None where it adds up and goes on from `last`, if known.
 
-    `row`: account, statement, opening_fen, closing_fen, and the sum of its lines. `accounts`: numbers of the source's.
+    `row`: account, statement, currency, opening_fen, closing_fen, and the sum of its lines. `accounts`: numbers of the
+    source's.
     """
     account, name = row["account"], mask_cards(row["statement"])
     if account not in accounts:
         return "ACCOUNT", f"account {mask(account)} is not in puhui.toml for this source; add it or correct the file"
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return "BALANCE", f"statement {name} lacks its opening or closing balance; ask the bank for the whole"
+    if row["currency"] not in _YUAN:
+        return "OTHER_CURRENCY", f"statement {name} is in {row['currency']}; the books are in CNY: ask for that alone"
     difference = row["opening_fen"] + row["amount_fen"] - row["closing_fen"]
     if difference:
         return "BALANCE", f"statement {name}: opening + lines differ from closing by {format_yuan(difference)}"

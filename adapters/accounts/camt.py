@@ -90,6 +90,7 @@ class _Reader:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
+    names: dict[tuple[str, str], int] = field(default_factory=dict)  # of each account, how often it was met
     head: Head | None = None
     checked: bool = False
     paged: bool = False  # the message is one of several
@@ -182,6 +183,11 @@ class _Reader:
             self._check_message(element.getparent())
             byte = guard.ranges[0][0] if guard.ranges else guard.position
             self.head = read_head(element, self.parts, byte, paged=self.paged)
+            statement = self.head.statement
+            key = (statement.account, statement.statement)
+            count = self.names[key] = self.names.get(key, 0) + 1
+            if count > 1:  # pages of one statement are statements of one id, each with its own balances
+                statement.statement += f"#{count}"
         return self.head
 
     def _end_statement(self, element: Any, guard: GuardedStream) -> None:

@@ -43,7 +43,7 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
     if not chunk:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     carry, base, size = b"", len(first) - len(chunk), 0
-    bare = b"\n" not in chunk  # lines that end with CR alone
+    bare = chunk.count(b"\r:") > chunk.count(b"\n:")  # lines that end with CR, whatever stands between messages
     while chunk:
         chunk = chunk.replace(b"\r", b"\n") if bare else chunk
         following = stream.read(_CHUNK)

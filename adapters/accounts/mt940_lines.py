@@ -25,13 +25,15 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3}) ?([NSF][A-Z0-9 ]{3})?"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})(?: ?([NSF][A-Z0-9 ]{3}))?"
     r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
+_AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
 # the one table of signs: a reversal of a credit takes money away (SWIFT MT940, field 61, subfield 3)
 _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
-_CREDITS = frozenset({"C", "RC"})  # a reversal names the sides of what it undoes
+# whether the other side is who paid, and whether it is in a return; a reversal names the sides of what it undoes
+_PAYERS = {"C": (True, False), "D": (False, True), "RC": (True, True), "RD": (False, False)}
 _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 # what banks write where the payer gave no reference, or where :86: has it
 _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"})
@@ -89,7 +91,7 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     booking = [pair[0] for pair in pairs]
     said: list[str | None] = []
     for text, mark in zip(_said(lines, encoding), marks, strict=True):
-        said += read_information(text, mark in _CREDITS)
+        said += read_information(text, _PAYERS[mark])
     for row in [row for row, extra in enumerate(extras) if extra]:
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
@@ -135,14 +137,20 @@ def _heads(lines: Lines, encoding: str) -> list[list[Any]]:
         raise
     # a flat list, for tuples by the thousand keep the garbage collector busy
     parts: list[str | None] = _HEAD.split(text)
+    columns = [parts[column::_PARTS] for column in range(1, _PARTS)]
+    row = None
     if len(parts) != len(lines.heads) * _PARTS + 1:
         row = next(row for row, head in enumerate(text.split("\0")[1:-1]) if not _HEAD.match(f"\0{head}\0"))
+    elif None in columns[4]:
+        pairs = enumerate(zip(columns[4], columns[5], strict=True))
+        row = next((row for row, (code, rest) in pairs if code is None and rest and rest[0] in _AMOUNT), None)
+    if row is not None:
         message = (
             "a :61: is YYMMDD, perhaps MMDD, C D RC or RD, perhaps a letter, then digits, a comma, decimals: "
             "a '.' is never a decimal; correct the file"
         )
         raise FileRefusedError("BAD_LINE", message, lines.starts[row], lines.records[row], ":61:")
-    return [parts[column::_PARTS] for column in range(1, _PARTS)]
+    return columns
 
 
 def _said(lines: Lines, encoding: str) -> list[str]:

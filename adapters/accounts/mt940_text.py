@@ -15,6 +15,7 @@ from itertools import repeat
 
 # (end-to-end id, name of the other side, its account, remittance); None where the text does not say
 Information = tuple[str | None, str | None, str | None, str | None]
+Payer = tuple[bool, bool]
 
 NEXT_TEXT = "\n:86:"  # stands between the texts of one line: nothing else can begin a line with a tag
 # the code of the business, which some leave out, and the first subfield; Bulgarian banks write letters, and under 00
@@ -45,20 +46,21 @@ _GAP = "\0"
 _NOTHING: Information = (None, None, None, None)
 
 
-def read_information(text: str, credit: bool = False) -> Information:
+def read_information(text: str, payer: Payer = (False, True)) -> Information:
     """The parts of a `:86:` text, whose lines end with LF. Never fails: what fits no way of writing is remittance.
 
-    A line end stands for a blank, and in subfields for nothing. `credit`: of a line that is a credit, or undoes one.
+    A line end stands for a blank, and in subfields for nothing. `payer`: whether the other side is who paid, and
+    whether it is where the text tells of a return.
     """
     if not text:
         return _NOTHING
     lines = "\n" in text
     if lines and NEXT_TEXT in text:
-        return _several(text.split(NEXT_TEXT), credit)
+        return _several(text.split(NEXT_TEXT), payer)
     if text[0] == "/":
         pieces = (text.replace("\n", " ") if lines else text).split("/")
         if pieces[1] in _WORDS and pieces[1]:
-            reference, name, account, said = _code_words(pieces, credit)
+            reference, name, account, said = _code_words(pieces, payer)
             return reference, name, account, said or " ".join(text.split())
     elif found := _STRUCTURED.match(text):
         joined, sign = text.replace("\n", ""), found[2] or found[3] or "?"
@@ -73,7 +75,7 @@ def read_information(text: str, credit: bool = False) -> Information:
     return None, None, None, " ".join(text.split()) or None
 
 
-def _several(texts: list[str], credit: bool) -> Information:
+def _several(texts: list[str], payer: Payer) -> Information:
     """What several `:86:` say of one line: the first that names a party or reference counts, remittance goes on.
 
     A text that begins with a subfield continues the one before it.
@@ -84,7 +86,7 @@ def _several(texts: list[str], credit: bool) -> Information:
             whole[-1] += text
         else:
             whole.append(text)
-    columns = list(zip(*map(read_information, whole, repeat(credit)), strict=True))
+    columns = list(zip(*map(read_information, whole, repeat(payer)), strict=True))
     reference, name, account = (next(filter(None, column), None) for column in columns[:3])
     return reference, name, account, " ".join(dict.fromkeys(filter(None, columns[3]))) or None
 
@@ -122,19 +124,20 @@ def _subfields(text: str) -> Information:
 def _sepa_words(purpose: str) -> dict[str, str]:
     """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
 
-    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on.
+    A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on. Of
+    the others the first counts: a return repeats those of the payment in its text.
     """
     first, *parts = _SEPA.split(purpose)
     words = {"": first}
     for mark, said in zip(parts[::2], parts[1::2], strict=True):
         own, _, free = (said.replace(_GAP, ""), "", "") if mark == "SVWZ" else said.partition(_GAP)
-        words[mark] = words.get(mark, "") + own
+        words[mark] = words.get(mark, "") + own if mark == "SVWZ" else words.get(mark) or own
         words[""] += free
     words[""] = words[""].replace(_GAP, "")
     return words
 
 
-def _code_words(pieces: list[str], credit: bool) -> Information:
+def _code_words(pieces: list[str], payer: Payer) -> Information:
     """`pieces` is the text cut at its slashes. The first of a word counts; a word has a slash behind it.
 
     A value ends at the next word or at a double slash, but for those that are made of several.
@@ -158,7 +161,7 @@ def _code_words(pieces: list[str], credit: bool) -> Information:
     name, account = words.get("NAME", "").strip(" /") or None, words.get("IBAN", "").strip(" /") or None
     if not _PARTIES.isdisjoint(words):
         if "ORDP" in words and "BENM" in words:
-            name, account = _other_side("/".join([*pieces, last]), credit != ("RTRN" in words))
+            name, account = _other_side("/".join([*pieces, last]), payer["RTRN" in words])
         elif name is None or account is None:
             name, account = _party(words, name, account)
     said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
@@ -171,10 +174,10 @@ def _code_words(pieces: list[str], credit: bool) -> Information:
 
 
 def _other_side(text: str, payer: bool) -> tuple[str | None, str | None]:
-    """Of a text that names both sides: who paid a credit (a return was paid by us), and whom a debit paid."""
+    """Of a text that names both sides: who paid, or who was paid."""
     side, own = ("ORDP", "BENM") if payer else ("BENM", "ORDP")
     said = text[text.index(f"/{side}/") :].partition(f"/{own}/")[0]
-    return _code_words(said.split("/"), payer)[1:3]
+    return _code_words(said.split("/"), (payer, payer))[1:3]
 
 
 def _party(words: dict[str, str], name: str | None, account: str | None) -> tuple[str | None, str | None]:

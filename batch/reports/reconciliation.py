@@ -16,7 +16,7 @@ from settlement.model.money import format_yuan
 from settlement.model.outcomes import DISCREPANCY_ZH
 from settlement.model.report import CellKind, Column, Report, Table
 from settlement.reconciliation.balance import OPEN_ITEM, BalanceReconciliation
-from settlement.store import ledger, reconcile, reference
+from settlement.store import intake, ledger, reconcile, reference
 from settlement.store import recon_reports as rows
 
 SYSTEM = "系统"
@@ -283,10 +283,10 @@ def balance(connection: Connection, run: Run, account: AccountConfig) -> Balance
     day = run.business_date
     bank = rows.bank_only(connection, account.name, day)
     ours = rows.ledger_only(connection, account.name, account.ledger_account, day)
-    closing = rows.closing_balance(connection, account.name, day)
+    _, closing = intake.last_statement(connection, account.name, account.first_opening_fen, day)
     return BalanceReconciliation(
         ledger_fen=ledger.account_balance(connection, account.ledger_account, day),
-        bank_fen=closing[1] if closing else account.first_opening_fen,
+        bank_fen=closing,
         bank_received=_open_items(bank, day, 1),
         bank_paid=_open_items(bank, day, -1),
         we_received=_open_items(ours, day, 1),
@@ -304,9 +304,9 @@ def _open_items(items: pl.DataFrame, day: date, sign: int) -> pl.DataFrame:
 def balance_report(connection: Connection, run: Run, account: AccountConfig) -> Report:
     """银行存款余额调节表 of one account."""
     found = balance(connection, run, account)
-    closing = rows.closing_balance(connection, account.name, run.business_date)
+    newest, _ = intake.last_statement(connection, account.name, account.first_opening_fen, run.business_date)
     count, fen = rows.in_transit(connection, run.business_date)
-    statement = f"对账单日期 {closing[0]}" if closing else "尚无对账单, 以期初余额计"
+    statement = f"对账单日期 {newest}" if newest else "尚无对账单, 以期初余额计"
     lines = [_balance_line("单位银行存款日记账余额", found.ledger_fen, f"科目 {account.ledger_account}")]
     lines += _item_lines("加: 银行已收单位未收", found.bank_received)
     lines += _item_lines("减: 银行已付单位未付", found.bank_paid)

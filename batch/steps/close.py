@@ -19,7 +19,7 @@ from settlement.audit.chain import GENESIS, CloseRecord, close_record, first_bre
 from settlement.audit.checks import SIDE, Check, equal, listed
 from settlement.ledger.chart import PAYABLE, Role
 from settlement.store import close as rows
-from settlement.store import ledger
+from settlement.store import intake, ledger
 
 _TITLES = {
     "entries_balance": "分录借贷平衡",
@@ -85,10 +85,9 @@ def checks(connection: Connection, run: Run, day: date) -> list[Check]:
 
 def _bank(connection: Connection, config: Config, day: date) -> Check:
     """The ledger's bank accounts against the banks' statements, per ledger account."""
-    closings = rows.bank_closings(connection, day)
     theirs: dict[str, int] = {}
     for account in config.accounts:
-        balance = closings.get(account.name, account.first_opening_fen)
+        _, balance = intake.last_statement(connection, account.name, account.first_opening_fen, day)
         theirs[account.ledger_account] = theirs.get(account.ledger_account, 0) + balance
     ours = {code: ledger.account_balance(connection, code, day) for code in theirs}
     left, right = (pl.DataFrame(list(side.items()), schema=SIDE, orient="row") for side in (ours, theirs))

@@ -143,9 +143,9 @@ class Findings:
         """The statements of the file, each with the sum of its lines."""
         if not self.groups:
             return []
-        balances, lines = pl.col("opening_fen", "closing_fen").first(), pl.col("total_fen").sum().alias("amount_fen")
+        lines = pl.col("total_fen").sum().alias("amount_fen")
         grouped = pl.concat(self.groups).group_by("account", "statement", maintain_order=True)
-        return grouped.agg(balances, lines).to_dicts()
+        return grouped.agg(pl.col("currency", "opening_fen", "closing_fen").first(), lines).to_dicts()
 
     def lines(self) -> list[str]:
         """Rejects, notes and the refusal, a line each."""

@@ -252,15 +252,6 @@ def reinstated(connection: Connection, day: date) -> dict[tuple[str, str], int]:
     return found
 
 
-def bank_closings(connection: Connection, day: date) -> dict[str, int]:
-    """Account name to the closing balance of its last statement up to night `day`, in fen."""
-    sql = """
-    SELECT DISTINCT ON (s.account) s.account, s.closing_fen FROM puhui.bank_statement s
-    WHERE s.business_date <= :day ORDER BY s.account, s.statement_date DESC, s.file_id DESC, s.statement_id DESC
-    """
-    return {row[0]: row[1] for row in connection.execute(text(sql), {"day": day})}
-
-
 # --- the open day, expected files ----------------------------------------------------------------------------------
 
 

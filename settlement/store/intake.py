@@ -189,15 +189,37 @@ def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataF
     return pl.concat([known, new.select("token", "card_id")] if new.height else [known])
 
 
-def last_closing(connection: Connection, account: str) -> int | None:
-    """Closing balance of the account's newest statement in fen; None where there is none yet."""
-    query = (
-        select(t.bank_statement.c.closing_fen)
-        .where(t.bank_statement.c.account == account)
-        .order_by(t.bank_statement.c.statement_date.desc(), t.bank_statement.c.file_id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()
+def last_statement(
+    connection: Connection, account: str, first_opening_fen: int, day: date | None = None
+) -> tuple[date | None, int]:
+    """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
+
+    A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
+    of another, but for the last; where all are, the account is back at its first opening.
+    """
+    sql = """WITH known AS (SELECT * FROM puhui.bank_statement
+        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
+      ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
+      SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
+        ORDER BY fen DESC LIMIT 1)"""
+    newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
+    return newest, first_opening_fen if closing is None else int(closing)
+
+
+def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date) -> bool:
+    """True where a statement that was stored as `name` (account:statement) is of this day, with these balances."""
+    sql = """SELECT 1 FROM puhui.bank_statement s
+      WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
+        AND s.opening_fen = :opening AND s.closing_fen = :closing LIMIT 1"""
+    values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
+    return connection.execute(text(sql), values).first() is not None
+
+
+def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:
+    """Those of `names` (account:statement) that statements of earlier files are stored as."""
+    wanted(connection, names.rename("id"))
+    sql = "SELECT s.statement_id FROM puhui.bank_statement s JOIN wanted_id w ON w.id = s.statement_id"
+    return copy_out(connection, text(sql), {"statement_id": pl.String})["statement_id"]
 
 
 def chain_head(connection: Connection, before: date) -> str:

@@ -237,14 +237,6 @@ def ledger_only(connection: Connection, account: str, ledger_account: str, day: 
     return _read(connection, _LEDGER_ONLY, ITEM, values).sort("day", "reference")
 
 
-def closing_balance(connection: Connection, account: str, day: date) -> tuple[date, int] | None:
-    """(statement date, closing balance in fen) of the newest statement up to a night; None where there is none."""
-    sql = """SELECT statement_date, closing_fen FROM puhui.bank_statement
-      WHERE account = :account AND business_date <= :day ORDER BY statement_date DESC, file_id DESC LIMIT 1"""
-    row = connection.execute(text(sql), {"account": account, "day": day}).one_or_none()
-    return (row[0], int(row[1])) if row else None
-
-
 def in_transit(connection: Connection, day: date) -> tuple[int, int]:
     """(count, fen) of payouts that left and of which the bank has said nothing by the end of `day`."""
     sql = """SELECT count(*), coalesce(sum(i.amount_fen), 0)::bigint FROM puhui.payout_item i

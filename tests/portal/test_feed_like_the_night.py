@@ -94,6 +94,7 @@ def test_a_statement_of_another_account_is_not_called_accepted(home: Path, capsy
 
 def test_a_difference_is_what_the_lines_are_too_much() -> None:
     row = {"account": "1", "statement": "S", "opening_fen": 1000, "closing_fen": 1300, "amount_fen": 400}
+    row |= {"currency": "CNY"}
     assert statement_wrong(row, {"1"}, None) == (
         "BALANCE",
         "statement S: opening + lines differ from closing by 1.00",

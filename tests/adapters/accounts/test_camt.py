@@ -253,6 +253,14 @@ def test_a_page_of_a_statement_opens_or_closes_with_an_interim_balance(first: st
     assert (closing.refused, closing.notes) == (None, ())
 
 
+def test_pages_of_one_id_in_a_file_are_statements_of_their_own() -> None:
+    first = statement(entry("3.05"), closing="13.05")
+    second = statement(entry("1"), opening="13.05", closing="14.05").partition("<Stmt>")[2].partition("</Stmt>")[0]
+    frame, _, closing = read("camt053", first.replace("</Stmt>", f"</Stmt><Stmt>{second}</Stmt>").encode())
+    assert (closing.refused, closing.notes) == (None, ())
+    assert frame.select("statement", "line", "opening_fen").rows() == [("S1", 1, 1000), ("S1#2", 1, 1305)]
+
+
 def test_an_interim_balance_alone_proves_nothing() -> None:
     raw = statement(entry("3.05"), opening="", closing="", summary=balance("ITBD", "13.05"))
     assert unproven(read("camt053", raw.encode())[2].notes) == ["BALANCE_MISSING: statement S1 has no opening balance"]

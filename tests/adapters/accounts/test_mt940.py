@@ -77,6 +77,9 @@ def test_amounts_are_digits_a_comma_and_decimals(text: str, fen: int) -> None:
         (LINE.replace("3,05", "305"), "BAD_LINE"),
         (LINE.replace("3,05", "1.003,05"), "BAD_LINE"),
         (LINE.replace("3,05", "3,051"), "BAD_AMOUNT"),
+        (LINE.replace("3,05", "3,000.00"), "BAD_LINE"),  # a thousand is no 3
+        (LINE.replace("3,05", "3,000,000"), "BAD_LINE"),
+        (LINE.replace("3,05", "3,0500"), "BAD_LINE"),  # the last digit is no reference
         (LINE.replace("3,05", "-3,05"), "BAD_LINE"),
         (LINE.replace("C3,05", "X3,05"), "BAD_LINE"),
         (LINE.replace("C3,05", "EC3,05"), "BAD_LINE"),

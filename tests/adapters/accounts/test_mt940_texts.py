@@ -225,7 +225,8 @@ def test_of_two_sides_the_other_one_is_told(text: str, paid_by: tuple[str, None]
         assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_by, "x")
     for mark in ("D", "RD"):
         assert said(text, f":61:260507{mark}1,NTRFNONREF") == ("E7", *paid_to, "x")
-    assert said(f"/RTRN/AC04{text}") == ("E7", *paid_to, "/RTRN/AC04/ x")
+    for mark, other in (("C", paid_to), ("RD", paid_to), ("D", paid_by), ("RC", paid_by)):
+        assert said(f"/RTRN/AC04{text}", f":61:260507{mark}1,NTRFNONREF") == ("E7", *other, "/RTRN/AC04/ x")
 
 
 def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothing() -> None:
@@ -235,6 +236,11 @@ def test_the_whole_account_of_a_polish_text_counts_and_empty_subfields_say_nothi
     assert said(text.format("0000000000000001", iban[2:])) == (None, "ACME", iban[2:], "PAY")
     assert said(text.format("\u02d9", iban)) == (None, "ACME", iban, "PAY")
     assert said(text.format("0000000000000001", "\u02d9")) == (None, "ACME", "0000000000000001", "PAY")
+
+
+def test_a_reference_that_a_text_repeats_is_not_added_to_the_first() -> None:
+    text = "166?00RETURN?20EREF+E7?21SVWZ+RETURN OF ?22EREF+E8?23SVWZ+ACCOUNT CLOSED?32ACME"
+    assert said(text) == ("E7", "ACME", None, "RETURN OF ACCOUNT CLOSED")
 
 
 def test_subfields_without_a_code_before_them() -> None:
@@ -262,10 +268,10 @@ PIECES = st.sampled_from(["/", "//", " ", "ab", "12", "DEUTDEFF", *(f"/{word}" f
 
 @given(st.sampled_from(["/", "166", "1660", "TBB+00", ""]), st.lists(PIECES, max_size=12), st.booleans())
 def test_no_text_fails_and_no_part_is_blank(begin: str, pieces: list[str], credit: bool) -> None:
-    found = read_information(begin + "".join(pieces), credit)
+    found = read_information(begin + "".join(pieces), (credit, not credit))
     assert all(part is None or part.strip() for part in found)
 
 
 def test_two_sides_of_which_one_is_empty() -> None:
-    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=True)[1:] == ("Payer", None, "x")
-    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", credit=False)[1:] == (None, None, "x")
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (True, False))[1:] == ("Payer", None, "x")
+    assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (False, True))[1:] == (None, None, "x")

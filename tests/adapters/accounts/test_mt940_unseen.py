@@ -36,6 +36,21 @@ def test_a_file_whose_lines_end_with_cr_alone_is_read() -> None:
     assert raw[start:end].endswith(b"ACME\r")
 
 
+@pytest.mark.parametrize("between", ["\n", "\r\n", "-\r\n"])
+def test_what_stands_between_messages_does_not_change_how_their_lines_end(between: str) -> None:
+    one = (HEAD + TAIL).replace("\r\n", "\r")
+    frame, rejects, closing = read("mt940", f"{one}{between}{one}{between}".encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["amount_fen"].to_list() == [-150, -150]
+
+
+def test_lines_that_end_with_lf_cr_are_read() -> None:
+    raw = (HEAD + ":86:PAY\r\nRENT\r\n" + TAIL).replace("\r\n", "\n\r")
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "remittance").rows() == [(-150, "PAY RENT")]
+
+
 def test_a_time_of_making_does_not_make_it_an_interim_report() -> None:
     raw = HEAD.replace(":60F:", ":13D:2605072300+0800\r\n:60F:") + TAIL
     frame, rejects, closing = read("mt940", raw.encode())

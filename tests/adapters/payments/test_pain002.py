@@ -181,6 +181,14 @@ def test_a_refusal_because_the_bank_has_the_like_already_leaves_the_result_unkno
     assert results(report(item(1, "RJCT", because("AC01")), group=f"<GrpSts>RJCT</GrpSts>{why}"))[0][0][3] == "unknown"
 
 
+@pytest.mark.parametrize("said", ["DUPLICATE FILE DETECTED", "possible duplicate", "重复付款", "code DU01: refused"])
+def test_a_copy_that_is_told_in_words_leaves_the_result_unknown_too(said: str) -> None:
+    why = because("NARR").replace("</StsRsnInf>", f"<AddtlInf>{said}</AddtlInf></StsRsnInf>")
+    assert results(report(group=f"<GrpSts>RJCT</GrpSts>{why}"))[0][0][3] == "unknown"
+    assert results(report(item(1, "RJCT", because("DUPLICATE_PAYMENT", "Prtry"))))[0][0][3] == "unknown"
+    assert results(report(item(1, "RJCT", why.replace(said, "account closed"))))[0][0][3] == "rejected"
+
+
 @pytest.mark.parametrize(
     ("group", "block", "status", "more"),
     [

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
 from adapters.base import Closing
 from batch import accept
 from settlement.model.frames import STATEMENT_LINE
-from tests.batch.settle.books import THU, Books
+from settlement.store import intake
+from tests.batch.settle.books import FRI, THU, Books
 
 
-def taken(books: Books, *notes: str) -> accept.Outcome:
+def taken(books: Books, *notes: str, **more: Any) -> accept.Outcome:
     """A statement of one line that adds up and goes on from the opening of the account."""
+    return taken_of(books, more, notes=notes)
+
+
+def taken_of(books: Books, *changes: dict[str, Any], notes: tuple[str, ...] = ()) -> accept.Outcome:
+    """A file of such lines, each changed by one of `changes`."""
     row = dict.fromkeys(STATEMENT_LINE) | {"statement": "S1", "account": books.run.config.accounts[0].number}
     row |= {"currency": "CNY", "opening_fen": 1_000_000, "closing_fen": 1_000_100, "amount_fen": 100, "line": 1}
     row |= {"booking_date": THU, "reversal": False, "record": 1, "byte_start": 0, "byte_end": 1, "file": "f"}
-    frame = pl.DataFrame([row], schema=STATEMENT_LINE)
+    frame = pl.DataFrame([row | change for change in changes], schema=STATEMENT_LINE)
     source = next(s for s in books.run.config.sources if s.role == "statement")
-    file_id = books.file(THU, "bank", 1)
-    closing = Closing(1, 1, 0, notes=notes)
+    file_id = books.file(books.run.business_date, "bank", 1)
+    closing = Closing(len(changes), len(changes), 0, notes=notes)
     return books.do(lambda c: accept.statements(c, books.run, source, file_id, frame, closing))
+
+
+def moved(opening: int, closing: int, **more: Any) -> dict[str, Any]:
+    return {"opening_fen": opening, "closing_fen": closing, "amount_fen": closing - opening} | more
 
 
 def test_a_statement_that_adds_up_is_taken(books: Books) -> None:
@@ -35,3 +47,59 @@ def test_one_that_its_own_totals_contradict_is_not(books: Books, code: str) -> N
     outcome = taken(books, f"{code}: why")
     assert (outcome.status, outcome.code, outcome.message) == ("REJECTED", "BALANCE", f"{code}: why")
     assert books.rows("SELECT count(*) FROM puhui.bank_line") == [(0,)]
+
+
+def test_a_number_may_come_again_with_another_days_statement(books: Books) -> None:
+    """Banks begin their numbers anew each year, or give every statement one."""
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    books.begin(FRI)
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=FRI)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_300, 1_000_600, booking_date=FRI)).status == "ACCEPTED"
+    found = books.rows("SELECT statement_id, line_id FROM puhui.bank_line ORDER BY file_id")
+    names = [name for name, _ in found]
+    assert names[0] == "main:S1"
+    assert len(set(names)) == 3
+    assert all(line == f"{name}/1" for name, line in found)
+    assert books.do(lambda c: intake.last_statement(c, "main", 1_000_000)) == (FRI, 1_000_600)
+
+
+def test_a_statement_that_comes_again_in_other_bytes_is_not_taken_twice(books: Books) -> None:
+    """Its lines sum to nothing, so that its opening is the last closing."""
+    books.begin(THU)
+    lines = ({"closing_fen": 1_000_000}, {"closing_fen": 1_000_000, "amount_fen": -100, "line": 2, "record": 2})
+    assert taken_of(books, *lines).status == "ACCEPTED"
+    again = taken_of(books, *lines)
+    assert (again.status, again.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert books.rows("SELECT count(*) FROM puhui.bank_line") == [(2,)]
+
+
+def test_the_last_of_several_statements_in_a_file_closes_the_account(books: Books) -> None:
+    books.begin(THU)
+    weekend = [
+        moved(1_000_000, 1_000_100, statement="10"),
+        moved(1_000_100, 1_000_700, statement="8", record=2),
+        moved(1_000_700, 1_000_200, statement="9", record=3),
+        moved(1_000_200, 1_000_200, statement="7", line=None, amount_fen=None, record=0),
+    ]
+    assert taken_of(books, *weekend).status == "ACCEPTED"
+    assert books.do(lambda c: intake.last_statement(c, "main", 1_000_000)) == (THU, 1_000_200)
+    assert taken(books, **moved(1_000_200, 1_000_300, statement="11")).status == "ACCEPTED"
+    assert books.do(lambda c: intake.last_statement(c, "main", 1_000_000, THU)) == (THU, 1_000_300)
+
+
+def test_another_currency_is_no_fen(books: Books) -> None:
+    """An account of several currencies has one number."""
+    books.begin(THU)
+    outcome = taken(books, currency="USD")
+    assert (outcome.status, outcome.code) == ("REJECTED", "OTHER_CURRENCY")
+    assert books.rows("SELECT count(*) FROM puhui.bank_statement") == [(0,)]
+
+
+def test_a_line_without_its_day_has_that_of_its_value_or_of_the_statement(books: Books) -> None:
+    books.begin(THU)
+    lines = [moved(1_000_000, 1_000_200, booking_date=FRI, amount_fen=100), moved(1_000_000, 1_000_200, amount_fen=50)]
+    lines[1] |= {"booking_date": None, "value_date": THU, "line": 2, "record": 2}
+    lines.append(lines[1] | {"value_date": None, "line": 3, "record": 3})
+    assert taken_of(books, *lines).status == "ACCEPTED"
+    assert books.rows("SELECT booking_date FROM puhui.bank_line ORDER BY line") == [(FRI,), (THU,), (FRI,)]
