@@ -29,7 +29,7 @@ class Totals:
 
     bank: BankMap
     lines: int = 0  # whose amounts are in the sums
-    declared: int | None = None
+    declared: list[int] = field(default_factory=list)
     all: Sums = field(default_factory=Counter)
     since: Sums = field(default_factory=Counter)
 
@@ -46,13 +46,13 @@ class Totals:
         for names, value in labels_of(texts):
             number = _NUMBER.fullmatch(value)
             if number and not labels.isdisjoint(names):
-                self.declared = int(number[1])
+                self.declared.append(int(number[1]))
 
     def count_note(self, records: int) -> Iterator[str]:
-        """What is wrong with the declared number of lines."""
-        if self.declared is not None and self.declared != records:
+        """What is wrong with the declared numbers of lines: the last is of all, or each is of one account or page."""
+        if self.declared and records not in {self.declared[-1], sum(self.declared)}:
             label = self.bank.count_labels[0]
-            yield f"{COUNT_MISMATCH}: {label} declares {self.declared} lines and the file has {records}"
+            yield f"{COUNT_MISMATCH}: {label} declares {self.declared[-1]} lines and the file has {records}"
 
     def notes(
         self, row: Row, first: str, columns: Mapping[str, list[int]], headings: list[str], records: int
