@@ -65,7 +65,7 @@ def number_text(number: float) -> str:
 
     Only below 10**12 do 15 digits hold every fen.
     """
-    if number.is_integer() and abs(number) < 10**15:
+    if number.is_integer() and abs(number) < 2**53:
         return str(int(number))
     return repr(float(f"{number:.15g}") if abs(number) < 10**12 else number)
 

@@ -54,6 +54,7 @@ _WRITTEN = {
     "ISO": "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or YYYY年MM月DD日",
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
+_ACCOUNT_DIGITS = 6  # at least: a count is shorter
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
 _SERIAL = (date(1899, 12, 30), 36_526, 73_050)  # days as a workbook counts them, from 2000 to 2099
 
@@ -140,7 +141,7 @@ def date_of(
     if isinstance(cell, int | float) and least <= cell < most + 1:
         return first + timedelta(days=int(cell))
     text = value_of(cell)
-    if text is None:
+    if text is None or not text.strip("0-/.: "):  # 00000000, 0000-00-00: none, as databases write it
         return None
     bare = (
         text
@@ -183,6 +184,14 @@ def is_like_a_day(cell: Cell) -> bool:
     """True where a day is meant, though it may be none (2026-13-01), be written otherwise, or have been computed."""
     text = text_of(cell)
     return text == UNREAD or _LIKE_A_DAY.fullmatch(text) is not None
+
+
+def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
+    """True where the name or the account of another side is told: no word of sums (合计), and no count (共2笔)."""
+    told = "".join(text_of(name).split())
+    if any(map(str.isalpha, told)) and told not in words and not any(map(str.isdigit, told)):
+        return True
+    return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
 
 
 def name_of(cell: Cell) -> str | None:

@@ -23,6 +23,7 @@ from adapters.accounts.bank_cells import (
     amount_of,
     date_of,
     is_like_a_day,
+    is_somebody,
     name_of,
     text_of,
     value_of,
@@ -65,12 +66,8 @@ _CANONICAL = {
     "payer_account": "counterparty_account",
     "payee_account": "counterparty_account",
 }
-_OTHER_SIDE = (
-    *("counterparty_name", "payer_name", "payee_name"),
-    *("counterparty_account", "payer_account", "payee_account"),
-)
+_SIDES = ("counterparty", "payer", "payee")
 _DIGIT = re.compile("[0-9]")
-_ACCOUNT_DIGITS = 6  # at least: a count is shorter
 _RULE = re.compile(r"[-=_*#+~. ]*")
 _TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
 
@@ -113,7 +110,7 @@ class _Reader:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
-    heading_rows: list[list[str]] = field(default_factory=list)  # as they come again
+    upper_headings: list[str] = field(default_factory=list)  # the merged ones, where they stand in two rows
     foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
@@ -175,18 +172,11 @@ class _Reader:
                 self._take(row)
             elif number >= MAX_PREAMBLE:
                 break
-            elif not any(
-                self._find_headings(row, keys, form)
-                for form in self.bank.forms
-                for keys in headings_of(row.cells, above)
-            ):
+            elif not self._find_headings(row, above):
                 seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
                 self.totals.see_count([text_of(cell) for cell in row.cells])
                 above = row.cells
-            else:
-                own = keys_of(row.cells)
-                self.heading_rows = [own] if own == self.headings else [own, keys_of(above)]
         if self.columns:
             self._check_cut()
             self.notes.extend(self.totals.count_note(self.records))
@@ -200,18 +190,21 @@ class _Reader:
                 message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
             raise FileRefusedError("NO_HEADINGS", message)
 
-    def _find_headings(self, row: Row, keys: list[str], form: Form) -> bool:
-        """True for the line of headings of this form: a date and a way to know the amount."""
-        found = places_of(keys, form)
-        if found is None:
-            return False
-        if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
-            message = "the line of headings holds values: its line end is damaged, and a line would be lost"
-            raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
-        if found["income"] and found["expense"]:
-            found["amount"] = []
-        self.form, self.columns, self.headings = form, found, keys
-        return True
+    def _find_headings(self, row: Row, above: list[Cell]) -> bool:
+        """True for the line of headings of a form: a date and a way to know the amount."""
+        for form, keys in ((form, keys) for form in self.bank.forms for keys in headings_of(row.cells, above)):
+            found = places_of(keys, form)
+            if found is None:
+                continue
+            if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
+                message = "the line of headings holds values: its line end is damaged, and a line would be lost"
+                raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
+            if found["income"] and found["expense"]:
+                found["amount"] = []
+            self.form, self.columns, self.headings = form, found, keys
+            self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
+            return True
+        return False
 
     def _read_preamble(self, row: Row) -> None:
         """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
@@ -265,9 +258,13 @@ class _Reader:
     def _is_no_line(self, row: Row, texts: list[str]) -> bool:
         """True for blank rows and rules, for headings that come again, and for feet."""
         first = heading_key(next((text for text in texts if not _RULE.fullmatch(text)), ""))
-        if first and any(first in keys for keys in self.heading_rows) and keys_of(row.cells) in self.heading_rows:
-            self.foot = False
-            return True
+        if first and not _DIGIT.search(text_of(self._cell(row, "booking_date"))):
+            # headings again, perhaps of another table: its columns may stand otherwise
+            above = self.between[-1].cells if self.between else []
+            if self._find_headings(row, above):
+                self.foot = False
+                return True
+            first = "" if keys_of(row.cells) == self.upper_headings else first
         if first and not self._is_foot(row, texts, first):
             return False
         self.between.append(row)
@@ -277,8 +274,7 @@ class _Reader:
     def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
         """True for trailers, and for the rows behind one that have no day.
 
-        Behind a trailer a row with a day is a line again (本页小计 stands in the middle): none is lost for that. Nor is
-        one whose day cannot be read.
+        Behind a trailer a row with a day, though it cannot be read, is a line again (本页小计 stands in the middle).
         """
         if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
@@ -286,6 +282,7 @@ class _Reader:
             return True
         words = {"".join(text.split()) for text in texts if not text.isascii()}
         if not self.no_lines.isdisjoint(words) and not self._names_other_side(row):
+            self.totals.see_carried(words, self._cell(row, "balance"))
             return True
         # without an amount, a row that names an account begins the lines of another one
         if self.foot or (not self._has_amount(row) and self._has_account(texts)):
@@ -296,12 +293,8 @@ class _Reader:
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name or account, whose text happens to be a word of `no_lines`."""
-        cells = [text_of(self._cell(row, name)) for name in _OTHER_SIDE]
-        known = any(
-            (sum(map(str.isdigit, text)) >= _ACCOUNT_DIGITS if name.endswith("account") else not _DIGIT.search(text))
-            for name, text in zip(_OTHER_SIDE, cells, strict=True)
-            if not _RULE.fullmatch(text) and "".join(text.split()) not in self.no_lines
-        )
+        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
         return known and self._day(row) is not None and self._has_amount(row)
 
     def _day(self, row: Row) -> date | None:
@@ -321,7 +314,8 @@ class _Reader:
     def _begin_again(self) -> None:
         """Above a line may stand another account, whose line it is, and those below it are."""
         above = ([text_of(cell) for cell in row.cells] for row in self.between)
-        if not any(map(self._has_account, above)) or "account" in self.context.settings:
+        heads = (texts for texts in above if not heading_key("".join(texts)).lstrip("#").startswith(self.trailers))
+        if not any(map(self._has_account, heads)) or "account" in self.context.settings:
             return
         account, currency = self.account, self.currency
         self.account = self.currency = ""
@@ -493,5 +487,7 @@ class _Reader:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
+            if len(self.accounts) == 1:
+                self.notes.extend(self.totals.carried_notes(statement))
             block.add(statement, owner.lines or [empty_line(0, self.position)])
         yield Parsed(block.frame(self.context.file), self.rejects)

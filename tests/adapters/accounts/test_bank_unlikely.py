@@ -32,6 +32,27 @@ def test_a_line_whose_text_is_a_word_of_sums_is_one_where_it_has_another_side(si
         assert _amounts(SIDES + rows + sums, PAID) == [100, -200]
 
 
+@pytest.mark.parametrize(("opening", "closing", "wrong"), [(10, 9, 0), (12, 9, 1), (10, 12, 1), (12, 12, 2)])
+def test_balances_carried_must_be_those_of_the_lines(opening: int, closing: int, wrong: int) -> None:
+    """The running balance proves no line but those in the middle."""
+    rows = [f"20260507,,,{opening}.00,,期初余额\n", *ROWS[:2], f",,,{closing}.00,,期末余额\n"]
+    for told in (rows, rows[::-1], [f"20260507,,,{opening}.00,,期初余额\n", *rows[1:], ",,,--,,期末余额\n"]):
+        frame, rejects, closing_ = read("bank_csv", (HEAD + "".join(told)).encode(), layout=PLAIN)
+        assert (frame.height, rejects) == (2, [])
+        codes = [note.partition(":")[0] for note in out_of_balance(closing_.notes)]
+        assert codes == ["BALANCE_DIFFERENCE"] * wrong
+
+
+@pytest.mark.parametrize("none", ["00000000", "0000-00-00", "0", "0000-00-00 00:00:00"])
+def test_a_day_of_zeros_is_none(none: str) -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "value_date": ["起息日"]}}
+    text = HEAD.strip() + ",起息日\n" + ROWS[0].strip() + f",{none}\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame["value_date"].to_list(), rejects) == ([None], [])
+    text = HEAD + ROWS[0].replace("20260507", none)
+    assert [r.code for r in read("bank_csv", text.encode(), layout=PLAIN)[1]] == ["BAD_DATE"]
+
+
 @pytest.mark.parametrize("day", ["2026-13-08", "20260231", "31/05/2026", "2026-02-30 10:00:00"])
 def test_a_day_that_cannot_be_read_is_a_reject_behind_a_foot_too(day: str) -> None:
     text = HEAD + ROWS[0] + "本页小计,1.00,,,,\n" + f"{day},,2.00,9.00,,乙\n"
@@ -64,6 +85,23 @@ def test_accounts_below_each_other(again: str) -> None:
     assert [note.partition(":")[0] for note in wrong.notes] == ["COUNT_MISMATCH"]
 
 
+def test_another_table_below_has_its_own_columns() -> None:
+    other = "日期,支出,收入,余额,户名,币种\n20260508,2.00,,9.00,乙,美元\n"
+    frame, rejects, _ = read("bank_csv", (HEAD + ROWS[0] + "账号：2222222\n" + other).encode(), layout=PLAIN)
+    assert rejects == []
+    assert frame.select("amount_fen", "currency", "counterparty_name").rows() == [
+        (100, "CNY", "甲"),
+        (-200, "USD", "乙"),
+    ]
+    frame = read("bank_csv", (HEAD + ROWS[0] + other).encode(), layout=PLAIN)[0]
+    assert frame["amount_fen"].to_list() == [100, -200]
+
+
+def test_an_account_in_a_foot_is_not_that_of_the_lines_below() -> None:
+    text = "账号：1111111\n" + HEAD + ROWS[0] + "说明：退款请汇至 账号：9999999\n" + ROWS[1]
+    assert set(read("bank_csv", text.encode(), layout=PLAIN)[0]["account"]) == {"1111111"}
+
+
 def test_headings_in_two_rows_come_again() -> None:
     assert _amounts(TWO_ROWS + "20260507,1.00,,11.00\n" + TWO_ROWS + "20260508,,2.00,9.00\n") == [100, -200]
 
@@ -90,6 +128,12 @@ def test_a_mark_of_the_direction_is_no_land(written: str) -> None:
 
 def test_a_number_of_seventeen_digits_may_end_in_two_zeros() -> None:
     assert account_of("10510201040002100") == "10510201040002100"
+
+
+def test_a_long_number_of_a_workbook_has_no_point() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "reference": ["流水号"]}}
+    raw = workbook([["日期", "收入", "支出", "流水号"], ["20260507", 1, "", 2026050712345678]])
+    assert read("bank_csv", raw, layout=layout)[0]["reference"].to_list() == ["2026050712345678"]
 
 
 def test_thousands_without_quotes_do_not_become_two_cells() -> None:
