@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def number_text(number: float) -> str:
 
     Only below 10**12 do 15 digits hold every fen.
     """
-    if number.is_integer() and abs(number) < 10**15:
+    if number.is_integer() and abs(number) < 2**53:
         return str(int(number))
     return repr(float(f"{number:.15g}") if abs(number) < 10**12 else number)
 
@@ -88,16 +88,17 @@ def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None)
     return _child_rows(data, sheet, [] if others is None else others)
 
 
-def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any]], bool]) -> Iterator[list[Any]]:
+def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any], list[Any]], bool]) -> Iterator[list[Any]]:
     """`workbook_rows`, where no sheet is named also a look at the others: what stands there would be lost in silence.
 
-    WorkbookRefusedError: within MAX_HEAD one of them has a row of which `is_table` is true, headings, and a row below.
+    WorkbookRefusedError: within MAX_HEAD one of them has a row of which, with the row above it, `is_table` is true,
+    headings, and a row below.
     """
     others: list[str] = []
     yield from workbook_rows(data, sheet, others)
     for other in [] if sheet else others[:MAX_SHEETS]:
-        rows = islice(workbook_rows(data, other), MAX_HEAD)
-        if any(map(is_table, rows)) and any(map(any, rows)):  # headings, and a row below them
+        rows = pairwise(chain([[]], islice(workbook_rows(data, other), MAX_HEAD)))
+        if any(is_table(row, above) for above, row in rows) and any(any(row) for _, row in rows):
             message = f"the sheet {other!r} of the workbook has lines too: set sheet to the one that is meant"
             raise WorkbookRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
 

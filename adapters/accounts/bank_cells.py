@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from adapters.safe_workbook import number_text
+from adapters.safe_workbook import UNREAD, number_text
 from adapters.shown import mask_text
 from settlement.model.dates import parse_compact_date
 from settlement.model.money import parse_amount
@@ -21,7 +21,7 @@ _QUOTED = re.compile(r'="(.*)"', re.DOTALL)
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _AMOUNT = re.compile(
     r"(?P<open>\()?(?P<first>[+-]?) ?(?:(?:CNY|RMB|人民币|￥|¥) ?)?(?P<second>-?)(?P<digits>[0-9.,]+)"
-    r" ?(?:CNY|RMB|元|\([A-Z]{2}\))?(?P<last>-?)(?P<close>\))?",
+    r" ?(?:CNY|RMB|元|\((?!CR|DR|DB)[A-Z]{2}\))?(?P<last>-?)(?P<close>\))?",  # of a card, the land: (CN)
     re.ASCII,
 )
 _SIGNS = str.maketrans("\u2212\uff0d\uff0b\uff08\uff09", "--+()")  # as Chinese programs write them
@@ -40,14 +40,21 @@ _SHOWN = 40
 _DAY_ALONE = 10  # characters; with a time there are more
 _MARKED = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})", re.ASCII)
 _LOCAL = re.compile(r"([0-9]{1,2}|[A-Z]{3})([-/. ])([0-9]{1,2}|[A-Z]{3})\2([0-9]{4})", re.ASCII | re.IGNORECASE)
+_LIKE_A_DAY = re.compile(
+    r"(?:[0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}|20[0-9]{6})"
+    r"(?:[ T][0-9:.]*)?",
+    re.ASCII,
+)
 _YEARLESS = re.compile(r"([0-9]{1,2})[-/.月]([0-9]{1,2})日?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
-_ROUNDED = re.compile(r"[1-9][0-9]{14}0{2,}", re.ASCII)
+# of numbers with 17 digits one in a hundred ends so anyhow: an account at 农业银行 must not be refused for it
+_ROUNDED = re.compile(r"[1-9][0-9]{14}0{3,}", re.ASCII)
 _WRITTEN = {
     "ISO": "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or YYYY年MM月DD日",
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
+_ACCOUNT_DIGITS = 6  # at least: a count is shorter
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
 _SERIAL = (date(1899, 12, 30), 36_526, 73_050)  # days as a workbook counts them, from 2000 to 2099
 
@@ -134,11 +141,11 @@ def date_of(
     if isinstance(cell, int | float) and least <= cell < most + 1:
         return first + timedelta(days=int(cell))
     text = value_of(cell)
-    if text is None:
+    if text is None or not text.strip("0-/.: "):  # 00000000, 0000-00-00: none, as databases write it
         return None
     bare = (
         text
-        if len(text) <= _DAY_ALONE
+        if len(text) <= _DAY_ALONE and form != "MM/DD"
         else _COMPACT_TIME.sub("", _TIME.sub("", " ".join(text.translate(_WIDE_BLANKS).split())))
     )
     try:
@@ -171,6 +178,20 @@ def _yearless_date(text: str, latest: date | None) -> date:
         raise ValueError(text)
     month, day = (int(part) for part in match.groups())
     return date(latest.year - ((month, day) > (latest.month, latest.day)), month, day)
+
+
+def is_like_a_day(cell: Cell) -> bool:
+    """True where a day is meant, though it may be none (2026-13-01), be written otherwise, or have been computed."""
+    text = text_of(cell)
+    return text == UNREAD or _LIKE_A_DAY.fullmatch(text) is not None
+
+
+def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
+    """True where the name or the account of another side is told: no word of sums (合计), and no count (共2笔)."""
+    told = "".join(text_of(name).split())
+    if any(map(str.isalpha, told)) and told not in words and not any(map(str.isdigit, told)):
+        return True
+    return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
 
 
 def name_of(cell: Cell) -> str | None:

@@ -16,9 +16,21 @@ from datetime import date
 from typing import BinaryIO
 
 from adapters.accounts.bank_balances import set_balances
-from adapters.accounts.bank_cells import Cell, CellError, account_of, amount_of, date_of, name_of, text_of, value_of
+from adapters.accounts.bank_cells import (
+    Cell,
+    CellError,
+    account_of,
+    amount_of,
+    date_of,
+    is_like_a_day,
+    is_somebody,
+    name_of,
+    text_of,
+    value_of,
+)
+from adapters.accounts.bank_headings import headings_of, keys_of, places_of
 from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, heading_key, labels_of, month_end
+from adapters.accounts.bank_preamble import account_in, heading_key, in_common_signs, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.currency import minor_digits
@@ -54,6 +66,9 @@ _CANONICAL = {
     "payer_account": "counterparty_account",
     "payee_account": "counterparty_account",
 }
+_SIDES = ("counterparty", "payer", "payee")
+_DIGIT = re.compile("[0-9]")
+_RULE = re.compile(r"[-=_*#+~. ]*")
 _TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
 
 
@@ -95,6 +110,7 @@ class _Reader:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
+    upper_headings: list[str] = field(default_factory=list)  # the merged ones, where they stand in two rows
     foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
@@ -146,7 +162,7 @@ class _Reader:
             separator,
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
-            lambda cells: any(_places(_keys(cells), form) for form in self.bank.forms),
+            lambda cells, above: any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above)),
         )
         seen = ""
         above: list[Cell] = []
@@ -156,11 +172,10 @@ class _Reader:
                 self._take(row)
             elif number >= MAX_PREAMBLE:
                 break
-            elif not any(
-                self._find_headings(row, keys, form) for form in self.bank.forms for keys in _headings(row.cells, above)
-            ):
+            elif not self._find_headings(row, above):
                 seen += "".join(text_of(cell) for cell in row.cells)
                 self._read_preamble(row)
+                self.totals.see_count([text_of(cell) for cell in row.cells])
                 above = row.cells
         if self.columns:
             self._check_cut()
@@ -171,22 +186,25 @@ class _Reader:
                 f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
                 "this bank's mapping, or write one (docs/mapping.md)"
             )
-            if not _in_common_signs(seen):
+            if not in_common_signs(seen):
                 message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
             raise FileRefusedError("NO_HEADINGS", message)
 
-    def _find_headings(self, row: Row, keys: list[str], form: Form) -> bool:
-        """True for the line of headings of this form: a date and a way to know the amount."""
-        found = _places(keys, form)
-        if found is None:
-            return False
-        if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
-            message = "the line of headings holds values: its line end is damaged, and a line would be lost"
-            raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
-        if found["income"] and found["expense"]:
-            found["amount"] = []
-        self.form, self.columns, self.headings = form, found, keys
-        return True
+    def _find_headings(self, row: Row, above: list[Cell]) -> bool:
+        """True for the line of headings of a form: a date and a way to know the amount."""
+        for form, keys in ((form, keys) for form in self.bank.forms for keys in headings_of(row.cells, above)):
+            found = places_of(keys, form)
+            if found is None:
+                continue
+            if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
+                message = "the line of headings holds values: its line end is damaged, and a line would be lost"
+                raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
+            if found["income"] and found["expense"]:
+                found["amount"] = []
+            self.form, self.columns, self.headings = form, found, keys
+            self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
+            return True
+        return False
 
     def _read_preamble(self, row: Row) -> None:
         """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
@@ -196,7 +214,6 @@ class _Reader:
                 self.account = account_in(value)
             elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
                 self.currency = value.strip("[] ")
-        self.totals.see_count(texts)
         for text in texts:
             self.latest = month_end(text) or self.latest
 
@@ -204,13 +221,12 @@ class _Reader:
 
     def _take(self, row: Row) -> None:
         texts = [text_of(cell) for cell in row.cells]
-        first = next((text for text in texts if text), "")
-        if not first or self._is_foot(row, texts, heading_key(first)):
-            self.between.append(row)
+        if self._is_no_line(row, texts):
             self.passed += 1
             if self.passed > MAX_PASSED:
                 raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
             return
+        self._begin_again()
         self.shortest = min(self.shortest, len(self.last.cells)) if self.last else self.shortest
         self.last = row
         self.between.clear()
@@ -239,25 +255,47 @@ class _Reader:
         code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
         self.notes.append(f"{code}: {message}")
 
-    def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
-        """True for trailers, for the rows behind one that have no day, and for headings that come again.
+    def _is_no_line(self, row: Row, texts: list[str]) -> bool:
+        """True for blank rows and rules, for headings that come again, and for feet."""
+        first = heading_key(next((text for text in texts if not _RULE.fullmatch(text)), ""))
+        if first and not _DIGIT.search(text_of(self._cell(row, "booking_date"))):
+            # headings again, perhaps of another table: its columns may stand otherwise
+            above = self.between[-1].cells if self.between else []
+            if self._find_headings(row, above):
+                self.foot = False
+                return True
+            first = "" if keys_of(row.cells) == self.upper_headings else first
+        if first and not self._is_foot(row, texts, first):
+            return False
+        self.between.append(row)
+        self.totals.see_count(texts)
+        return True
 
-        Behind a trailer a row with a day is a line again (本页小计 stands in the middle): none is lost for that.
+    def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
+        """True for trailers, and for the rows behind one that have no day.
+
+        Behind a trailer a row with a day, though it cannot be read, is a line again (本页小计 stands in the middle).
         """
         if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
-            self.totals.see_count(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
-        if first in self.headings and [heading_key(text) for text in texts] == self.headings:
-            self.foot = False
-            self._begin_again()
+        words = {"".join(text.split()) for text in texts if not text.isascii()}
+        if not self.no_lines.isdisjoint(words) and not self._names_other_side(row):
+            self.totals.see_carried(words, self._cell(row, "balance"))
             return True
-        if not self.no_lines.isdisjoint("".join(text.split()) for text in texts if not text.isascii()):
-            return True
-        if self.foot or self._names_account(row, texts):
-            self.foot = self._day(row) is None
+        # without an amount, a row that names an account begins the lines of another one
+        if self.foot or (not self._has_amount(row) and self._has_account(texts)):
+            self.foot = self._day(row) is None and not (
+                is_like_a_day(self._cell(row, "booking_date")) and self._has_amount(row)
+            )
         return self.foot
+
+    def _names_other_side(self, row: Row) -> bool:
+        """True for a line with somebody's name or account, whose text happens to be a word of `no_lines`."""
+        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
+        return known and self._day(row) is not None and self._has_amount(row)
 
     def _day(self, row: Row) -> date | None:
         """The day of a row; None where it has none that can be read."""
@@ -269,21 +307,22 @@ class _Reader:
     def _has_amount(self, row: Row) -> bool:
         return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
 
-    def _names_account(self, row: Row, texts: list[str]) -> bool:
-        """True for a row that begins the lines of another account, without a word that ends those of the first."""
-        return not self._has_amount(row) and self._has_account(texts)
-
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))
         return any(value and not labels.isdisjoint(names) for names, value in labels_of(texts))
 
     def _begin_again(self) -> None:
-        """Headings come again: above them may stand another account, whose lines those below are."""
+        """Above a line may stand another account, whose line it is, and those below it are."""
         above = ([text_of(cell) for cell in row.cells] for row in self.between)
-        if any(map(self._has_account, above)) and "account" not in self.context.settings:
-            self.account, self.currency = "", ""
-            for row in self.between:
-                self._read_preamble(row)
+        heads = (texts for texts in above if not heading_key("".join(texts)).lstrip("#").startswith(self.trailers))
+        if not any(map(self._has_account, heads)) or "account" in self.context.settings:
+            return
+        account, currency = self.account, self.currency
+        self.account = self.currency = ""
+        for row in self.between:
+            self._read_preamble(row)
+        if self.account == account:  # the next page of the same one, which need not say its currency again
+            self.currency = self.currency or currency
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
@@ -299,7 +338,8 @@ class _Reader:
 
     def _add(self, row: Row, texts: list[str]) -> None:
         self.looked_at = ""
-        if any(texts[len(self.headings) :]):
+        named = max(n for n, text in enumerate(self.headings, 1) if text)
+        if any(texts[named if len(texts) > len(self.headings) else len(self.headings) :]):
             raise CellError("FIELD_COUNT", "the row has more cells than headings; is the separator right?")
         for column, places in self.columns.items():
             if any(row.cells[place] == UNREAD for place in places if place < len(row.cells)):
@@ -447,38 +487,7 @@ class _Reader:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes.extend(statement.balance_notes(wants_balances=True))
+            if len(self.accounts) == 1:
+                self.notes.extend(self.totals.carried_notes(statement))
             block.add(statement, owner.lines or [empty_line(0, self.position)])
         yield Parsed(block.frame(self.context.file), self.rejects)
-
-
-def _keys(cells: list[Cell]) -> list[str]:
-    return [heading_key(text_of(cell)) for cell in cells]
-
-
-def _headings(cells: list[Cell], above: list[Cell]) -> Iterator[list[str]]:
-    """What may be the headings: this row, or its cells under merged ones of the row above (发生额 over 借, 贷)."""
-    keys = _keys(cells)
-    yield keys
-    if len(above) == len(cells):
-        yield [key or over for key, over in zip(keys, _keys(above), strict=True)]
-
-
-def _places(keys: list[str], form: Form) -> dict[str, list[int]] | None:
-    """Where the columns of a form stand; None where such headings have no date, or no way to know the amount."""
-    found: dict[str, list[int]] = {}
-    for name, headings in form.columns.model_dump().items():
-        places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
-        found[name] = places if name == "remittance" else places[:1]
-    money = (found["income"] and found["expense"]) or (
-        found["amount"] and (found["direction"] or not form.columns.direction)
-    )
-    return found if found["booking_date"] and money else None
-
-
-def _in_common_signs(text: str) -> bool:
-    """True where a text has common Chinese signs alone, as it would not in another encoding."""
-    try:
-        text.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -162,7 +162,9 @@ class BankMap(Form):
     )
 
     no_lines: Headings = _headings(
-        "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines",
+        "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines. With a "
+        "day, an amount and the name or account of another side it is one. A balance beside 期初余额 or 期末余额 must "
+        "be that of the lines",
         (
             *("期初余额", "期末余额", "上期余额", "上期结余", "上年结转", "承前页", "过次页", "合计", "小计", "总计"),
             *("本日合计", "本日小计", "当日合计", "本月合计", "当月合计", "本年合计", "本月累计", "本年累计", "累计"),
@@ -174,7 +176,7 @@ class BankMap(Form):
         ("合计", "总计", "人民币合计"),
     )
     count_labels: Headings = _headings(
-        "words before the number of lines, above the headings or below them", ("总笔数",)
+        "words before the number of lines, above the headings or below them, of all or of each account", ("总笔数",)
     )
 
     @property

@@ -47,9 +47,18 @@ def account_in(text: str) -> str:
 
 
 def month_end(text: str) -> date | None:
-    """The last day of a month that is named like 2024年01月."""
-    month = _MONTH.search(text)
-    if month is None or not 1 <= int(month.group(2)) <= 12:
+    """The last day of the latest month that is named like 2024年01月: a stretch of time names two."""
+    months = [(int(year), int(month)) for year, month in _MONTH.findall(text) if 1 <= int(month) <= 12]
+    if not months:
         return None
-    year, after_it = int(month.group(1)), int(month.group(2)) % 12 + 1
-    return date(year + (after_it == 1), after_it, 1) - timedelta(days=1)
+    year, month = max(months)
+    return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
+def in_common_signs(text: str) -> bool:
+    """True where a text has common Chinese signs alone, as it would not in another encoding."""
+    try:
+        text.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -53,12 +53,12 @@ def rows(
     separator: str,
     sheet: str,
     is_heading: Callable[[str], bool],
-    is_table: Callable[[list[Cell]], bool],
+    is_table: Callable[[list[Cell], list[Cell]], bool],
 ) -> Iterator[Row]:
     """The rows of the file. A UTF-16 byte order mark goes before `encoding`; "auto" is UTF-8 where the file's first
     64 KiB are, else GB18030; `separator`
     "auto" is the one that stands most often in the line of which `is_heading` is true. `is_table` is true of the
-    headings of a sheet.
+    headings of a sheet, with the row above them.
 
     Raises FileRefusedError for a file that is too large, packed beyond bounds, damaged, or not in its encoding.
     """

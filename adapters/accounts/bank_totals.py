@@ -11,14 +11,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.accounts.bank_cells import CellError, amount_of
+from adapters.accounts.bank_cells import Cell, CellError, amount_of
 from adapters.accounts.bank_map import BankMap
 from adapters.accounts.bank_preamble import heading_key, labels_of
 from adapters.accounts.bank_rows import Row
 from adapters.accounts.currency import format_minor, minor_digits
-from adapters.accounts.statement import COUNT_MISMATCH, TOTAL_MISMATCH, TOTAL_UNPROVEN
+from adapters.accounts.statement import (
+    BALANCE_DIFFERENCE,
+    COUNT_MISMATCH,
+    TOTAL_MISMATCH,
+    TOTAL_UNPROVEN,
+    Statement,
+)
 from adapters.shown import mask_text
 
+_CARRIED = ("期初余额", "期末余额")
+_SHOWN = 3
 _NUMBER = re.compile(r"([0-9]{1,9})笔?", re.ASCII)
 Sums = Counter[tuple[str, str]]
 
@@ -29,9 +37,10 @@ class Totals:
 
     bank: BankMap
     lines: int = 0  # whose amounts are in the sums
-    declared: int | None = None
+    declared: list[int] = field(default_factory=list)
     all: Sums = field(default_factory=Counter)
     since: Sums = field(default_factory=Counter)
+    carried: tuple[list[Cell], list[Cell]] = field(default_factory=lambda: ([], []))
 
     def add(self, currency: str, income: int, expense: int) -> None:
         """The amounts of one line, also of one that is a reject for another reason."""
@@ -46,13 +55,30 @@ class Totals:
         for names, value in labels_of(texts):
             number = _NUMBER.fullmatch(value)
             if number and not labels.isdisjoint(names):
-                self.declared = int(number[1])
+                self.declared.append(int(number[1]))
 
     def count_note(self, records: int) -> Iterator[str]:
-        """What is wrong with the declared number of lines."""
-        if self.declared is not None and self.declared != records:
+        """What is wrong with the declared numbers of lines: the last is of all, or each is of one account or page."""
+        if self.declared and records not in {self.declared[-1], sum(self.declared)}:
             label = self.bank.count_labels[0]
-            yield f"{COUNT_MISMATCH}: {label} declares {self.declared} lines and the file has {records}"
+            yield f"{COUNT_MISMATCH}: {label} declares {self.declared[-1]} lines and the file has {records}"
+
+    def see_carried(self, words: set[str], balance: Cell) -> None:
+        """The balance before the lines or after them, of a row with those words."""
+        for word, cells in zip(_CARRIED, self.carried, strict=True):
+            if word in words:
+                cells.append(balance)
+
+    def carried_notes(self, statement: Statement) -> Iterator[str]:
+        """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
+        have = (statement.opening_fen, statement.closing_fen)
+        for word, cells, is_ in zip(_CARRIED, self.carried, have, strict=True):
+            found = [_amount(cell, statement.currency) for cell in cells]
+            declared = {amount for amount in found if amount is not None}  # perhaps of each day
+            if declared and is_ is not None and is_ not in declared:
+                said = ", ".join(format_minor(amount, statement.currency) for amount in sorted(declared)[:_SHOWN])
+                shown = format_minor(is_, statement.currency)
+                yield f"{BALANCE_DIFFERENCE}: {word} declares {said} and the lines have {shown} {statement.currency}"
 
     def notes(
         self, row: Row, first: str, columns: Mapping[str, list[int]], headings: list[str], records: int
@@ -67,7 +93,7 @@ class Totals:
         label = mask_text(first[:20])
         for name in ("income", "expense"):
             place = columns[name][0] if columns[name] else len(row.cells)
-            declared = _amount(row, place, currency)
+            declared = _amount(row.cells[place] if place < len(row.cells) else None, currency)
             have = {abs(sums[currency, name]) for sums in (self.all, self.since)}
             if declared is None or abs(declared) in have:
                 continue
@@ -79,9 +105,9 @@ class Totals:
         self.since.clear()
 
 
-def _amount(row: Row, place: int, currency: str) -> int | None:
+def _amount(cell: Cell, currency: str) -> int | None:
     """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
     try:
-        return amount_of(row.cells[place], minor_digits(currency)) if place < len(row.cells) else None
+        return amount_of(cell, minor_digits(currency))
     except CellError:
         return None

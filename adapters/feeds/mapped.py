@@ -61,6 +61,7 @@ class _Sheet:
     seconds: dict[str, int] = field(default_factory=dict)  # where the other cell of a column of two stands
     ignored: list[list[str]] = field(default_factory=list)
     width: int = 0
+    named: int = 0  # the last column that has a heading
     titles: list[str] = field(default_factory=list)  # as the row of headings has them
     records: int = 0
     passed: int = 0
@@ -162,11 +163,12 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
         sheet.places = {column.name: place for place, column in enumerate(mapping.columns)}
         return
     needed = _needed(mapping)
+    single = needed | {column.title for column in mapping.columns if column.type == "amount"}
     missing: set[str] = needed
     for cells, _, _ in islice(rows, MAX_PREAMBLE):
         absent = needed - set(cells)
         if not absent:
-            twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in needed})
+            twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in single})
             if twice:
                 raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
             if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
@@ -193,6 +195,7 @@ def _place(sheet: _Sheet, titles: list[str]) -> None:
         column.name: titles.index(column.and_) for column in columns if column.and_ in titles and column.and_
     }
     sheet.width = len(titles)
+    sheet.named = max((n for n, title in enumerate(titles, 1) if title or not sheet.mapping.headings), default=0)
 
 
 def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
@@ -248,14 +251,14 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
     for number, (cells, _, _) in enumerate(block):
         if len(cells) < sheet.width and not mapping.ragged:
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; {sheet.width} are expected")
-        elif any(cells[sheet.width :]):
+        elif any(cells[sheet.named if len(cells) > sheet.width else sheet.width :]):
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; at most {sheet.width} are expected")
     columns = {}
     for spec in mapping.columns:
         texts = _texts(block, sheet.places.get(spec.name, -1))
         if spec.and_:
             texts = pl.select(pl.format("{} {}", texts, _texts(block, sheet.seconds.get(spec.name, -1)))).to_series()
-        elif sheet.is_workbook and spec.type in {"date", "datetime"}:
+        if sheet.is_workbook and spec.type in {"date", "datetime"}:
             texts = _as_written(spec, texts)
         texts = _money(mapping, texts) if spec.type == "amount" else texts
         column = parse_texts(spec, texts, spec.unit or mapping.unit)

@@ -150,7 +150,7 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
 def _workbook_rows(data: bytes, reading: Reading) -> Iterator[Row]:
     """Rows of one sheet. All rows name the whole file as their bytes: a workbook is compressed."""
     try:
-        for row in table_rows(data, reading.sheet, lambda cells: reading.is_table([str(cell) for cell in cells])):
+        for row in table_rows(data, reading.sheet, lambda cells, _: reading.is_table([str(cell) for cell in cells])):
             yield [_cell_text(cell) for cell in row], 0, len(data)
     except WorkbookRefusedError as error:
         raise FileRefused(error.code, error.message) from None

@@ -28,7 +28,7 @@ def _read(text: str, layout: str = "icbc"):
         (IN.replace("贷", "进"), "BAD_SIGN", "amount"),
         (IN.replace("100.00", "1x0.00"), "BAD_AMOUNT", "amount"),
         (IN.replace("2026-05-07", "2026-02-30"), "BAD_DATE", "booking_date"),
-        (IN.replace(",11,", ",12345678901236500,"), "ROUNDED_ACCOUNT", "account"),
+        (IN.replace(",11,", ",123456789012365000,"), "ROUNDED_ACCOUNT", "account"),
         (IN.replace("\n", ",x\n"), "FIELD_COUNT", ""),
     ],
 )

@@ -163,7 +163,7 @@ def test_headings_in_two_rows() -> None:
     assert frame.select("account", "amount_fen").rows() == [("7654321", 100), ("7654321", -200)]
 
 
-def _sheets(*pages: list[list[Any]]) -> bytes:
+def sheets(*pages: list[list[Any]]) -> bytes:
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         for number, rows in enumerate(pages, 1):
@@ -176,17 +176,17 @@ def _sheets(*pages: list[list[Any]]) -> bytes:
 def test_lines_in_another_sheet_are_not_left_out_in_silence() -> None:
     head = HEAD.strip().split(",")
     first, second = ([row.strip().split(",")] for row in ROWS[:2])
-    raw = _sheets([head, *first], [["账号", "1"], head, *second], [["日期", "说明"]])
+    raw = sheets([head, *first], [["账号", "1"], head, *second], [["日期", "说明"]])
     refused = read("bank_csv", raw, layout=PLAIN)[2].refused
     assert refused is not None
     assert (refused.code, "明细2" in refused.message) == ("OTHER_SHEETS", True)
     for sheet, amount in (("明细1", 100), ("明细2", -200)):
         frame, rejects, closing = read("bank_csv", raw, layout=PLAIN, sheet=sheet)
         assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([amount], [], None)
-    behind = _sheets([["说明"]], [head, *first])
+    behind = sheets([["说明"]], [head, *first])
     assert read("bank_csv", behind, layout=PLAIN)[2].refused.code == "OTHER_SHEETS"  # type: ignore[union-attr]
     for other in ([["日期", "说明"]], [head], [head, ["", ""]]):
-        assert read("bank_csv", _sheets([head, *first], other), layout=PLAIN)[2].refused is None
+        assert read("bank_csv", sheets([head, *first], other), layout=PLAIN)[2].refused is None
 
 
 def test_numbers_of_a_workbook_are_days_and_amounts_as_it_shows_them() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import date, datetime, time
 
 import feeds_support as s
 import pytest
@@ -133,3 +133,34 @@ def test_totals_are_written_as_amounts_are(foot, end):
     assert (frame["paid_fen"].to_list(), rejects, closing.refused) == ([110_000, 250], [], None)
     wrong = foot.replace("102", "103")
     assert _read(f"{','.join(HEAD)}\n{rows}{wrong}\n".encode(), mapping)[2].refused.code == "TOTAL_MISMATCH"
+
+
+def test_a_day_and_a_time_in_two_cells_of_a_workbook_are_of_the_format_of_their_column():
+    mapping = _mapping("YYYYMMDD hhmmss")
+    mapping["columns"][1]["and"] = "时刻"
+    rows = [
+        (*HEAD, "时刻"),
+        ("1", date(2026, 5, 7), "消费", 1, 0, time(9, 5, 0)),
+        ("2", date(2026, 5, 7), "消费", 1, 0, time(23, 59, 59)),
+        ("3", "20260507", "消费", 1, 0, "090502"),
+    ]
+    frame, rejects, _ = _read(_book(rows), mapping)
+    moments = [f"{moment:%d %H:%M:%S}" for moment in frame["occurred_at"].dt.convert_time_zone("Asia/Shanghai")]
+    assert (moments, rejects) == (["07 09:05:00", "07 23:59:59", "07 09:05:02"], [])
+
+
+def test_a_heading_of_money_that_stands_twice_is_told():
+    text = "订单号,时间,类型,金额,手续费,备注,{0}\n1,2026-05-07 09:05:03,消费,1.00,,甲,0.10\n"
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss")
+    refused = _read(text.format("手续费").encode(), mapping)[2].refused
+    assert (refused.code, "手续费" in refused.message) == ("BAD_HEADING", True)
+    assert _read(text.format("备注").encode(), mapping)[2].refused is None
+
+
+def test_thousands_without_quotes_do_not_become_two_cells():
+    text = "订单号,时间,类型,金额,手续费,\n1,2026-05-07 09:05:03,消费,{0},0.00,{1}\n"
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss")
+    assert [r.code for r in _read(text.format("1,234.56", "").encode(), mapping)[1]] == ["FIELD_COUNT"]
+    for behind in ("", ",", "x"):
+        frame, rejects, _ = _read(text.format("234.56", behind).encode(), mapping)
+        assert (frame["paid_fen"].to_list(), rejects) == ([23_456], [])
