@@ -45,10 +45,17 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
 
 def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
     """A typed column per mapped field, from canonical columns and the parts of both keys."""
-    parts = _key_parts(mapping, "transaction_id", mapping.key)
+    sale, refunds = pl.col("kind") == "SALE", mapping.refund_key
+    own = _key_parts(mapping, "transaction_id", mapping.key)
+    parts = [{name: pl.when(sale).then(part) for name, part in own.items()} if refunds else own]
+    if refunds:
+        given = _key_parts(mapping, "transaction_id", refunds)
+        parts.append({name: pl.when(~sale).then(part) for name, part in given.items()})
     if mapping.original_key:
-        parts |= _key_parts(mapping, "original_key", mapping.original_key)
+        parts.append(_key_parts(mapping, "original_key", mapping.original_key))
     columns = {column.name: _source(column, frame, parts) for column in mapping.columns}
+    others = {mapping.refund_paid: "paid_fen", mapping.refund_gross: "gross_fen", mapping.refund_claimed: "claimed_fen"}
+    columns |= {other: pl.when(~sale).then(name) for other, name in others.items() if other}
     local = frame.with_columns(occurred_at=as_local("occurred_at", mapping.zone))
     return local.select(expr.alias(name) for name, expr in columns.items())
 
@@ -63,11 +70,13 @@ def _key_parts(mapping: CsvMapping, key: str, names: tuple[str, ...]) -> dict[st
     return {name: pl.when(fits).then(expr) for name, expr in parts.items()}
 
 
-def _source(column: LayoutField, frame: pl.DataFrame, parts: dict[str, pl.Expr]) -> pl.Expr:
+def _source(column: LayoutField, frame: pl.DataFrame, parts: list[dict[str, pl.Expr]]) -> pl.Expr:
+    """The canonical column of that name, else the first key that has it: a record's own goes before its original's."""
     name = _FROM.get(column.name, column.name)
     if name in frame.columns:
         return pl.col(name)
-    return parts.get(column.name, pl.lit(None, pl.String))
+    found = [keys[column.name] for keys in parts if column.name in keys]
+    return pl.coalesce(*found) if found else pl.lit(None, pl.String)
 
 
 def _cells(column: LayoutField, raw: pl.DataFrame, mapping: CsvMapping, name: str) -> list[str]:
