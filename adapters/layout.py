@@ -241,6 +241,11 @@ class Layout(Document):
         return _NEWLINES.get(self.newline, b"\r\n")
 
     @property
+    def end_mark_bytes(self) -> bytes:
+        """The end mark in the file's encoding, without a line end."""
+        return self.end_mark.encode(self.text_encoding)
+
+    @property
     def read_encoding(self) -> str:
         """The strict codec for reading: what banks call GBK is read as GB18030; a BOM is accepted on UTF-8."""
         return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)

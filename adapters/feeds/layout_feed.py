@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject
+from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.records import (
     Block,
@@ -214,7 +214,11 @@ def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret
     }
     good = _with_masks(frame.filter(pl.Series(~block.bad)) if block.errors else frame, layout)
     assert tally.clearing is not None
-    return finish(good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, layout))
+
+    def told(rows: pl.DataFrame, clearing: date) -> pl.DataFrame:
+        return without_skipped(interpret(rows, context, clearing, layout), layout.record.fields)
+
+    return finish(good, rejects, context, tally, told)
 
 
 def _with_masks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -122,7 +122,7 @@ def take_line(state: FileState, line: Line, raw: bytes, what: str, byte: int) ->
         key = f"total:{spec.of}" if spec.declares == "total" else spec.declares or f"{what}.{spec.name}"
         if spec.declares and values[spec.name] is None:
             raise FileRefused("BAD_TRAILER", f"the {what} declares no {spec.declares}", spec.name, 0, byte)
-        if key in state.declared and state.declared[key] != values[spec.name]:
+        if spec.declares and state.declared.get(key, values[spec.name]) != values[spec.name]:
             raise FileRefused("BAD_TRAILER", f"header and trailer declare another {spec.declares}", spec.name, 0, byte)
         state.declared[key] = values[spec.name]
         state.places[key] = spec.name, byte
@@ -246,7 +246,7 @@ def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
     layout = state.layout
     if layout.end_mark:
         last = lines.pop() if lines else b""
-        if last.removesuffix(b"\r") != layout.end_mark.encode() or (
+        if last.removesuffix(b"\r") != layout.end_mark_bytes or (
             last.endswith(b"\r") and not layout.end_mark_newline
         ):
             raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
