@@ -292,7 +292,7 @@ def _like_first(values: pl.Series) -> Mask:
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
     """The parts of a key column by name, for writers; null where the key is null or a part is blank."""
     after = pl.col(column).str.splitn(":", 2).struct.field("field_1")
-    parts = after.str.splitn("/", len(names))
+    parts = after.str.splitn("/", len(names) + 1)  # behind the last may stand what `own_reversal_keys` adds
     out = []
     for number, name in enumerate(names):
         value = parts.struct.field(f"field_{number}").str.replace_all("%2F", "/", literal=True)

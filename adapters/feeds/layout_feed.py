@@ -128,7 +128,7 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
     if refused is None:
         try:
             compare_declared(state, totals)
-            tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
+            _check_day(state, tally, context)
             check_bad_rows(context, tally)
         except FileRefused as error:
             refused = error
@@ -145,6 +145,16 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         notes=(*token_notes(context), *tally.notes),
         refused=None if refused is None else refusal(context, refused),
     )
+
+
+def _check_day(state: FileState, tally: Tally, context: Context) -> None:
+    """The clearing date of the file. FileRefused: the trailer says another than that by which records were read."""
+    day = clearing_date_of(context, state.declared.get("clearing_date"), state.layout.filename)
+    if tally.clearing is not None and day != tally.clearing:
+        message = f"the trailer says clearing date {day}, and the file's name or settings {tally.clearing}; correct one"
+        name, byte = state.places["clearing_date"]
+        raise FileRefused("BAD_TRAILER", message, name, 0, byte)
+    tally.clearing = day
 
 
 def _blocks(

@@ -195,6 +195,9 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
         data = carry + fresh
         if not state.position and data.startswith(b"\xef\xbb\xbf") and layout.encoding.startswith("utf"):
             data, state.position = data[3:], 3
+        if not (data or more or state.records):
+            message = "the file is empty; a day without records still has its header and trailer"
+            raise FileRefused("EMPTY_FILE", message, "", 0, 0)
         lines = data.split(b"\n") if more else _last_lines(layout, data)
         if any(len(line) > MAX_LINE for line in lines):
             raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} bytes", "", 0, state.position)
@@ -218,10 +221,6 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
     """The lines of the rest of a file, each ended; the end mark may stand without a line end."""
     open_end = bool(layout.end_mark) and not layout.end_mark_newline
-    if not data:
-        raise FileRefused(
-            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
-        )
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()

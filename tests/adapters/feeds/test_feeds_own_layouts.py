@@ -6,6 +6,7 @@ import feeds_support as s
 import polars as pl
 import pytest
 
+from adapters.feeds import records
 from settlement.model.errors import BadInput
 
 CARD = "2150001234567890123"
@@ -18,6 +19,14 @@ FIELDS = [
     {"name": "bonus", "type": "amount"},
 ]
 RAIL = {"name": "rail", "values": {"P": "purse", "B": "bank_account"}}
+PLACES = ((1, 1), (2, 19), (21, 14), (35, 6), (41, 2))
+FIXED = {
+    "format": "own", "title": "own", "shape": "fixed", "encoding": "gb18030", "newline": "lf", "separator": " ",
+    "key": ["rrn"],
+    "record": {"fields": [
+        field | {"start": start, "length": size} for field, (start, size) in zip(FIELDS, PLACES, strict=False)
+    ]},
+}  # fmt: skip
 ROW = f"S|{CARD}|20260507093015|100|R1|5"
 
 
@@ -60,10 +69,7 @@ def test_an_end_mark_is_written_as_the_file_is(encoding, newline):
 
 
 def test_a_fixed_file_ends_with_a_mark_in_its_encoding():
-    starts = {"kind": (1, 1), "card_number": (2, 19), "occurred_at": (21, 14), "paid": (35, 6), "rrn": (41, 2)}
-    fields = [field | dict(zip(("start", "length"), starts[field["name"]], strict=True)) for field in FIELDS[:5]]
-    shape = {"shape": "fixed", "separator": " ", "record": {"fields": fields}, "end_mark": "完"}
-    frame, _, refused, *_ = read(f"S{CARD}20260507093015000100R1", "完", **shape)
+    frame, _, refused, *_ = read(f"S{CARD}20260507093015000100R1", "完", **FIXED, end_mark="完")
     assert (refused, frame["paid_fen"].to_list()) == (None, [100])
 
 
@@ -95,3 +101,30 @@ def test_a_declared_total_of_what_nobody_keeps_is_written_as_it_stands_in_the_fi
     written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
     assert written.decode().splitlines()[1:] == ["0"]
     assert s.read("citizen_card", written, given)[2].refused is None
+
+
+def test_a_file_that_ends_where_a_block_does_is_whole(monkeypatch):
+    monkeypatch.setattr(records, "BLOCK", len(ROW) + 1)
+    frame, _, refused, *_ = read(ROW, ROW.replace("R1", "R2"), "")
+    assert (refused, frame.height) == (None, 2)
+
+
+def test_a_clearing_date_in_the_trailer_is_that_of_the_name():
+    """The trailer is met behind the records, which have been read by the day of the name."""
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "start": 1, "length": 8}
+    for said, code in (("20260507", None), ("20260508", "BAD_TRAILER")):
+        layout = FIXED | {"filename": "(?P<clearing_date>[0-9]{8})", "trailer": [{"fields": [day]}]}
+        given = s.context("X20260507", "own", None, layout=layout, rail="purse")
+        refused = s.read("citizen_card", f"S{CARD}20260507093015000100R1\n{said}\n".encode(), given)[2].refused
+        assert (refused and refused.code) == code
+
+
+def test_a_void_that_repeats_the_key_of_its_sale_is_written_with_it():
+    kind = {"kind": {"values": {"S": "SALE", "V": "VOID"}}}
+    fields = [field | kind.get(field["name"], {}) for field in FIELDS] + [{"name": "old"}]
+    made = {"record": {"fields": fields}, "original_key": ["old"]}
+    frame, *_, given = read(ROW + "|", ROW.replace("S|", "V|", 1) + "|R1", "", **made)
+    assert frame["transaction_id"].to_list() == ["own:R1", "own:R1/VOID"]
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    again, rejects, _ = s.read("citizen_card", written, given)
+    assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
