@@ -7,7 +7,7 @@ a frame written and read back has the same identities.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -298,6 +298,16 @@ def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
         value = parts.struct.field(f"field_{number}").str.replace_all("%2F", "/", literal=True)
         out.append(pl.when(value != "").then(value).alias(name))
     return out
+
+
+def key_parts(column: str, fields: Sequence[LayoutField]) -> dict[str, pl.Expr]:
+    """`split_key` for keys made of these fields, by name; days and times as such, null where they do not read."""
+    parts = split_key(column, tuple(spec.name for spec in fields))
+    forms = {"datetime": (pl.Datetime("us"), "%Y%m%d%H%M%S"), "date": (pl.Date(), "%Y-%m-%d")}
+    return {
+        spec.name: part.str.strptime(*forms[spec.type], strict=False) if spec.type in forms else part
+        for spec, part in zip(fields, parts, strict=True)
+    }
 
 
 def own_reversal_keys(frame: pl.DataFrame) -> pl.DataFrame:

@@ -21,13 +21,13 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     as_local,
+    key_parts,
     key_text,
     key_where,
     own_reversal_keys,
     rail_setting,
     resolve_earlier,
     resolve_year,
-    split_key,
     text_setting,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
@@ -136,7 +136,9 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         "fee": pl.col("fee_fen"),
         "stan": pl.when(pl.col("rail") != Rail.PURSE.value).then("stan"),
     }
-    own, originals = _parts("transaction_id", layout.key, layout), _parts("original_key", layout.original_key, layout)
+    fields = {spec.name: spec for spec in layout.record.fields}
+    own = key_parts("transaction_id", [fields[name] for name in layout.key])
+    originals = key_parts("original_key", [fields[name] for name in layout.original_key])
     known = {"card_number", *columns} - {"stan"}
     parts = {name: part for name, part in (originals | own).items() if name not in known}
     raw = frame.with_columns(**columns | parts)
@@ -146,18 +148,6 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         "clearing_date": context.clearing_date or _only_date(frame, context),
     }
     return write_records(layout, raw, declared, context.file)
-
-
-def _parts(column: str, names: tuple[str, ...], layout: Layout) -> dict[str, pl.Expr]:
-    """The parts of a key by name, days and times as such."""
-    out = dict(zip(names, split_key(column, names), strict=True))
-    for name in names:
-        spec = layout.record.field(name)
-        if spec is not None and spec.type == "datetime":
-            out[name] = out[name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S", strict=False)
-        elif spec is not None and spec.type == "date":
-            out[name] = out[name].str.strptime(pl.Date, "%Y-%m-%d", strict=False)
-    return out
 
 
 def _only_date(frame: pl.DataFrame, context: Context) -> date:

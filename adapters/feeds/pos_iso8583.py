@@ -249,8 +249,8 @@ def _check_file(known: _File, tally: Tally) -> None:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
         raise FileRefused("MIXED_MESSAGES", message)
     if known.settings.messages == "responses" and known.unanswered > 0:
-        what = "reversals and advices have no answer in the file and are skipped; ask whether they took effect"
-        tally.notes.append(f"{known.unanswered} {what}")
+        what = "reversals or advices without an answer in the file, skipped: ask whether they took effect"
+        tally.notes.append(f"{what}: {known.unanswered}")
     if known.orphaned:
         tally.notes.append(f"{known.orphaned} messages name their original in a DE90 that cannot be read: orphans")
     if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):

@@ -245,9 +245,7 @@ def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
     layout = state.layout
     if layout.end_mark:
         last = lines.pop() if lines else b""
-        if last.removesuffix(b"\r") != layout.end_mark_bytes or (
-            last.endswith(b"\r") and not layout.end_mark_newline
-        ):
+        if last.removesuffix(b"\r") != layout.end_mark_bytes or (last.endswith(b"\r") and not layout.end_mark_newline):
             raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
     size = len(layout.trailer)
     if len(lines) < size:

@@ -232,3 +232,13 @@ def test_a_key_that_shares_columns_with_that_of_its_original_is_written_again(ch
     assert frame["original_key"].to_list() == [None, frame["transaction_id"][0]]
     again, rejects, _ = s.read("mapped_csv", s.write("mapped_csv", frame, given), given)
     assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
+
+
+def test_a_key_with_a_day_is_written_again():
+    """Serial numbers that begin again each day."""
+    whole = {"title": "时间", "and": "", "format": "YYYYMMDDhhmmss"}
+    day = {"title": "日期", "name": "day", "type": "date", "format": "YYYYMMDD"}
+    mapping = {**PLAIN, "key": ["day", "order_no"], "columns": [*_columns(occurred_at=whole), day], "newline": "lf"}
+    given = s.context("a.txt", "x", date(2026, 5, 7), mapping=mapping)
+    text = "订单号|类型|时间|金额|日期\n1|消费|20260507101112|1.00|20260507\n"
+    assert s.write("mapped_csv", s.read("mapped_csv", text.encode(), given)[0], given).decode() == text
