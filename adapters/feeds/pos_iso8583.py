@@ -88,6 +88,8 @@ class _File:
     bare_requests: bool = False
     responses: bool = False
     declined: bool = False
+    advised: bool = False  # a reversal or advice counts by its request, whose DE39 is no answer
+    unadvised: bool = False  # and an answer says that one had no success
     unanswered: int = 0  # advices less their answers
     orphaned: int = 0
 
@@ -238,11 +240,13 @@ def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
     known.declined |= bool(kinds.declined.any())
     known.responses |= bool((moving & kinds.answer).any())
     known.bare_requests |= bool((keep & moving & ~kinds.answer & kinds.bare).any())
+    known.advised |= bool((keep & moving & ~kinds.answer & kinds.advice).any())
+    known.unadvised |= bool((kinds.declined & kinds.advice).any())
     known.unanswered += int((kinds.advice & ~kinds.answer).sum()) - int((kinds.advice & kinds.answer).sum())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
-    if known.bare_requests and known.declined:
+    if (known.bare_requests and known.declined) or (known.advised and known.unadvised):
         message = "answers of the file say that requests had no success; take the answers: --set messages=responses"
         raise FileRefused("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:

@@ -251,3 +251,12 @@ def test_a_reversal_without_an_answer_is_not_skipped_in_silence():
     assert not told(message(), reversal)
     assert not told(message(), reversal, repeat, answer, messages="responses")
     assert not told(message(), of_authorisation, messages="responses")
+
+
+def test_a_reversal_that_was_declined_is_not_counted_by_its_request():
+    """DE39 of a reversal's request is the reason for it: only the answer says whether anything was undone."""
+    reversal, declined = message(**REVERSED), message(**REVERSED | {"t": "0430", "39": "12"})
+    assert code_of(message(), reversal, declined) == ("MIXED_MESSAGES", "")
+    frame = feed(message(), reversal, declined, messages="responses")[0]
+    assert frame["kind"].to_list() == ["SALE"]
+    assert code_of(message(), reversal, message(**{"11": "000002", "39": "51"})) is None, "a sale was declined"
