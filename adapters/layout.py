@@ -76,7 +76,8 @@ class LayoutField(Document):
     length: int | None = Field(default=None, ge=1, le=65_535, description="bytes of a fixed field; at most, in others")
     format: str = given(
         "of a date or datetime: YYYY MM DD hh mm ss, and what stands between them. M, D and h have one digit or two "
-        "(2026/5/7 9:05 is YYYY/M/D h:mm), f is a fraction of a second; neither stands in a fixed field",
+        "(2026/5/7 9:05 is YYYY/M/D h:mm), f is a fraction of a second; neither stands in a fixed field. No year "
+        "has two digits: in a fixed line they are a text of their own, and the year is found",
         "",
     )
     unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
@@ -86,8 +87,8 @@ class LayoutField(Document):
     )
     values: dict[str, str] = Field(
         default_factory=dict,
-        description="every code that may stand here and what it means; another is a reject. In a mapped file a code "
-        "that means SKIP leaves the row out, counted as skipped",
+        description="every code that may stand here and what it means; another is a reject. Of transactions a code "
+        "that means SKIP leaves the record out, counted as skipped",
     )
     otherwise: Literal["unknown"] | None = given(
         "of the `result` of a result file: unknown, and so is every code that `values` lacks", None
@@ -239,6 +240,11 @@ class Layout(Document):
     def newline_bytes(self) -> bytes:
         """What a writer puts after a line (CRLF where the reader takes any)."""
         return _NEWLINES.get(self.newline, b"\r\n")
+
+    @property
+    def end_mark_bytes(self) -> bytes:
+        """The end mark in the file's encoding, without a line end."""
+        return self.end_mark.encode(self.text_encoding)
 
     @property
     def read_encoding(self) -> str:

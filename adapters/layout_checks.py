@@ -91,6 +91,9 @@ def _check_format(name: str, form: str) -> None:
     twice = sorted(part for part in found if parts.count(part[0]) > 1)
     if twice:
         raise ValueError(f"{name}: {twice[0]} stands twice in {form} (MM is the month, mm the minute)")
+    foreign = re.search("[A-SU-Ya-z]", TOKEN.sub("", form))  # T and Z stand in times of ISO 8601
+    if foreign is not None:
+        raise ValueError(f"{name}: {foreign.group()} is no part of a format in {form}; write YYYY MM DD hh mm ss")
     if ("h" in parts) != ("m" in parts) or ("s" in parts and "m" not in parts):
         raise ValueError(f"{name}: {form} has hours without minutes, or the reverse")
 
@@ -112,6 +115,10 @@ def check_ends(layout: Layout) -> None:
         raise MisfitError("a letter, digit or line end cannot part fields", "separator")
     if not layout.end_mark.isprintable():
         raise MisfitError("is one line of text", "end_mark")
+    try:
+        layout.end_mark.encode(layout.text_encoding)
+    except UnicodeEncodeError:
+        raise MisfitError(f"has a character that is not in {layout.encoding}", "end_mark") from None
     if layout.end_mark_newline and not layout.end_mark:
         raise MisfitError("there is no end mark that it could stand behind", "end_mark_newline")
     for number, field in enumerate(layout.record.fields):

@@ -7,7 +7,7 @@ a frame written and read back has the same identities.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -17,6 +17,7 @@ import polars as pl
 from adapters.base import Context
 from adapters.feeds.columns import Mask
 from adapters.feeds.records import FileRefused
+from adapters.layout import LayoutField
 from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import HALF_A_YEAR, parse_compact_date, parse_date
 from settlement.model.errors import BadInput
@@ -211,6 +212,15 @@ def unionpay_kind(mti: str, processing: str, condition: str) -> pl.Expr:
     )
 
 
+def without_skipped(frame: pl.DataFrame, fields: Iterable[LayoutField]) -> pl.DataFrame:
+    """A record with a code that means SKIP in any field, like a refund that failed, is counted and left out."""
+    names = [spec.name for spec in fields if spec.name != "kind" and SKIP in spec.values.values()]
+    if not names:
+        return frame
+    skipped = pl.any_horizontal(pl.col(name).eq_missing(pl.lit(SKIP)) for name in names)
+    return frame.with_columns(kind=pl.when(skipped).then(pl.lit(SKIP)).otherwise("kind"))
+
+
 def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
     """`card_number` becomes card_token and card_masked; a format without cards gets blank columns."""
     if "card_number" not in frame.columns:
@@ -282,12 +292,22 @@ def _like_first(values: pl.Series) -> Mask:
 def split_key(column: str, names: tuple[str, ...]) -> list[pl.Expr]:
     """The parts of a key column by name, for writers; null where the key is null or a part is blank."""
     after = pl.col(column).str.splitn(":", 2).struct.field("field_1")
-    parts = after.str.splitn("/", len(names))
+    parts = after.str.splitn("/", len(names) + 1)  # behind the last may stand what `own_reversal_keys` adds
     out = []
     for number, name in enumerate(names):
         value = parts.struct.field(f"field_{number}").str.replace_all("%2F", "/", literal=True)
         out.append(pl.when(value != "").then(value).alias(name))
     return out
+
+
+def key_parts(column: str, fields: Sequence[LayoutField]) -> dict[str, pl.Expr]:
+    """`split_key` for keys made of these fields, by name; days and times as such, null where they do not read."""
+    parts = split_key(column, tuple(spec.name for spec in fields))
+    forms = {"datetime": (pl.Datetime("us"), "%Y%m%d%H%M%S"), "date": (pl.Date(), "%Y-%m-%d")}
+    return {
+        spec.name: part.str.strptime(*forms[spec.type], strict=False) if spec.type in forms else part
+        for spec, part in zip(fields, parts, strict=True)
+    }
 
 
 def own_reversal_keys(frame: pl.DataFrame) -> pl.DataFrame:
@@ -335,6 +355,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "AMOUNTS_DISAGREE": ("gross", "is not the amount paid plus the discount; correct one of the three"),
     "ZERO_AMOUNT": ("paid", "is zero; a sale or refund has an amount"),
     "NO_AMOUNT": ("paid", "is missing; a sale or refund has an amount (DE4)"),
+    "MISSING": ("rail", "is blank, and no setting `rail` says it for the whole source"),
     "NO_TRACE": ("stan", "is missing; without the trace number (DE11) a record has no identity"),
     "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
     "NO_TIME": (

@@ -3,7 +3,8 @@
 Natural key: issuer, card reference, card counter, terminal, terminal sequence. The card reference is the masked number:
 it needs no key, stays when keys are rotated, and terminal and sequence tell two cards of one mask apart.
 
-Settings: `layout` (a shipped name, or a mapping), `issuer` (header of a written file), `bad_row`.
+Settings: `layout` (a shipped name, or a mapping), `issuer` (header of a written file), `bad_row`, `rail` where no field
+says it, `instrument` (citizen_card).
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     as_local,
+    key_parts,
     key_text,
     key_where,
     own_reversal_keys,
+    rail_setting,
     resolve_earlier,
     resolve_year,
-    split_key,
     text_setting,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
@@ -47,6 +49,9 @@ def citizen_card_key(source: str, issuer: str, masked: str, counter: str, termin
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
     frame = amounts(_with_years(frame, clearing, layout))
+    if "rail" in context.settings:
+        said = [pl.col("rail")] if "rail" in frame.columns else []
+        frame = frame.with_columns(rail=pl.coalesce(*said, pl.lit(rail_setting(context))))
     have = set(frame.columns)
     blank = pl.lit(None, pl.String)
     purse = pl.col("rail") == Rail.PURSE.value
@@ -59,17 +64,24 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
     original = pl.any_horizontal(pl.lit(value=False), *named) & (pl.col("kind") != "SALE")
     keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in layout.key)
     frame = frame.with_columns(
+        keyless=keyless,  # as the record has them: a purse has other stan and rrn below
         transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,
-        instrument=pl.lit(NAME),
+        instrument=pl.lit(context.settings.get("instrument", NAME), pl.String),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in have else pl.lit("156"),
     )
-    no_key = pl.when(keyless).then(pl.lit("NO_KEY"))
-    bad_time = pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE"))
-    return own_reversal_keys(frame).with_columns(fault=pl.coalesce(no_key, bad_time, amount_faults()))
+    no_key = pl.when("keyless").then(pl.lit("NO_KEY"))
+    fault = pl.coalesce(
+        no_key,
+        pl.when(pl.col("rail").is_null()).then(pl.lit("MISSING")),
+        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
+        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
+        amount_faults(),
+    )
+    return own_reversal_keys(frame).with_columns(fault=fault)
 
 
 def _shown(name: str) -> str:
@@ -101,8 +113,11 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     layout = layout_of(context.settings, NAME)
     missing = {"kind", "rail", "card_number", "occurred_at", "paid"} - {spec.name for spec in layout.record.fields}
+    if "rail" in context.settings:
+        missing.discard("rail")
     if missing or not layout.key:
-        raise BadInput(f"layout {layout.format}: a citizen card feed needs {', '.join(sorted(missing)) or 'a key'}")
+        needed = ", ".join(sorted(missing)).replace("rail", "rail (or the setting of that name)") or "a key"
+        raise BadInput(f"layout {layout.format}: a citizen card feed needs {needed}")
     return read_feed(stream, context, layout, interpret)
 
 
@@ -121,7 +136,9 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         "fee": pl.col("fee_fen"),
         "stan": pl.when(pl.col("rail") != Rail.PURSE.value).then("stan"),
     }
-    own, originals = _parts("transaction_id", layout.key, layout), _parts("original_key", layout.original_key, layout)
+    fields = {spec.name: spec for spec in layout.record.fields}
+    own = key_parts("transaction_id", [fields[name] for name in layout.key])
+    originals = key_parts("original_key", [fields[name] for name in layout.original_key])
     known = {"card_number", *columns} - {"stan"}
     parts = {name: part for name, part in (originals | own).items() if name not in known}
     raw = frame.with_columns(**columns | parts)
@@ -131,18 +148,6 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         "clearing_date": context.clearing_date or _only_date(frame, context),
     }
     return write_records(layout, raw, declared, context.file)
-
-
-def _parts(column: str, names: tuple[str, ...], layout: Layout) -> dict[str, pl.Expr]:
-    """The parts of a key by name, days and times as such."""
-    out = dict(zip(names, split_key(column, names), strict=True))
-    for name in names:
-        spec = layout.record.field(name)
-        if spec is not None and spec.type == "datetime":
-            out[name] = out[name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S", strict=False)
-        elif spec is not None and spec.type == "date":
-            out[name] = out[name].str.strptime(pl.Date, "%Y-%m-%d", strict=False)
-    return out
 
 
 def _only_date(frame: pl.DataFrame, context: Context) -> date:

@@ -46,7 +46,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     newline = _newline_of(layout, head, first.width)
     head = _header(stream, state, head, newline)
     stride = layout.record.width + len(newline)
-    mark = layout.end_mark.encode() + (newline if layout.end_mark_newline else b"")
+    mark = layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
     size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
     data, more = head + read_exactly(stream, size - len(head)), True

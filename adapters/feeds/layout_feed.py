@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject
+from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.records import (
     Block,
@@ -128,7 +128,7 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
     if refused is None:
         try:
             compare_declared(state, totals)
-            tally.clearing = clearing_date_of(context, state.declared.get("clearing_date"), layout.filename)
+            _check_day(state, tally, context)
             check_bad_rows(context, tally)
         except FileRefused as error:
             refused = error
@@ -145,6 +145,16 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         notes=(*token_notes(context), *tally.notes),
         refused=None if refused is None else refusal(context, refused),
     )
+
+
+def _check_day(state: FileState, tally: Tally, context: Context) -> None:
+    """The clearing date of the file. FileRefused: the trailer says another than that by which records were read."""
+    day = clearing_date_of(context, state.declared.get("clearing_date"), state.layout.filename)
+    if tally.clearing is not None and day != tally.clearing:
+        message = f"the trailer says clearing date {day}, and the file's name or settings {tally.clearing}; correct one"
+        name, byte = state.places["clearing_date"]
+        raise FileRefused("BAD_TRAILER", message, name, 0, byte)
+    tally.clearing = day
 
 
 def _blocks(
@@ -214,7 +224,11 @@ def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret
     }
     good = _with_masks(frame.filter(pl.Series(~block.bad)) if block.errors else frame, layout)
     assert tally.clearing is not None
-    return finish(good, rejects, context, tally, lambda rows, clearing: interpret(rows, context, clearing, layout))
+
+    def told(rows: pl.DataFrame, clearing: date) -> pl.DataFrame:
+        return without_skipped(interpret(rows, context, clearing, layout), layout.record.fields)
+
+    return finish(good, rejects, context, tally, told)
 
 
 def _with_masks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -28,6 +28,7 @@ from adapters.feeds.canonical import (
     rail_setting,
     resolve_earlier,
     resolve_year,
+    without_skipped,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
 from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
@@ -235,7 +236,7 @@ def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> 
     keep = np.ones(len(block), np.bool_)
     keep[list(errors)] = False
     _add_sums(frame, sheet)
-    frame = _without_skipped(frame, sheet.mapping)
+    frame = without_skipped(frame, sheet.mapping.columns)
     if tally.clearing is None:
         days = frame["clearing_date"].drop_nulls()
         tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
@@ -289,15 +290,6 @@ def _as_written(spec: LayoutField, texts: pl.Series) -> pl.Series:
     found = [texts.str.strptime(pl.Datetime("us"), form, strict=False) for form in forms]
     written = pl.coalesce(*(moments.dt.strftime(strftime_format(spec.format)) for moments in found), texts)
     return pl.select(written).to_series()
-
-
-def _without_skipped(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
-    """A row with a code that means SKIP in any column, like a refund that failed, is counted and left out."""
-    names = [spec.name for spec in mapping.columns if spec.name != "kind" and SKIP in spec.values.values()]
-    if not names:
-        return frame
-    skipped = pl.any_horizontal(pl.col(name).eq_missing(pl.lit(SKIP)) for name in names)
-    return frame.with_columns(kind=pl.when(skipped).then(pl.lit(SKIP)).otherwise("kind"))
 
 
 def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import io
 import polars as pl
 
 from adapters.base import Context
-from adapters.feeds.canonical import as_local, split_key
+from adapters.feeds.canonical import as_local, key_parts
 from adapters.feeds.mapping import CsvMapping, mapping_of
 from adapters.layout import CellError, LayoutField, Value, encode_text, format_cell
 from settlement.model.errors import BadInput
@@ -45,29 +45,35 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
 
 def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
     """A typed column per mapped field, from canonical columns and the parts of both keys."""
-    parts = _key_parts(mapping, "transaction_id", mapping.key)
+    sale, every = pl.col("kind") == "SALE", pl.lit(value=True)
+    parts = [_key_parts(mapping, "transaction_id", mapping.key, sale if mapping.refund_key else every)]
+    if mapping.refund_key:
+        parts.append(_key_parts(mapping, "transaction_id", mapping.refund_key, ~sale))
     if mapping.original_key:
-        parts |= _key_parts(mapping, "original_key", mapping.original_key)
+        parts.append(_key_parts(mapping, "original_key", mapping.original_key, every))
     columns = {column.name: _source(column, frame, parts) for column in mapping.columns}
+    others = {mapping.refund_paid: "paid_fen", mapping.refund_gross: "gross_fen", mapping.refund_claimed: "claimed_fen"}
+    columns |= {other: pl.when(~sale).then(name) for other, name in others.items() if other}
     local = frame.with_columns(occurred_at=as_local("occurred_at", mapping.zone))
     return local.select(expr.alias(name) for name, expr in columns.items())
 
 
-def _key_parts(mapping: CsvMapping, key: str, names: tuple[str, ...]) -> dict[str, pl.Expr]:
-    """The parts of a key by field name; all null where the key was made by another format (its times do not read)."""
-    parts = dict(zip(names, split_key(key, names), strict=True))
-    times = [name for name in names if (spec := mapping.column(name)) and spec.type in {"date", "datetime"}]
-    for name in times:
-        parts[name] = parts[name].str.strptime(pl.Datetime("us"), "%Y%m%d%H%M%S", strict=False)
-    fits = pl.all_horizontal(pl.lit(value=True), *(parts[name].is_not_null() for name in times))
+def _key_parts(mapping: CsvMapping, key: str, names: tuple[str, ...], where: pl.Expr) -> dict[str, pl.Expr]:
+    """The parts of a key by field name; null but `where`, and where another format made it (its times do not read)."""
+    specs = [mapping.column(name) for name in names]
+    parts = key_parts(key, [spec for spec in specs if spec is not None])
+    times = [spec.name for spec in specs if spec is not None and spec.type in {"date", "datetime"}]
+    fits = pl.all_horizontal(where, *(parts[name].is_not_null() for name in times))
     return {name: pl.when(fits).then(expr) for name, expr in parts.items()}
 
 
-def _source(column: LayoutField, frame: pl.DataFrame, parts: dict[str, pl.Expr]) -> pl.Expr:
+def _source(column: LayoutField, frame: pl.DataFrame, parts: list[dict[str, pl.Expr]]) -> pl.Expr:
+    """The canonical column of that name, else the first key that has it: a record's own goes before its original's."""
     name = _FROM.get(column.name, column.name)
     if name in frame.columns:
         return pl.col(name)
-    return parts.get(column.name, pl.lit(None, pl.String))
+    found = [keys[column.name] for keys in parts if column.name in keys]
+    return pl.coalesce(*found) if found else pl.lit(None, pl.String)
 
 
 def _cells(column: LayoutField, raw: pl.DataFrame, mapping: CsvMapping, name: str) -> list[str]:

@@ -184,9 +184,10 @@ class CsvMapping(Document):
         if column.name == "kind" and not {SKIP, *KINDS}.issuperset(column.values.values() or [""]):
             message = f"kind: list its codes under `values`, each as one of {', '.join((*KINDS, SKIP))}"
             raise MisfitError(message, "columns", number)
-        same = next((other.name for other in self.columns[:number] if other.title == column.title), None)
+        alike = [other for other in self.columns[:number] if other.title == column.title]
+        same = next((other.name for other in alike if not (other.values and column.values)), None)
         if self.headings and column.title and same is not None:
-            message = f"{column.name}: has the heading of {same}; a cell gives one column"
+            message = f"{column.name}: has the heading of {same}; a cell gives one column, but for codes with `values`"
             raise MisfitError(message, "columns", number, "title")
         if column.and_ and not self.headings and column.and_ not in {other.title for other in self.columns}:
             raise MisfitError(f"{column.name}: no column has the title {column.and_}", "columns", number, "and")
@@ -235,6 +236,9 @@ class CsvMapping(Document):
             return "totals in sentences"
         if any(column.and_ for column in self.columns):
             return "a column of two cells"
+        titles = [column.title for column in self.columns if column.title]
+        if self.headings and len(set(titles)) < len(titles):
+            return "two columns of one heading"
         if len(self.separator) > 1:
             return "a separator of several marks"
         return "no column of kinds" if self.kind else ""

@@ -174,13 +174,15 @@ def _time_and_day(cells: Bytes) -> Bytes:
 class Kinds:
     """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code.
 
-    `declined`: answers by which what would have moved money did not.
+    `declined`: answers by which what would have moved money did not. `advice`: tells of money that has moved already,
+    or is its answer; repeats are none.
     """
 
     kind: npt.NDArray[np.uint8]
     answer: Mask
     bare: Mask
     declined: Mask
+    advice: Mask
 
     @property
     def moves(self) -> Mask:
@@ -203,23 +205,24 @@ def kinds_of(decoded: Decoded, originals: pl.DataFrame, settings: PosSettings) -
         start += size
     found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
     table = found(settings, *(tuple(texts[name]) for name in _CODES))
-    kind, answer, bare, declined, reversal, held = (column[labels] for column in table)
+    kind, answer, bare, declined, advice, reversal, held = (column[labels] for column in table)
     of_authorisation = originals["row"].filter(originals["original_mti"].str.starts_with("01")).to_numpy()
-    kind[of_authorisation[reversal[of_authorisation]]] = KIND_NAMES.index(SKIP)
+    undone = of_authorisation[reversal[of_authorisation]]
+    kind[undone], advice[undone] = KIND_NAMES.index(SKIP), False
     if settings.body == "pos" and held.any():
         # a terminal has no DE90: of what it reverses, DE60 tells a pre-authorisation (10, its void 11)
         function = decoded.gathered("60", 2)
         kind[held & (function[:, 0] == ord("1")) & ((function[:, 1] | 1) == ord("1"))] = KIND_NAMES.index(SKIP)
-    return Kinds(kind, answer, bare, declined)
+    return Kinds(kind, answer, bare, declined, advice)
 
 
 @lru_cache(maxsize=64)
 def _kind_table(settings: PosSettings, *codes: tuple[str | None, ...]) -> tuple[npt.NDArray[Any], ...]:
-    """kind, answer, bare, declined, reversal and held (a reversal with DE25 06) of each combination of codes."""
+    """kind, answer, bare, declined, advice, reversal, held (a reversal with DE25 06) of each combination of codes."""
     frame = pl.DataFrame(dict(zip(_CODES, codes, strict=True)), schema=dict.fromkeys(_CODES, pl.String))
     found = frame.select(_kind(settings)).with_columns(pl.exclude("kind").fill_null(value=False))
     kind = np.array([KIND_NAMES.index(kind) for kind in found["kind"].to_list()], np.uint8)
-    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "declined", "reversal", "held"))
+    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "declined", "advice", "reversal", "held"))
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
@@ -232,11 +235,13 @@ def _kind(settings: PosSettings) -> list[pl.Expr]:
     unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
     skip = (declined | unwanted).fill_null(value=False)
     meant = unionpay_kind("mti", "processing_code", "condition_code")
+    advice = (reversal | pl.col("mti").str.slice(2, 1).is_in(["2", "3"])) & pl.col("mti").str.ends_with("0")
     return [
         pl.when(skip).then(pl.lit(SKIP)).otherwise(meant).alias("kind"),
         answer.alias("answer"),
         pl.col("response_code").is_null().alias("bare"),
         (answer & declined & meant.ne_missing(SKIP)).alias("declined"),
+        (advice & meant.ne_missing(SKIP)).alias("advice"),
         reversal.alias("reversal"),
         (reversal & (pl.col("condition_code") == "06")).alias("held"),
     ]

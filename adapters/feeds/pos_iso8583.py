@@ -88,6 +88,9 @@ class _File:
     bare_requests: bool = False
     responses: bool = False
     declined: bool = False
+    advised: bool = False  # a reversal or advice counts by its request, whose DE39 is no answer
+    unadvised: bool = False  # and an answer says that one had no success
+    unanswered: int = 0  # advices less their answers
     orphaned: int = 0
 
 
@@ -232,19 +235,26 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
 
 
 def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
-    moving = keep & (kinds.kind < KIND_NAMES.index(SKIP))
-    known.declined |= bool((keep & kinds.declined).any())
+    """Whether requests and answers both stand there; an answer that is rejected is one all the same."""
+    moving = kinds.kind < KIND_NAMES.index(SKIP)
+    known.declined |= bool(kinds.declined.any())
     known.responses |= bool((moving & kinds.answer).any())
-    known.bare_requests |= bool((moving & ~kinds.answer & kinds.bare).any())
+    known.bare_requests |= bool((keep & moving & ~kinds.answer & kinds.bare).any())
+    known.advised |= bool((keep & moving & ~kinds.answer & kinds.advice).any())
+    known.unadvised |= bool((kinds.declined & kinds.advice).any())
+    known.unanswered += int((kinds.advice & ~kinds.answer).sum()) - int((kinds.advice & kinds.answer).sum())
 
 
 def _check_file(known: _File, tally: Tally) -> None:
-    if known.bare_requests and known.declined:
+    if (known.bare_requests and known.declined) or (known.advised and known.unadvised):
         message = "answers of the file say that requests had no success; take the answers: --set messages=responses"
         raise FileRefused("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
         raise FileRefused("MIXED_MESSAGES", message)
+    if known.settings.messages == "responses" and known.unanswered > 0:
+        what = "reversals or advices without an answer in the file, skipped: ask whether they took effect"
+        tally.notes.append(f"{what}: {known.unanswered}")
     if known.orphaned:
         tally.notes.append(f"{known.orphaned} messages name their original in a DE90 that cannot be read: orphans")
     if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):

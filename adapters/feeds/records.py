@@ -122,7 +122,7 @@ def take_line(state: FileState, line: Line, raw: bytes, what: str, byte: int) ->
         key = f"total:{spec.of}" if spec.declares == "total" else spec.declares or f"{what}.{spec.name}"
         if spec.declares and values[spec.name] is None:
             raise FileRefused("BAD_TRAILER", f"the {what} declares no {spec.declares}", spec.name, 0, byte)
-        if key in state.declared and state.declared[key] != values[spec.name]:
+        if spec.declares and state.declared.get(key, values[spec.name]) != values[spec.name]:
             raise FileRefused("BAD_TRAILER", f"header and trailer declare another {spec.declares}", spec.name, 0, byte)
         state.declared[key] = values[spec.name]
         state.places[key] = spec.name, byte
@@ -195,6 +195,9 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
         data = carry + fresh
         if not state.position and data.startswith(b"\xef\xbb\xbf") and layout.encoding.startswith("utf"):
             data, state.position = data[3:], 3
+        if not (data or more or state.records):
+            message = "the file is empty; a day without records still has its header and trailer"
+            raise FileRefused("EMPTY_FILE", message, "", 0, 0)
         lines = data.split(b"\n") if more else _last_lines(layout, data)
         if any(len(line) > MAX_LINE for line in lines):
             raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} bytes", "", 0, state.position)
@@ -218,10 +221,6 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
     """The lines of the rest of a file, each ended; the end mark may stand without a line end."""
     open_end = bool(layout.end_mark) and not layout.end_mark_newline
-    if not data:
-        raise FileRefused(
-            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
-        )
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
@@ -246,9 +245,7 @@ def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
     layout = state.layout
     if layout.end_mark:
         last = lines.pop() if lines else b""
-        if last.removesuffix(b"\r") != layout.end_mark.encode() or (
-            last.endswith(b"\r") and not layout.end_mark_newline
-        ):
+        if last.removesuffix(b"\r") != layout.end_mark_bytes or (last.endswith(b"\r") and not layout.end_mark_newline):
             raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
     size = len(layout.trailer)
     if len(lines) < size:

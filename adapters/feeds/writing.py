@@ -33,7 +33,7 @@ def write_records(layout: Layout, frame: pl.DataFrame, declared: Mapping[str, Va
     except CellError as error:
         raise BadInput(f"{name}: {error.field or 'record'}: {error}") from None
     bom = b"\xef\xbb\xbf" if layout.encoding == "utf-8-sig" else b""
-    mark = layout.end_mark.encode() + (newline if layout.end_mark and layout.end_mark_newline else b"")
+    mark = layout.end_mark_bytes + (newline if layout.end_mark and layout.end_mark_newline else b"")
     out = bom + b"".join(line + newline for line in head) + records + b"".join(line + newline for line in tail) + mark
     if layout.shape == "fixed":
         size = frame.height * (layout.record.width + len(newline))
@@ -48,7 +48,7 @@ def _declared(layout: Layout, frame: pl.DataFrame) -> dict[str, Value]:
         if spec.declares == "count":
             out[spec.name] = frame.height
         elif spec.declares == "total":
-            out[spec.name] = int(frame[spec.of].abs().sum() or 0)
+            out[spec.name] = int(frame[spec.of].abs().sum() or 0) if spec.of in frame.columns else 0  # then blank
     return out
 
 

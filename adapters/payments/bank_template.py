@@ -110,7 +110,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     if layout.encoding == "utf-8-sig":
         data = _BOM + data
     if layout.end_mark:
-        data += layout.end_mark.encode("ascii") + (newline if layout.end_mark_newline else b"")
+        data += layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     _compare(read_back(data, layout), items, layout)
     return data
 

@@ -98,7 +98,7 @@ def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
     if previous is None:
         return
     if layout.end_mark:
-        mark = layout.end_mark.encode("ascii")
+        mark = layout.end_mark_bytes
         if previous.raw.rstrip(b"\r\n") != mark:
             raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
         return

@@ -50,17 +50,21 @@ def test_every_canonical_name_that_can_be_mapped_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "setting", "mapping", "file", "result"),
+    ("form", "setting", "mapping", "file", "result", "encoding"),
     [
-        ("bank_csv", "layout", "bank.yaml", "bank.csv", "bank.result"),
-        ("mapped_csv", "mapping", "acquirer.yaml", "POS_898110289997632_20260101.txt", "acquirer.result"),
+        ("bank_csv", "layout", "bank.yaml", "bank.csv", "bank.result", "utf-8"),
+        ("mapped_csv", "mapping", "acquirer.yaml", "POS_898110289997632_20260101.txt", "acquirer.result", "utf-8"),
+        ("citizen_card", "layout", "card.yaml", "SY_20260507.txt", "card.result", "gbk"),
     ],
 )
-def test_the_worked_examples(tmp_path: Path, form: str, setting: str, mapping: str, file: str, result: str) -> None:
-    for name in (mapping, file):
-        (tmp_path / name).write_text(BLOCKS[name], "utf-8")
+def test_the_worked_examples(
+    tmp_path: Path, form: str, setting: str, mapping: str, file: str, result: str, encoding: str
+) -> None:
+    (tmp_path / mapping).write_text(BLOCKS[mapping], "utf-8")
+    (tmp_path / file).write_text(BLOCKS[file], encoding)
     out = tmp_path / "out.csv"
     options = ["--format", form, "--set", f"{setting}={tmp_path / mapping}", "--out", str(out)]
+    options += ["--set", "rail=bank_account"] if form == "citizen_card" else []
     assert run(["feed", "convert", str(tmp_path / file), *options]) == 0
     expected = list(csv.DictReader(BLOCKS[result].splitlines()))
     rows = list(csv.DictReader(out.read_text("utf-8-sig").splitlines()))

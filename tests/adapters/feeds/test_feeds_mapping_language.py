@@ -192,3 +192,53 @@ def test_blanks_behind_a_closing_quote_are_padding():
     refused = _read(HEAD + '"1"x|消费|20260507|101112|1.00\n', PLAIN)[2].refused
     assert refused is not None
     assert refused.code == "BAD_QUOTES"
+
+
+def test_two_columns_of_codes_may_read_one_cell():
+    """A code that says the kind and the rail; two amounts of one heading are a slip of the pen."""
+    rail = {"title": "类型", "name": "rail", "values": {"消费": "purse", "退货": "bank_account"}}
+    mapping = {**PLAIN, "columns": [*_columns(), rail]}
+    frame, rejects, _ = _read(HEAD + "1|消费|20260507|101112|1.00\n2|退货|20260507|101113|1.00\n", mapping)
+    assert (rejects, frame["rail"].to_list()) == ([], ["purse", "bank_account"])
+    assert frame["kind"].to_list() == ["SALE", "REFUND"]
+    whole = {"title": "时间", "and": "", "format": "YYYYMMDDhhmmss"}
+    assert mapping_of({"mapping": {**mapping, "columns": [*_columns(occurred_at=whole), rail]}}).only_read
+    fee = {"title": "金额", "name": "fee", "type": "amount"}
+    with pytest.raises(BadInput, match="fee: has the heading of paid"):
+        mapping_of({"mapping": {**PLAIN, "columns": [*_columns(), fee]}})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"original_key": ["shop", "old"], "key": ["shop", "order_no"]},
+        {"original_key": ["shop", "order_no"], "refund_key": ["shop", "old"], "key": ["shop", "order_no"]},
+        {"original_key": ["old"], "refund_paid": "back"},
+    ],
+)
+def test_a_key_that_shares_columns_with_that_of_its_original_is_written_again(changes):
+    whole = {"title": "时间", "and": "", "format": "YYYYMMDDhhmmss"}
+    more = [{"title": name, "name": name} for name in ("shop", "old")]
+    columns = [*_columns(occurred_at=whole), *more, {"title": "退款", "name": "back", "type": "amount"}]
+    mapping = {**PLAIN, **changes, "columns": columns, "newline": "lf"}
+    own, old = ("1", "9") if "refund_key" in changes else ("2", "1")
+    text = "订单号|类型|时间|金额|shop|old|退款\n1|消费|20260507101112|1.00|{0}||\n"
+    text += "{1}|退货|20260507101113|{2}|{0}|{3}|{4}\n"
+    amounts = ("1.00", "0.50") if "refund_paid" in changes else ("0.50", "")
+    text = text.format("A" if "shop" in changes.get("key", ()) else "", own, amounts[0], old, amounts[1])
+    given = s.context("a.txt", "x", date(2026, 5, 7), mapping=mapping)
+    frame, rejects, _ = s.read("mapped_csv", text.encode(), given)
+    assert rejects == []
+    assert frame["original_key"].to_list() == [None, frame["transaction_id"][0]]
+    again, rejects, _ = s.read("mapped_csv", s.write("mapped_csv", frame, given), given)
+    assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
+
+
+def test_a_key_with_a_day_is_written_again():
+    """Serial numbers that begin again each day."""
+    whole = {"title": "时间", "and": "", "format": "YYYYMMDDhhmmss"}
+    day = {"title": "日期", "name": "day", "type": "date", "format": "YYYYMMDD"}
+    mapping = {**PLAIN, "key": ["day", "order_no"], "columns": [*_columns(occurred_at=whole), day], "newline": "lf"}
+    given = s.context("a.txt", "x", date(2026, 5, 7), mapping=mapping)
+    text = "订单号|类型|时间|金额|日期\n1|消费|20260507101112|1.00|20260507\n"
+    assert s.write("mapped_csv", s.read("mapped_csv", text.encode(), given)[0], given).decode() == text

@@ -226,3 +226,37 @@ def test_answer_codes_of_the_settings_are_two_characters():
     for wrong in ("00;11", "", "0", "00,"):
         with pytest.raises(BadInput, match="setting approved: write two-character"):
             feed(*answers, approved=wrong)
+
+
+REVERSED = {"t": "0420", "39": "98", "11": "000009", "90": "0200" + "000001" + "0507120000" + "00048020000" + "0" * 11}
+
+
+def test_a_rejected_answer_is_an_answer_all_the_same():
+    """Its request must not count in its place."""
+    request, answer = message(t="0200", **{"39": None}), message(**{"39": None})
+    assert code_of(request, answer) == ("MIXED_MESSAGES", "")
+    assert code_of(request, answer, messages="requests") is None
+
+
+def test_a_reversal_without_an_answer_is_not_skipped_in_silence():
+    """`messages=responses` takes the answers; a log that has none of its reversals would lose them."""
+    reversal, answer = message(**REVERSED), message(**REVERSED | {"t": "0430", "39": "00"})
+    repeat = message(**REVERSED | {"t": "0421"})
+    of_authorisation = message(**REVERSED | {"90": "01" + REVERSED["90"][2:]})
+
+    def told(*messages, **settings):
+        return "without an answer in the file" in " ".join(feed(*messages, **settings)[2].notes)
+
+    assert told(message(), reversal, messages="responses")
+    assert not told(message(), reversal)
+    assert not told(message(), reversal, repeat, answer, messages="responses")
+    assert not told(message(), of_authorisation, messages="responses")
+
+
+def test_a_reversal_that_was_declined_is_not_counted_by_its_request():
+    """DE39 of a reversal's request is the reason for it: only the answer says whether anything was undone."""
+    reversal, declined = message(**REVERSED), message(**REVERSED | {"t": "0430", "39": "12"})
+    assert code_of(message(), reversal, declined) == ("MIXED_MESSAGES", "")
+    frame = feed(message(), reversal, declined, messages="responses")[0]
+    assert frame["kind"].to_list() == ["SALE"]
+    assert code_of(message(), reversal, message(**{"11": "000002", "39": "51"})) is None, "a sale was declined"

@@ -1,0 +1,130 @@
+"""Files of a layout of one's own: what a correct one may hold, and what it may not lose."""
+
+from __future__ import annotations
+
+import feeds_support as s
+import polars as pl
+import pytest
+
+from adapters.feeds import records
+from settlement.model.errors import BadInput
+
+CARD = "2150001234567890123"
+FIELDS = [
+    {"name": "kind", "required": True, "values": {"S": "SALE", "R": "REFUND"}},
+    {"name": "card_number", "type": "card", "required": True},
+    {"name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss", "required": True},
+    {"name": "paid", "type": "amount"},
+    {"name": "rrn"},
+    {"name": "bonus", "type": "amount"},
+]
+RAIL = {"name": "rail", "values": {"P": "purse", "B": "bank_account"}}
+PLACES = ((1, 1), (2, 19), (21, 14), (35, 6), (41, 2))
+FIXED = {
+    "format": "own", "title": "own", "shape": "fixed", "encoding": "gb18030", "newline": "lf", "separator": " ",
+    "key": ["rrn"],
+    "record": {"fields": [
+        field | {"start": start, "length": size} for field, (start, size) in zip(FIELDS, PLACES, strict=False)
+    ]},
+}  # fmt: skip
+ROW = f"S|{CARD}|20260507093015|100|R1|5"
+
+
+def read(*lines, fields=(), settings=None, encoding="gb18030", **layout):
+    base = {"format": "own", "title": "own", "shape": "delimited", "encoding": encoding, "newline": "lf",
+            "separator": "|", "key": ["rrn"], "record": {"fields": [*FIELDS, *fields]}}  # fmt: skip
+    given = s.context("X", "own", s.DAY, layout=base | layout, **(settings or {"rail": "purse"}))
+    frame, rejects, closing = s.read("citizen_card", "\n".join(lines).encode("gb18030"), given)
+    return frame, [(r.record, r.field, r.code) for r in rejects], closing.refused, closing, given
+
+
+@pytest.mark.parametrize("key", ["rrn", "stan"])
+def test_a_purse_record_has_the_key_that_stands_in_it(key):
+    """A purse has no rrn of a canonical transaction, and a stan of its own; its key may be either all the same."""
+    frame, rejects, *_ = read(ROW + "|7|P", "", fields=[{"name": "stan"}, RAIL], key=[key])
+    assert (rejects, frame["transaction_id"].to_list()) == ([], ["own:" + {"rrn": "R1", "stan": "7"}[key]])
+
+
+def test_lines_above_the_records_may_have_fields_of_one_name():
+    tag = {"name": "tag"}
+    header = [{"fields": [tag | {"constant": "H1"}]}, {"fields": [tag | {"constant": "H2"}, tag | {"name": "no"}]}]
+    frame, _, refused, *_ = read("H1", "H2|x", ROW, "", header=header)
+    assert (refused, frame.height) == (None, 1)
+
+
+def test_lines_that_declare_another_count_refuse_the_file():
+    lines = [{"fields": [{"name": "n", "type": "count", "declares": "count"}]}]
+    assert read("1", ROW, "1", "", header=lines, trailer=lines)[2] is None
+    assert read("1", ROW, "2", "", header=lines, trailer=lines)[2].code == "BAD_TRAILER"
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "gbk"])
+@pytest.mark.parametrize("newline", [False, True])
+def test_an_end_mark_is_written_as_the_file_is(encoding, newline):
+    made = {"end_mark": "文件结束", "end_mark_newline": newline, "encoding": encoding}
+    frame, _, refused, _, given = read(ROW, "文件结束" + newline * "\n", **made)
+    assert (refused, frame.height) == (None, 1)
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    assert written.decode("gbk").rstrip("\n").endswith("\n文件结束")
+
+
+def test_a_fixed_file_ends_with_a_mark_in_its_encoding():
+    frame, _, refused, *_ = read(f"S{CARD}20260507093015000100R1", "完", **FIXED, end_mark="完")
+    assert (refused, frame["paid_fen"].to_list()) == (None, [100])
+
+
+def test_a_record_that_failed_is_skipped_by_any_of_its_codes():
+    status = {"name": "status", "values": {"成功": "done", "失败": "SKIP"}}
+    frame, rejects, _, closing, _ = read(ROW + "|成功", ROW.replace("R1", "R2") + "|失败", "", fields=[status])
+    assert (frame["transaction_id"].to_list(), rejects) == (["own:R1"], [])
+    assert (closing.records, closing.skipped) == (2, 1)
+
+
+def test_the_rail_is_a_field_or_a_setting():
+    frame, rejects, *_ = read(ROW, "", settings={"rail": "bank_account", "instrument": "bank_card"})
+    assert (rejects, frame["rail"].to_list(), frame["instrument"].to_list()) == ([], ["bank_account"], ["bank_card"])
+    with pytest.raises(BadInput, match="rail \\(or the setting of that name\\)"):
+        read(ROW, "", settings={"bad_row": "reject_row"})
+    rows = ROW + "|B", ROW.replace("R1", "R2") + "|", ""
+    assert read(*rows, fields=[RAIL])[0]["rail"].to_list() == ["bank_account", "purse"]
+    assert read(*rows, fields=[RAIL], settings={"bad_row": "reject_row"})[1] == [(2, "rail", "MISSING")]
+
+
+def test_a_record_without_an_amount_is_a_reject():
+    assert read(ROW.replace("|100|", "||"), "")[1] == [(1, "paid", "NO_AMOUNT")]
+
+
+def test_a_declared_total_of_what_nobody_keeps_is_written_as_it_stands_in_the_file():
+    """`bonus` is only checked when it is read, and blank when it is written: so is its total."""
+    trailer = [{"fields": [{"name": "sum", "type": "amount", "declares": "total", "of": "bonus"}]}]
+    frame, *_, given = read(ROW, "5", "", trailer=trailer)
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    assert written.decode().splitlines()[1:] == ["0"]
+    assert s.read("citizen_card", written, given)[2].refused is None
+
+
+def test_a_file_that_ends_where_a_block_does_is_whole(monkeypatch):
+    monkeypatch.setattr(records, "BLOCK", len(ROW) + 1)
+    frame, _, refused, *_ = read(ROW, ROW.replace("R1", "R2"), "")
+    assert (refused, frame.height) == (None, 2)
+
+
+def test_a_clearing_date_in_the_trailer_is_that_of_the_name():
+    """The trailer is met behind the records, which have been read by the day of the name."""
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "start": 1, "length": 8}
+    for said, code in (("20260507", None), ("20260508", "BAD_TRAILER")):
+        layout = FIXED | {"filename": "(?P<clearing_date>[0-9]{8})", "trailer": [{"fields": [day]}]}
+        given = s.context("X20260507", "own", None, layout=layout, rail="purse")
+        refused = s.read("citizen_card", f"S{CARD}20260507093015000100R1\n{said}\n".encode(), given)[2].refused
+        assert (refused and refused.code) == code
+
+
+def test_a_void_that_repeats_the_key_of_its_sale_is_written_with_it():
+    kind = {"kind": {"values": {"S": "SALE", "V": "VOID"}}}
+    fields = [field | kind.get(field["name"], {}) for field in FIELDS] + [{"name": "old"}]
+    made = {"record": {"fields": fields}, "original_key": ["old"]}
+    frame, *_, given = read(ROW + "|", ROW.replace("S|", "V|", 1) + "|R1", "", **made)
+    assert frame["transaction_id"].to_list() == ["own:R1", "own:R1/VOID"]
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    again, rejects, _ = s.read("citizen_card", written, given)
+    assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
