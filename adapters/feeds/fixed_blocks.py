@@ -35,7 +35,8 @@ from adapters.feeds.records import (
 )
 from adapters.layout import CellError, Layout, LayoutField
 
-CACHED = 512 * 1024  # bytes of records that stay in the processor's cache while their fields are picked out
+FIRST = 16  # part of a block
+CACHED = 1024 * 1024  # bytes of records that stay in the processor's cache while their fields are picked out
 
 
 def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
@@ -49,7 +50,9 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     mark = layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
     size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
-    data, more = head + read_exactly(stream, size - len(head)), True
+    # the first block is done before others are begun: a small one tells as much
+    begin = max(size // stride // FIRST, -(-len(head) // stride)) * stride
+    data, more = head + read_exactly(stream, begin - len(head)), True
     while more:
         ahead = read_exactly(stream, size)  # longer than any trailer: a full block behind `data` makes it all records
         more = len(ahead) == size
