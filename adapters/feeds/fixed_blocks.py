@@ -50,8 +50,8 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     mark = layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
     size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
-    # the first block is done before others are begun: a small one tells as much
-    begin = max(size // stride // FIRST, -(-len(head) // stride)) * stride
+    # the first block is done before others are begun: a small one tells as much, if it has enough to judge the format
+    begin = min(max(size // stride // FIRST, records.HOPELESS, -(-len(head) // stride)) * stride, size)
     data, more = head + read_exactly(stream, begin - len(head)), True
     while more:
         ahead = read_exactly(stream, size)  # longer than any trailer: a full block behind `data` makes it all records

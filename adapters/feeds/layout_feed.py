@@ -16,6 +16,7 @@ from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.records import (
+    HOPELESS,
     Block,
     FileRefused,
     FileState,
@@ -34,7 +35,6 @@ from settlement.model.rejects import Reject
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
-HOPELESS = 100
 MOST_REJECTS = 100_000  # each is an object that is kept and shown
 SHORTEST_CARD = 13  # digits; a field that holds fewer holds no card number
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other

@@ -21,6 +21,7 @@ from settlement.model.cards import shown_total
 
 BLOCK = 16 * 1024 * 1024
 MAX_LINE = 1024 * 1024
+HOPELESS = 100  # records at the beginning of a file, of which none is good: it is another format
 
 
 class FileRefused(Exception):  # noqa: N818 a state of the file, caught by the reader and given as Closing.refused

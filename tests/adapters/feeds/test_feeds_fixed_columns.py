@@ -166,7 +166,6 @@ def test_blocks_read_at_the_same_time_do_not_show(monkeypatch, damage):
             data = data.replace(b"\r\nD ", b"\r\nX ")
     monkeypatch.setattr(records, "BLOCK", 312 * 120)
     monkeypatch.setattr(fixed_blocks, "CACHED", 312 * 9)
-    monkeypatch.setattr(fixed_blocks, "FIRST", 1 if damage == "hopeless" else 4)
     outcomes = []
     for threads in (1, 3):
         monkeypatch.setattr(in_order.pl, "thread_pool_size", lambda threads=threads: threads)
