@@ -26,6 +26,7 @@ from settlement.model.outcomes import Kind, Rail
 from settlement.model.rejects import Reject
 
 SKIP = "SKIP"
+ZEROS_STRIPPED = frozenset({"acquirer", "forwarder", "original_acquirer", "original_forwarder"})  # in keys
 KINDS = tuple(kind.name for kind in Kind)
 APPROVED = ("00", "10", "11", "16", "A2", "A4", "A5", "A6")
 PARTIAL_APPROVAL = "10"
@@ -231,18 +232,23 @@ def add_card(frame: pl.DataFrame, tokens: CardTokens) -> pl.DataFrame:
     return frame.drop("card_number").with_columns(tokens.of(numbers).alias("card_token"), *shown)
 
 
+def key_column(name: str) -> str:
+    """The column that a part of a key is read from: of a card's number only the mask."""
+    return "card_masked" if name == "card_number" else name
+
+
 def part(frame: pl.DataFrame, name: str, digits: frozenset[str] = frozenset()) -> pl.Expr:
     """One part of a natural key as text: times as 14 digits, institutions without leading zeros, blank where null.
 
     A '/' in a part is written %2F; columns named in `digits` cannot hold one.
     """
-    shown = "card_masked" if name == "card_number" else name
+    shown = key_column(name)
     column, values = pl.col(shown), frame[shown]
     if values.dtype == pl.Datetime:
         return column.dt.strftime("%Y%m%d%H%M%S").fill_null("")
     if len(values) > 1 and _like_first(values).all():  # an institution is often one and the same
         column = pl.lit(values[0], values.dtype)
-    if name in {"acquirer", "forwarder", "original_acquirer", "original_forwarder"}:
+    if name in ZEROS_STRIPPED:
         return column.str.strip_chars_start("0").fill_null("")
     if name in digits:
         return column.fill_null("")
@@ -261,7 +267,7 @@ def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix:
     keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
     if not len(rows):
         return keys
-    some = frame[rows]
+    some = frame.select(key_column(name) for name in names)[rows]
     return keys.scatter(rows, some.with_columns(key=key_text(some, names, prefix))["key"])
 
 
@@ -281,7 +287,7 @@ def once_per_code(frame: pl.DataFrame, names: list[str], text: pl.Expr) -> pl.Se
         firsts.append(int(rows[0]))
         left = pl.Series(~alike)
         rest, rows = [codes.filter(left) for codes in rest], rows[~alike]
-    return frame[firsts].select(text).to_series().gather(pl.Series(kinds))
+    return frame.select(names)[firsts].select(text).to_series().gather(pl.Series(kinds))
 
 
 def _like_first(values: pl.Series) -> Mask:

@@ -21,8 +21,8 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     as_local,
+    key_column,
     key_parts,
-    key_text,
     key_where,
     own_reversal_keys,
     rail_setting,
@@ -31,6 +31,7 @@ from adapters.feeds.canonical import (
     text_setting,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
+from adapters.feeds.plain_keys import own_keys
 from adapters.feeds.writing import write_records
 from adapters.layout import Layout, Value
 from adapters.layout_text import describe, show_layout
@@ -62,10 +63,10 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
             frame = frame.with_columns(masked(frame[other]).alias(other))
     named = [pl.col(name).is_not_null() for name in _telling(layout)]
     original = pl.any_horizontal(pl.lit(value=False), *named) & (pl.col("kind") != "SALE")
-    keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in layout.key)
+    keyless = pl.all_horizontal(pl.col(key_column(name)).is_null() for name in layout.key)
     frame = frame.with_columns(
         keyless=keyless,  # as the record has them: a purse has other stan and rrn below
-        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
+        transaction_id=own_keys(frame, layout, f"{context.source}:"),
         original_key=key_where(frame, original, layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("occurred_at", layout.zone),
         stan=pl.when(purse).then(sequence).otherwise(stan),
@@ -82,10 +83,6 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=fault)
-
-
-def _shown(name: str) -> str:
-    return "card_masked" if name == "card_number" else name
 
 
 def _telling(layout: Layout) -> list[str]:

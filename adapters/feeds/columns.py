@@ -118,14 +118,20 @@ def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
     return text if any(ends) else text.zip_with(text != "", pl.Series([None], dtype=pl.String))
 
 
-def masked_cells(cells: Bytes, bounds: Bounds) -> pl.Series | None:
+def masked_bytes(cells: Bytes, bounds: Bounds) -> Bytes | None:
     """`settlement.model.cards.mask` of card numbers that begin and end at the same byte in every row; else None."""
     filled = np.flatnonzero(bounds.low > BLANK)
     if not len(filled) or len(filled) <= 10 or not bool((np.delete(bounds.high, filled) == BLANK).all()):
         return None
     numbers = copied(cells[:, filled[0] : filled[-1] + 1])
     numbers[:, 6:-4] = ord("*")
-    return as_text(numbers)
+    return numbers
+
+
+def masked_cells(cells: Bytes, bounds: Bounds) -> pl.Series | None:
+    """`masked_bytes` as text."""
+    numbers = masked_bytes(cells, bounds)
+    return None if numbers is None else as_text(numbers)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
 import numpy as np
+import polars as pl
 
 from adapters.feeds import records
 from adapters.feeds.columns import (
@@ -23,12 +25,14 @@ from adapters.feeds.columns import (
     rows_of,
     sign_table,
 )
+from adapters.feeds.plain_keys import PLAIN, plain_keys
 from adapters.feeds.records import (
     Block,
     FileRefused,
     FileState,
     Unread,
     add_column,
+    fill,
     read_exactly,
     take_line,
     take_trailers,
@@ -52,25 +56,52 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
     # the first block is done before others are begun: a small one tells as much, if it has enough to judge the format
     begin = min(max(size // stride // FIRST, records.HOPELESS, -(-len(head) // stride)) * stride, size)
-    data, more = head + read_exactly(stream, begin - len(head)), True
+    rooms = _Rooms(size)
+    data, more = rooms.read(stream, begin, head), True
     while more:
-        ahead = read_exactly(stream, size)  # longer than any trailer: a full block behind `data` makes it all records
+        ahead = rooms.read(stream, size)  # longer than any trailer: a full block behind `data` makes it all records
         more = len(ahead) == size
         if not more:
-            data += ahead
-            if not mark and data.endswith(newline * 2):
+            data = np.concatenate([data, ahead])
+            if not mark and data[-2 * len(newline) :].tobytes() == newline * 2:
                 data = data[: -len(newline)]  # UnionPay's files end with an empty line
         count = max(len(data) - (0 if more else tail), 0) // stride
-        rest = data[count * stride :]
+        rest = data[count * stride :].tobytes()
         if count:
-            table = np.frombuffer(data, np.uint8)[: count * stride].reshape(count, stride)
-            yield partial(_block, layout, state.wanted, table, newline, state.records + 1, state.position)
+            table = data[: count * stride].reshape(count, stride)
+            yield partial(rooms.leave, table, partial(_block, state, newline, state.records + 1, state.position))
             state.records += count
             state.position += count * stride
         data = ahead
     if len(rest) != tail:
         _refuse_rest(state, rest, stride, tail)
     _trailer(state, rest, newline, mark)
+
+
+class _Rooms:
+    """Memory of blocks, used again when a block is done: to be given fresh memory takes as long as to read."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: SimpleQueue[Bytes] = SimpleQueue()
+
+    def read(self, stream: BinaryIO, size: int, head: bytes = b"") -> Bytes:
+        """`head` and what follows in the stream, `size` bytes together, fewer only at its end."""
+        try:
+            room = self._free.get_nowait()
+        except Empty:
+            room = np.empty(self._size, np.uint8)
+        room[: len(head)] = np.frombuffer(head, np.uint8)
+        return room[: len(head) + fill(stream, room[len(head) : size])]
+
+    def leave(self, table: Bytes, read: Callable[[Bytes], Block]) -> Block:
+        """The block of these records, which copies all it keeps of them; their memory is free then."""
+        try:
+            return read(table)
+        finally:
+            room = table.base
+            if room is not None and room.nbytes == self._size and len(table) > 1:  # NumPy may not copy a single row
+                self._free.put(room)
 
 
 def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
@@ -128,12 +159,11 @@ def _trailer(state: FileState, rest: bytes, newline: bytes, mark: bytes) -> None
 # --- one block -------------------------------------------------------------------------------------------------------
 
 
-def _block(
-    layout: Layout, wanted: frozenset[str], table: Bytes, newline: bytes, first_record: int, position: int
-) -> Block:
-    line = layout.record
+def _block(state: FileState, newline: bytes, first_record: int, position: int, table: Bytes) -> Block:
+    """The records of a table, of which `state` has what holds for the whole file; it is ahead of them."""
+    layout, line = state.layout, state.layout.record
     count, stride = table.shape
-    gathered, bounds = _gathered(table, [spec for spec in line.fields if spec.name in wanted])
+    gathered, bounds = _gathered(table, [spec for spec in line.fields if spec.name in state.wanted])
     end = np.frombuffer(newline, np.uint8)
     if not bool((bounds.low[line.width :] == end).all() and (bounds.high[line.width :] == end).all()):
         row = int(np.argmin((table[:, line.width :] == end).all(axis=1)))
@@ -154,6 +184,10 @@ def _block(
             masks = masked_cells(cells, within)
             if masks is not None:
                 out.columns["card_masked"] = masks.alias("card_masked")
+    if not out.bad.any():
+        keys = plain_keys(layout, state.key_prefix, gathered, bounds)
+        if keys is not None:
+            out.columns[PLAIN] = pl.Series(PLAIN, keys)
     return out
 
 

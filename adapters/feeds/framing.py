@@ -20,11 +20,10 @@ import numpy as np
 from adapters.feeds import iso_walk
 from adapters.feeds.columns import Bytes, Ints
 from adapters.feeds.iso_columns import SLACK
-from adapters.feeds.records import FileRefused, read_exactly
+from adapters.feeds.records import FileRefused, fill, read_exactly
 
 BLOCK = 16 * 1024 * 1024
 MOST_MESSAGES = 100_000  # of a block: more than BLOCK holds of 20 fields; what is known of each outweighs tiny ones
-PIECE = 256 * 1024
 MAX_MESSAGE = 16_384
 _NO_DIGITS = bytes(chr(byte) not in "0123456789abcdefABCDEF\r\n" for byte in range(256))
 FRAMINGS = ("len2", "len4", "vbs", "hex")
@@ -65,7 +64,7 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
     carry, position, record, more, ended = 0, 0, 1, True, False
     while more and not ended:
         room = buffer[carry : min(carry + BLOCK, len(buffer) - SLACK)]
-        fresh = _fill(stream, room)
+        fresh = fill(stream, room)
         more, size = fresh == len(room), carry + fresh
         count, after = iso_walk.run(iso_walk.chain, size // 200, buffer, size - width + 1, kind, begins)
         more = more or count == MOST_MESSAGES  # then the rest of the buffer is for the next block
@@ -86,15 +85,6 @@ def _length_blocks(stream: BinaryIO, framing: str) -> Iterator[Messages]:
         position, carry = position + done, size - done
         buffer[:carry] = buffer[done:size].copy()
     _check_end(framing, buffer[:carry].tobytes() + (stream.read(1) if ended else b""), record, position, ended=ended)
-
-
-def _fill(stream: BinaryIO, room: Bytes) -> int:
-    """Reads until the room is full or the stream ends; in pieces that stay in the cache till they are copied."""
-    done = 0
-    while done < len(room) and (part := stream.read(min(PIECE, len(room) - done))):
-        room[done : done + len(part)] = np.frombuffer(part, np.uint8)
-        done += len(part)
-    return done
 
 
 def _bad_length(framing: str, record: int, byte: int) -> None:

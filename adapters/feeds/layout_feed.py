@@ -109,7 +109,7 @@ class _Done:
 def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
     """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
     declares = {spec.of for line in layout.lines for spec in line.fields if spec.of}
-    state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares))
+    state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares), f"{context.source}:".encode())
     tally, totals, refused = Tally(CardTokens(context.tokeniser)), Totals(), None
     declared = state.declared
     with closing(in_order(_blocks(stream, state, context, interpret, tally.cards))) as blocks:

@@ -23,6 +23,7 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     clearing_date_of,
+    key_column,
     key_text,
     own_reversal_keys,
     rail_setting,
@@ -366,9 +367,9 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         frame = frame.with_columns(pl.when(sale).then("claimed").alias("claimed"))  # what is given back is the rest
     frame = _third_amount(frame)
     frame = amounts(frame)
-    keyless = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.key)
+    keyless = pl.all_horizontal(pl.col(key_column(name)).is_null() for name in mapping.key)
     if mapping.refund_key:
-        nothing = pl.all_horizontal(pl.col(_shown(name)).is_null() for name in mapping.refund_key)
+        nothing = pl.all_horizontal(pl.col(key_column(name)).is_null() for name in mapping.refund_key)
         keyless = pl.when(sale).then(keyless).otherwise(nothing)
         # a sale that was undone before anything was paid back has no number of a refund and no amount: it never was
         void = (pl.col("kind") == "VOID") & nothing & (pl.col("paid").fill_null(0) == 0)
@@ -379,7 +380,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         own_key = pl.when(sale).then(own_key).otherwise(key_text(frame, mapping.refund_key, prefix))
     original: pl.Expr = pl.lit(None, pl.String)
     if mapping.original_key:
-        named = pl.all_horizontal(pl.col(_shown(name)).is_not_null() for name in mapping.original_key)
+        named = pl.all_horizontal(pl.col(key_column(name)).is_not_null() for name in mapping.original_key)
         original = pl.when(~sale & named).then(key_text(frame, mapping.original_key, prefix))
     rail = rail_setting(context)
     frame = frame.with_columns(
@@ -397,10 +398,6 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=pl.when(pl.col("kind") != SKIP).then(fault))
-
-
-def _shown(name: str) -> str:
-    return "card_masked" if name == "card_number" else name
 
 
 def _third_amount(frame: pl.DataFrame) -> pl.DataFrame:

@@ -14,12 +14,13 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Column, Ints, Mask
+from adapters.feeds.columns import Bytes, Column, Ints, Mask
 from adapters.feeds.text_columns import parse_texts, refuse_long
 from adapters.layout import CellError, Layout, Line, Value, decode_line
 from settlement.model.cards import shown_total
 
 BLOCK = 16 * 1024 * 1024
+PIECE = 256 * 1024
 MAX_LINE = 1024 * 1024
 HOPELESS = 100  # records at the beginning of a file, of which none is good: it is another format
 
@@ -60,12 +61,13 @@ Unread = Callable[[], Block]  # reads one block; FileRefused: a record of anothe
 class FileState:
     """What a reader of blocks knows so far; it is ahead of the blocks that have been read.
 
-    `wanted`: the fields that are asked for; others are only checked. `declared` fills as header and trailer are read,
-    `places` with where each stands: its field, and the byte of its line.
+    `wanted`: the fields that are asked for; others are only checked. `key_prefix`: what keys begin with.
+    `declared` fills as header and trailer are read, `places` with where each stands: its field, and its line's byte.
     """
 
     layout: Layout
     wanted: frozenset[str]
+    key_prefix: bytes = b""
     declared: dict[str, Value] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     records: int = 0
@@ -105,6 +107,15 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def fill(stream: BinaryIO, room: Bytes) -> int:
+    """Reads until the room is full or the stream ends; in pieces that stay in the cache till they are copied."""
+    done = 0
+    while done < len(room) and (part := stream.read(min(PIECE, len(room) - done))):
+        room[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    return done
 
 
 # --- header, trailer, totals -----------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     as_local,
-    key_text,
     key_where,
     once_per_code,
     own_reversal_keys,
@@ -34,6 +33,7 @@ from adapters.feeds.canonical import (
     unionpay_kind,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
+from adapters.feeds.plain_keys import own_keys
 from adapters.feeds.writing import write_records
 from adapters.layout import Layout
 from adapters.layout_text import describe, show_layout
@@ -72,7 +72,7 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
     original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
     frame = frame.with_columns(
-        transaction_id=key_text(frame, layout.key, f"{context.source}:", layout.digit_fields),
+        transaction_id=own_keys(frame, layout, f"{context.source}:"),
         original_key=key_where(frame, original & (pl.col("kind") != "SALE"), layout.original_key, f"{context.source}:"),
         occurred_at=as_instant("transmitted_at", layout.zone),
         rail=pl.lit(rail_setting(context)),

@@ -121,6 +121,11 @@ class CardTokens:
 
 def masked(numbers: pl.Series) -> pl.Series:
     """`mask` for a column, by one expression per length that occurs."""
+    absent = numbers.null_count()
+    if absent * 2 > len(numbers):  # few records name the card of an original
+        rows = numbers.is_not_null().arg_true()
+        none = pl.Series("card_masked", [None], dtype=pl.String).new_from_index(0, len(numbers))
+        return none.scatter(rows, masked(numbers.gather(rows))) if len(rows) else none
     size = numbers.str.len_chars()
     n = pl.col("n")
     out: pl.Expr = pl.when(n.is_null()).then(None).otherwise(n)  # a column also where every number is absent
