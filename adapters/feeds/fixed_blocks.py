@@ -164,16 +164,15 @@ def _block(state: FileState, newline: bytes, first_record: int, position: int, t
     layout, line = state.layout, state.layout.record
     count, stride = table.shape
     gathered, bounds = _gathered(table, [spec for spec in line.fields if spec.name in state.wanted])
-    end = np.frombuffer(newline, np.uint8)
-    if not bool((bounds.low[line.width :] == end).all() and (bounds.high[line.width :] == end).all()):
-        row = int(np.argmin((table[:, line.width :] == end).all(axis=1)))
+    if bounds.of(slice(line.width, None)) != (newline, newline):
+        row = int(np.argmin((table[:, line.width :] == np.frombuffer(newline, np.uint8)).all(axis=1)))
         message = f"the record is not {line.width} bytes and a line end; the file is cut or of another format"
         raise FileRefused("RECORD_LENGTH", message, "", first_record + row, position + row * stride)
     starts = np.arange(count, dtype=np.int64) * stride + position
     out = Block({}, np.zeros(count, np.bool_), {}, first_record, starts, starts + stride)
     _check_gaps(layout, table, bounds, out)
     for spec in line.fields:
-        within = Bounds(bounds.low[_place(spec)], bounds.high[_place(spec)])
+        within = bounds.of(_place(spec))
         cells = gathered.get(spec.name)
         if cells is None:
             cells = table[:, _place(spec)]
@@ -213,7 +212,7 @@ def _gathered(table: Bytes, fields: list[LayoutField]) -> tuple[dict[str, Bytes]
         np.maximum(high, wide.max(axis=0).reshape(-1, stride).max(axis=0), out=high)
         for own, shared in pairs:
             own[first : first + step] = shared[first : first + step]
-    return cells, Bounds(low, high)
+    return cells, Bounds(low.tobytes(), high.tobytes())
 
 
 def _check_gaps(layout: Layout, table: Bytes, bounds: Bounds, out: Block) -> None:
@@ -221,7 +220,7 @@ def _check_gaps(layout: Layout, table: Bytes, bounds: Bounds, out: Block) -> Non
     covered = {byte for spec in layout.record.fields for byte in range((spec.start or 1) - 1, spec.end)}
     gaps = [byte for byte in range(layout.record.width) if byte not in covered]
     separator = ord(layout.separator)
-    if bool((bounds.low[gaps] == separator).all() and (bounds.high[gaps] == separator).all()):
+    if all(bounds.low[gap] == separator == bounds.high[gap] for gap in gaps):
         return
     wrong = (table[:, gaps] != separator).any(axis=1)
     for row in np.flatnonzero(wrong):
@@ -231,21 +230,20 @@ def _check_gaps(layout: Layout, table: Bytes, bounds: Bounds, out: Block) -> Non
 
 def _proven(layout: Layout, spec: LayoutField, cells: Bytes, bounds: Bounds) -> bool:
     """True where all cells of a field that nobody asks for are as the layout says; False: it must be read to know."""
-    low, high = bounds
     if spec.constant is not None or spec.values or (spec.required and spec.blanks):
         return False
-    if bool((low == BLANK).all() and (high == BLANK).all()):
+    if bounds.within(BLANK, BLANK):
         return not spec.required
     if spec.type == "text":
-        if spec.required and low[0] <= BLANK:
+        if spec.required and bounds.low[0] <= BLANK:
             return False
         return bounds.within(BLANK, LAST_PRINTABLE) or _decodes(layout.read_encoding, cells, bounds)
     if spec.type in {"digits", "hex", "card"}:
-        return bool((high > BLANK).all()) and in_alphabet(spec.type, cells, bounds)
+        return min(bounds.high) > BLANK and in_alphabet(spec.type, cells, bounds)
     if spec.type == "amount" and layout.unit_of(spec) == "fen":
         signed = bool(spec.signs)
-        digits = Bounds(low[signed:], high[signed:])
-        marks = sign_table(spec)[int(low[0]) : int(high[0]) + 1] if signed else np.ones(1)
+        digits = bounds.of(slice(signed, None))
+        marks = sign_table(spec)[bounds.low[0] : bounds.high[0] + 1] if signed else np.ones(1)
         return 0 < len(digits.low) <= 18 and digits.within(ZERO, ZERO + 9) and bool(marks.all())
     return False
 
@@ -257,7 +255,7 @@ def _decodes(encoding: str, cells: Bytes, bounds: Bounds) -> bool:
     """
     if not bounds.within(BLANK, 0xFF):
         return False
-    width = int(np.flatnonzero(bounds.high != BLANK)[-1]) + 1
+    width = bounds.end
     cells = copied(cells[:, :width])
     cells = rows_of(cells, as_binary(cells).arg_unique().to_numpy())
     lines = np.full((len(cells), width + 1), ord("\n"), np.uint8)

@@ -32,8 +32,7 @@ def plain_keys(layout: Layout, prefix: bytes, cells: Mapping[str, Bytes], bounds
     row, pieces = bytearray(prefix), []
     for number, name in enumerate(layout.key):
         row += b"/" if number else b""
-        at = slice((specs[name].start or 1) - 1, specs[name].end)
-        piece = _piece(specs[name], cells[name], Bounds(bounds.low[at], bounds.high[at]))
+        piece = _piece(specs[name], cells[name], bounds.of(slice((specs[name].start or 1) - 1, specs[name].end)))
         if piece is None:
             return None
         if specs[name].type == "datetime" and specs[name].format == _YEARLESS:
@@ -53,29 +52,26 @@ def plain_keys(layout: Layout, prefix: bytes, cells: Mapping[str, Bytes], bounds
 
 def _piece(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Bytes | None:
     """The bytes of a part without the blanks around it; None: it is not of one width, or not as it will be shown."""
-    filled = np.flatnonzero(bounds.high != BLANK)
-    if spec.values or spec.constant is not None or spec.blanks or not len(filled):
+    first, end = len(bounds.high) - len(bounds.high.lstrip(b" ")), bounds.end
+    if spec.values or spec.constant is not None or spec.blanks or not end:
         return None
-    first, end = int(filled[0]), int(filled[-1]) + 1
     if spec.name == "card_number":
         return masked_bytes(cells, bounds)
-    low, high = bounds.low[first:end], bounds.high[first:end]
-    if low.min() <= BLANK or high.max() > LAST_PRINTABLE:
+    if not bounds.of(slice(first, end)).within(BLANK + 1, LAST_PRINTABLE):
         return None
     if spec.type == "datetime":
         plain = spec.format in {_TIME, _YEARLESS} and (first, end) == (0, len(spec.format))
         return cells[:, first:end] if plain else None
     if spec.type not in {"text", "digits", "hex"}:
         return None
-    for place in np.flatnonzero((low <= _SLASH) & (high >= _SLASH)).tolist():
-        if (cells[:, first + place] == _SLASH).any():
+    for place in range(first, end):
+        if bounds.low[place] <= _SLASH <= bounds.high[place] and (cells[:, place] == _SLASH).any():
             return None
     if spec.name in ZEROS_STRIPPED:
-        zeros = np.flatnonzero((low != ZERO) | (high != ZERO))
-        lead = int(zeros[0]) if len(zeros) else end - first
-        if lead < end - first and low[lead] <= ZERO <= high[lead]:
+        while first < end and bounds.low[first] == ZERO == bounds.high[first]:
+            first += 1
+        if first < end and bounds.low[first] <= ZERO <= bounds.high[first]:
             return None
-        first += lead
     return cells[:, first:end]
 
 

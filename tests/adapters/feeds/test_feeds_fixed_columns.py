@@ -117,7 +117,7 @@ def test_columns_are_the_cells_one_by_one(seed):
             values, errors = _one_by_one(spec, cells, unit)
             table = np.full((len(cells), spec.length + 5), ord("x"), np.uint8)
             table[:, 2:-3] = cells
-            bounds = Bounds(cells.min(axis=0), cells.max(axis=0))
+            bounds = Bounds(cells.min(axis=0).tobytes(), cells.max(axis=0).tobytes())
             for given, within in ((table[:, 2:-3], bounds), (cells.copy(), None)):
                 got = parse_column(spec, given, unit, "gb18030", within)
                 case = (spec.name, [bytes(row) for row in cells])
@@ -132,7 +132,7 @@ def test_columns_are_the_cells_one_by_one(seed):
 def test_masks_from_cells_are_the_masks():
     for numbers in (["6222021234567890123"] * 2 + ["6222021234567890999"], ["2150000123456789", "2150000000000000"]):
         cells = np.array([number.ljust(19).encode() for number in numbers], "S19").view(np.uint8).reshape(-1, 19)
-        masks = masked_cells(cells, Bounds(cells.min(axis=0), cells.max(axis=0)))
+        masks = masked_cells(cells, Bounds(cells.min(axis=0).tobytes(), cells.max(axis=0).tobytes()))
         assert masks.to_list() == [mask(number) for number in numbers]
     for numbers in (["6222021234567890123", "2150000123456789"], ["12345678", "12345679"]):
         cells = np.array([number.ljust(19).encode() for number in numbers], "S19").view(np.uint8).reshape(-1, 19)
