@@ -213,7 +213,7 @@ class _Reader:
             lines.starts.append(self.started)
             lines.stops.append(end)
         heads.texts += self.head
-        heads.balances += (self.opening, raw)
+        heads.balances += (self.opening, raw.partition(b"-}")[0])  # the end of the message may stand on its line
         heads.balance_starts += (self.opening_start, start)
         heads.places.append((self.started, end))
         heads.counts.append(count)

@@ -61,8 +61,9 @@ def read_information(text: str, payer: Payer = (False, True)) -> Information:
     lines = "\n" in text
     if lines and NEXT_TEXT in text:
         return _several(text.split(NEXT_TEXT), payer)
-    if text[0] == "/":
-        pieces = (_NEW_LINE.sub(f"/{_ENDED}/", text).replace("\n", " ") if lines else text).split("/")
+    if text[0] == "/" or text.startswith("EREF/"):
+        begun = text if text[0] == "/" else f"/{text}"
+        pieces = (_NEW_LINE.sub(f"/{_ENDED}/", begun).replace("\n", " ") if lines else begun).split("/")
         if pieces[1] in _WORDS and pieces[1]:
             reference, name, account, said = _code_words(pieces, payer)
             return reference, name, account, said or " ".join(text.split())
@@ -112,7 +113,7 @@ def _subfields(text: str) -> Information:
         elif key == "31":
             account = account or part[2:].strip()
         elif key == "38":
-            iban = part[2:].strip()
+            iban = part[2:].replace(" ", "")
         elif key == "00":
             title = title or part[2:].strip()
         elif not key.isdigit():  # a question mark in the text

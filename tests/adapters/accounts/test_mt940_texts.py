@@ -291,6 +291,17 @@ def test_an_unknown_word_at_the_beginning_of_a_line_ends_an_id() -> None:
     assert said("/EREF/SZ-1\r\n/UNHEARD/OF\r\n/REMI/a\r\n/UNHEARD/OF/b")[::3] == ("SZ-1", "a /UNHEARD/OF/b")
 
 
+def test_an_id_may_stand_first_without_a_slash() -> None:
+    text = "EREF/SZ-1/PREF/RP/GS/CTBA0003"
+    assert said(text, ":61:260507CD10,00ACHPSZ-1") == ("SZ-1", None, None, text)
+    assert said("EREF 1/PREF/RP") == (None, None, None, "EREF 1/PREF/RP")
+
+
+def test_an_iban_that_was_wrapped_with_a_blank_is_whole() -> None:
+    text = "020?00PAY?20X?310000000016?32ACME?38PL00102055610000 \r\n000000000001"
+    assert said(text) == (None, "ACME", "PL00102055610000000000000001", "X")
+
+
 def test_an_iban_may_stand_where_names_go_on() -> None:
     # ING in Romania, which pads all subfields with blanks and ends with their sign
     text = "110~20RCD CNY 1,00      ~32NAME SRL    ~33RO2\r\n5INGB0014000031948911   ~60     ~61    ~"

@@ -129,3 +129,12 @@ def test_an_amount_may_have_been_wrapped_and_a_reference_too(wrap: str) -> None:
     assert frame.select("amount_fen", "end_to_end_id", "reference", "remittance", "bank_code").rows() == [
         (-150, "SZ-000000000001", "B1", "MORE", "NTRF")
     ]
+
+
+def test_a_message_may_end_on_the_line_of_its_balance() -> None:
+    raw = "{1:F01BANKCNBJAXXX0000000000}{2:I940BANKCNBJXXXXN}{4:\r\n" + (HEAD + TAIL).strip() + "-}{5:{CHK:0}}"
+    frame, rejects, closing = read("mt940", (raw + raw.replace("1/1", "2/1")).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("statement", "closing_fen").rows() == [("1/1", 9850), ("2/1", 9850)]
+    for other in ("-", "-x", "}", "x-}"):
+        assert refusal("mt940", raw.replace("-}{5", f"{other}{{5").encode()) == "BAD_BALANCE"
