@@ -24,9 +24,10 @@ _DECIMAL = re.compile(r"\+?(?=\.?[0-9])([0-9]*)\.?([0-9]*)", re.ASCII)
 _NO_FAULT = frozenset({"?REJECT?0", "?ERROR?000"})  # Swiss banks write these where nothing was rejected
 _AMOUNTS = {"TxAmt": "transaction_amount", "CntrValAmt": "counter_value", "InstdAmt": "instructed"}
 _NUMBERS = {"RfrdDocInf": "Nb", "CdtrRefInf": "Ref"}  # what Strd names the invoice by
+_NO_ID = frozenset({"NOTPROVIDED", "NONREF"})  # what banks write where the payer gave none
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:T(?:[01][0-9]|2[0-4]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?",
+    r"(?:T(?:[01][0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?",
     re.ASCII,
 )
 
@@ -217,7 +218,7 @@ class Elements:
             name = self.local[child.tag]
             if name == "EndToEndId":
                 said = text_of(child)
-                detail.end_to_end_id = said if said != "NOTPROVIDED" else None
+                detail.end_to_end_id = said if said not in _NO_ID else None
             elif name == "AcctSvcrRef":
                 detail.reference = text_of(child)
 

@@ -42,7 +42,8 @@ class _Reader:
 
     context: Context
     encoding: str
-    opened: bool = False  # from :20: to the closing balance
+    opened: bool = False  # from :20: (or a :25: without one) to the closing balance
+    paged: bool = False  # behind :62M:, which :60M: may continue without a :20: of its own
     inside: bool = False  # from the opening balance to the closing one
     started: int = 0
     reference: bytes = b""
@@ -173,22 +174,27 @@ class _Reader:
 
     def _begin(self, raw: bytes, start: int, _end: int) -> None:
         self._end_message(start, raw)
-        self.opened, self.started = True, start
+        self.opened, self.paged, self.started = True, False, start
         self.reference, self.account, self.number = raw[4:].strip(), b"", b""
 
-    def _set_account(self, raw: bytes, _start: int, _end: int) -> None:
+    def _set_account(self, raw: bytes, start: int, _end: int) -> None:
+        """Some begin a statement here, without `:20:`, or write several accounts behind one."""
+        if not self.opened:
+            self.opened, self.paged, self.started, self.number = True, False, start, b""
         self.account = raw.split(b":", 2)[2].strip()
 
-    def _set_account_of_party(self, raw: bytes, _start: int, _end: int) -> None:
+    def _set_account_of_party(self, raw: bytes, start: int, end: int) -> None:
         """The account stands on the first line, the BIC of who keeps it on the second."""
-        self.account = raw[5:].partition(b"\n")[0].strip()
+        self._set_account(raw[:3] + raw[4:].partition(b"\n")[0], start, end)
 
     def _set_number(self, raw: bytes, _start: int, _end: int) -> None:
         self.number = raw.split(b":", 2)[2].strip()
 
     def _open(self, raw: bytes, start: int, _end: int) -> None:
+        if not self.opened and self.paged and raw.startswith(b":60M:"):
+            self.opened, self.started = True, start
         if not self.opened or self.inside or not self.account:
-            message = "an opening balance without :20: and :25: before it, or a second one; send the whole file again"
+            message = "an opening balance without :25: before it, or a second one; send the whole file again"
             raise FileRefusedError("BAD_ORDER", message, start)
         self.head = (self.reference, self.account, self.number)
         self.inside, self.opening, self.opening_start, self.first = True, raw, start, len(self.lines.heads)
@@ -207,11 +213,12 @@ class _Reader:
             lines.starts.append(self.started)
             lines.stops.append(end)
         heads.texts += self.head
-        heads.balances += (self.opening, raw)
+        heads.balances += (self.opening, raw.partition(b"-}")[0])  # the end of the message may stand on its line
         heads.balance_starts += (self.opening_start, start)
         heads.places.append((self.started, end))
         heads.counts.append(count)
         self.opened = self.inside = False
+        self.paged = raw.startswith(b":62M:")
         self.statements += 1
         return len(lines.heads) >= BLOCK_LINES or self.held >= BLOCK_BYTES
 

@@ -25,7 +25,7 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]? ?([0-9]{1,18}),([0-9]{0,3})(?: ?([NSF][A-Z0-9 ]{3}))?"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})(?: ?([NSF][A-Z0-9 ]{3}))?"
     r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
@@ -36,7 +36,9 @@ _SIGNS = {"C": 1, "D": -1, "RC": -1, "RD": 1}
 _PAYERS = {"C": (True, False), "D": (False, True), "RC": (True, True), "RD": (False, False)}
 _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 # what banks write where the payer gave no reference, or where :86: has it
-_NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"})
+_NO_REFERENCE = frozenset(["", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"])
+# of banks that leave out the letter before: 100,00TRF//B1
+_NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
 # a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
 _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
@@ -93,6 +95,9 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     for text, mark in zip(_said(lines, encoding), marks, strict=True):
         said += read_information(text, _PAYERS[mark])
     for row in [row for row, extra in enumerate(extras) if extra]:
+        if extras[row].startswith("//") and "//" not in rests[row]:  # the bank's reference, which found no room
+            first, _, extras[row] = extras[row].partition("\n")
+            rests[row] += first
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
     columns: dict[str, list[Any]] = {

@@ -34,7 +34,11 @@ _WORDS = _PARTIES.union(
     "EREF NAME REMI IBAN ISDT CSID MARF BIC TRTP RTRN ADDR PURP PREF ULTD ULTC ULTB BUSP RTYP".split(),  # noqa: SIM905
     "NRTX PIND ISSR OCMT CHGS EXCH SUBI KREF CREF IREF TRCD BAI CDTRREFTP CDTRREF".split(),  # noqa: SIM905
     "RREF RCMT CHRG BREF MREF OAMT INIT CHGS1 CHGS2".split(),  # noqa: SIM905
+    "CRNM CACT CBIC DBNM DACT DBIC DCID FCCY OPRP".split(),  # noqa: SIM905
 )
+# what begins a line like a code word, known or not, ends a value before it, but the text itself; byte 01 marks it
+_NEW_LINE = re.compile(r"\n/(?=[A-Z]{3,8}[0-9]?/)")
+_ENDED = "\x01"
 _DIGIT = re.compile(r"[0-9]")
 _WHOLE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}|[0-9]{26}")  # an IBAN, or a Polish one without its PL
 _EMPTY = "\u02d9"  # byte FF, by which PKO fills a subfield that says nothing
@@ -57,8 +61,9 @@ def read_information(text: str, payer: Payer = (False, True)) -> Information:
     lines = "\n" in text
     if lines and NEXT_TEXT in text:
         return _several(text.split(NEXT_TEXT), payer)
-    if text[0] == "/":
-        pieces = (text.replace("\n", " ") if lines else text).split("/")
+    if text[0] == "/" or text.startswith("EREF/"):
+        begun = text if text[0] == "/" else f"/{text}"
+        pieces = (_NEW_LINE.sub(f"/{_ENDED}/", begun).replace("\n", " ") if lines else begun).split("/")
         if pieces[1] in _WORDS and pieces[1]:
             reference, name, account, said = _code_words(pieces, payer)
             return reference, name, account, said or " ".join(text.split())
@@ -69,7 +74,7 @@ def read_information(text: str, payer: Payer = (False, True)) -> Information:
         if sign != "?":
             mark = _MARKS[sign]
             if len(mark.findall(joined)) > 1:  # one alone may be free text: 100+20
-                return _subfields(mark.sub("?", joined))
+                return _subfields(mark.sub("?", joined.rstrip(f" {sign}")))
         elif not found[1]:
             return _subfields(joined)
     return None, None, None, " ".join(text.split()) or None
@@ -101,12 +106,14 @@ def _subfields(text: str) -> Information:
         if key in _PURPOSE:
             purpose += part[2:] if _PURPOSE[key] == last else _GAP + part[2:]
             last = key
+        elif key == "33" and _WHOLE.fullmatch(part[2:].strip()):  # ING in Romania
+            iban = iban or part[2:].strip()
         elif key in {"32", "33"}:
             name += part[2:]
         elif key == "31":
             account = account or part[2:].strip()
         elif key == "38":
-            iban = part[2:].strip()
+            iban = part[2:].replace(" ", "")
         elif key == "00":
             title = title or part[2:].strip()
         elif not key.isdigit():  # a question mark in the text
@@ -154,6 +161,11 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
                 words[key] = f"{words[key]}/" if words[key] else " "
             else:
                 key = ""
+        elif piece == _ENDED:
+            if key in _MANY:
+                words[key] += " "
+            else:
+                key = ""
         elif key:
             words[key] = f"{words[key]}/{piece}" if words[key] else piece
     if key:
@@ -164,6 +176,9 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
             name, account = _other_side("/".join([*pieces, last]), payer["RTRN" in words])
         elif name is None or account is None:
             name, account = _party(words, name, account)
+    side = "D" if payer["RTRN" in words] else "C"
+    name = name or words.get("DBNM" if side == "D" else "CRNM", "").strip(" /") or None
+    account = account or words.get(f"{side}ACT", "").strip(" /") or None
     said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
     if said[:5] in {"USTD/", "STRD/"}:
         said = said[5:].lstrip("/").removeprefix("CUR/").removeprefix("ISO/")

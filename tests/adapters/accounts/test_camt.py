@@ -156,10 +156,19 @@ def test_a_reversal_is_not_flipped_and_keeps_its_parties() -> None:
     assert row["remittance"] == "/RTRN/AC04 账户 已销/ 补贴"
 
 
-def test_an_end_to_end_id_that_was_not_provided_is_none() -> None:
-    inside = detail(more="<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>")
+@pytest.mark.parametrize("written", ["NOTPROVIDED", "NONREF"])
+def test_an_end_to_end_id_that_was_not_provided_is_none(written: str) -> None:
+    inside = detail(more=f"<Refs><EndToEndId>{written}</EndToEndId></Refs>")
     raw = statement(entry("3.05", more=f"<NtryDtls>{inside}</NtryDtls>"), closing="13.05").encode()
     assert read("camt053", raw)[0]["end_to_end_id"].to_list() == [None]
+
+
+@pytest.mark.parametrize("time", ["", "T10:05", "T10:05+08:00", "T10:05:06.1234567Z"])
+def test_of_a_day_with_a_time_only_the_day_counts(time: str) -> None:
+    dates = f"<BookgDt><DtTm>2026-05-07{time}</DtTm></BookgDt>"
+    frame, rejects, closing = read("camt053", statement(entry("3.05", more=dates), closing="13.05").encode())
+    assert (rejects, closing.notes) == ([], ())
+    assert frame["booking_date"].to_list() == [date(2026, 5, 7)]
 
 
 def test_only_booked_entries_count() -> None:

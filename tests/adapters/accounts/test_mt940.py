@@ -106,7 +106,7 @@ def test_a_balance_that_cannot_be_read_refuses_the_file(balance: str) -> None:
         ("C26050610,00", "without its currency of three capital letters"),
         ("C260506CNY,00", "without an amount of digits, 18 at most"),
         ("C260506CNY10.00", "without a comma before its decimals: a '.' is never a decimal"),
-        ("C260506CNY10,00-}", "with more than three decimals, or with something behind them"),
+        ("C260506CNY10,00-", "with more than three decimals, or with something behind them"),
     ],
 )
 def test_what_is_wrong_with_a_balance_is_told(balance: str, said: str) -> None:

@@ -275,3 +275,38 @@ def test_no_text_fails_and_no_part_is_blank(begin: str, pieces: list[str], credi
 def test_two_sides_of_which_one_is_empty() -> None:
     assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (True, False))[1:] == ("Payer", None, "x")
     assert read_information("/BENM/ORDP//NAME/Payer/REMI/x", (False, True))[1:] == (None, None, "x")
+
+
+def test_an_unknown_word_at_the_beginning_of_a_line_ends_an_id() -> None:
+    # Goldman Sachs; the id of a payout must come out whole and alone
+    words = ("/EREF/SZ-1/2", "/CRNM/NAME OF PAYEE", "/CACT/107045863/CBIC/BANKCNBJXXX", "/REMI/PAYMENT", "/OPRP/TAG")
+    wanted = ("SZ-1/2", "NAME OF PAYEE", "107045863", "PAYMENT")
+    assert said("\r\n".join(words), ":61:260507D1,NTRFNONREF") == wanted
+    assert said("/EREF/SZ-1\r\n/DACT/83485/DBIC/X\r\n/CRNM/OURSELVES") == (
+        "SZ-1",
+        None,
+        "83485",
+        "/EREF/SZ-1 /DACT/83485/DBIC/X /CRNM/OURSELVES",
+    )
+    assert said("/EREF/SZ-1\r\n/UNHEARD/OF\r\n/REMI/a\r\n/UNHEARD/OF/b")[::3] == ("SZ-1", "a /UNHEARD/OF/b")
+
+
+def test_an_id_may_stand_first_without_a_slash() -> None:
+    text = "EREF/SZ-1/PREF/RP/GS/CTBA0003"
+    assert said(text, ":61:260507CD10,00ACHPSZ-1") == ("SZ-1", None, None, text)
+    assert said("EREF 1/PREF/RP") == (None, None, None, "EREF 1/PREF/RP")
+
+
+def test_an_iban_that_was_wrapped_with_a_blank_is_whole() -> None:
+    text = "020?00PAY?20X?310000000016?32ACME?38PL00102055610000 \r\n000000000001"
+    assert said(text) == (None, "ACME", "PL00102055610000000000000001", "X")
+
+
+def test_an_iban_may_stand_where_names_go_on() -> None:
+    # ING in Romania, which pads all subfields with blanks and ends with their sign
+    text = "110~20RCD CNY 1,00      ~32NAME SRL    ~33RO2\r\n5INGB0014000031948911   ~60     ~61    ~"
+    assert said(text) == (None, "NAME SRL", "RO25INGB0014000031948911", "RCD CNY 1,00")
+
+
+def test_a_type_without_its_first_letter_is_no_reference() -> None:
+    assert said("/TYPE/150:FEE", ":61:260507C1,00TRF//B1")[0] is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from accounts_support import read
+from accounts_support import read, refusal
 
 HEAD = ":20:S\r\n:25:0003220001\r\n:28C:1/1\r\n:60F:C260506CNY100,00\r\n:61:2605070507D1,50NTRFE1//B1\r\n"
 TAIL = ":62F:C260507CNY98,50\r\n"
@@ -89,3 +89,52 @@ def test_the_first_field_may_stand_on_the_line_of_its_block() -> None:
     ]
     for start, end in frame.select("byte_start", "byte_end").rows():
         assert raw[start:end] == ":61:2605070507D1,50NTRFE1//B1\r\n"
+
+
+def test_a_statement_may_begin_with_its_account_alone() -> None:
+    # ABN AMRO's export of the day has no :20:; others write several accounts behind one
+    bare = (HEAD + TAIL).replace(":20:S\r\n", "")
+    other = bare.replace("0003220001", "0003220002")
+    for raw in (bare + other, ":20:S\r\n" + bare + other):
+        frame, rejects, closing = read("mt940", raw.encode())
+        assert (rejects, closing.refused, closing.notes) == ([], None, ())
+        assert frame.select("statement", "account", "amount_fen").rows() == [
+            ("1/1", "0003220001", -150),
+            ("1/1#2", "0003220002", -150),
+        ]
+    assert refusal("mt940", (bare + ":25:0003220002\r\n:28C:1/1\r\n").encode()) == "TRUNCATED"
+    assert refusal("mt940", (bare + TAIL).encode()) == "BAD_ORDER"
+
+
+def test_the_next_page_may_follow_in_the_same_message() -> None:
+    first, last = "C260507CNY98,50", "C260508CNY97,00"
+    pages = HEAD + TAIL.replace(":62F:", ":62M:")
+    pages += f":60M:{first}\r\n:61:2605080508D1,50NTRFE2\r\n:62F:{last}\r\n-\r\n"
+    frame, rejects, closing = read("mt940", pages.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("statement", "account", "opening_fen", "closing_fen", "amount_fen").rows() == [
+        ("1/1", "0003220001", 10000, 9850, -150),
+        ("1/1#2", "0003220001", 9850, 9700, -150),
+    ]
+    # behind a final balance, and with a final one, it is none
+    assert refusal("mt940", pages.replace(":62M:", ":62F:").encode()) == "BAD_ORDER"
+    assert refusal("mt940", pages.replace(":60M:", ":60F:").encode()) == "BAD_ORDER"
+
+
+@pytest.mark.parametrize("wrap", ["\r\n", "\n"])
+def test_an_amount_may_have_been_wrapped_and_a_reference_too(wrap: str) -> None:
+    raw = HEAD.replace("D1,50NTRFE1//B1", "DR\r\n1,50NTRFSZ-000000000001\r\n//B1\r\nMORE") + TAIL
+    frame, rejects, closing = read("mt940", raw.replace("\r\n", wrap).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "reference", "remittance", "bank_code").rows() == [
+        (-150, "SZ-000000000001", "B1", "MORE", "NTRF")
+    ]
+
+
+def test_a_message_may_end_on_the_line_of_its_balance() -> None:
+    raw = "{1:F01BANKCNBJAXXX0000000000}{2:I940BANKCNBJXXXXN}{4:\r\n" + (HEAD + TAIL).strip() + "-}{5:{CHK:0}}"
+    frame, rejects, closing = read("mt940", (raw + raw.replace("1/1", "2/1")).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("statement", "closing_fen").rows() == [("1/1", 9850), ("2/1", 9850)]
+    for other in ("-", "-x", "}", "x-}"):
+        assert refusal("mt940", raw.replace("-}{5", f"{other}{{5").encode()) == "BAD_BALANCE"
