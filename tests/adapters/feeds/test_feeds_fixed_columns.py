@@ -136,7 +136,7 @@ def test_masks_from_cells_are_the_masks():
         assert masks.to_list() == [mask(number) for number in numbers]
     for numbers in (["6222021234567890123", "2150000123456789"], ["12345678", "12345679"]):
         cells = np.array([number.ljust(19).encode() for number in numbers], "S19").view(np.uint8).reshape(-1, 19)
-        assert masked_cells(cells, Bounds(cells.min(axis=0), cells.max(axis=0))) is None
+        assert masked_cells(cells, Bounds(cells.min(axis=0).tobytes(), cells.max(axis=0).tobytes())) is None
 
 
 def _all(name, data, given):
