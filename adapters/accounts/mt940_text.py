@@ -27,6 +27,7 @@ _SEPA_WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|ANAM|
 _MARKS["+"] = re.compile(rf"(?<!{_SEPA_WORDS})(?<!BIC)\+(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))")
 _SEPA = re.compile(rf"({_SEPA_WORDS}|BIC)\+")
 _PARTIES = frozenset({"CNTP", "BENM", "ORDP", "ACCW", "BBAN", "ACNO"})
+_SIDES = frozenset({"CRNM", "CACT", "DBNM", "DACT"})  # Goldman Sachs names creditor and debtor
 _MANY = frozenset({"REMI", "CNTP", "BENM", "ORDP"})
 # and the nothing between two slashes, which ends a value
 _WORDS = _PARTIES.union(
@@ -176,9 +177,10 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
             name, account = _other_side("/".join([*pieces, last]), payer["RTRN" in words])
         elif name is None or account is None:
             name, account = _party(words, name, account)
-    side = "D" if payer["RTRN" in words] else "C"
-    name = name or words.get("DBNM" if side == "D" else "CRNM", "").strip(" /") or None
-    account = account or words.get(f"{side}ACT", "").strip(" /") or None
+    if not _SIDES.isdisjoint(words):
+        side = "D" if payer["RTRN" in words] else "C"
+        name = name or words.get("DBNM" if side == "D" else "CRNM", "").strip(" /") or None
+        account = account or words.get(f"{side}ACT", "").strip(" /") or None
     said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
     if said[:5] in {"USTD/", "STRD/"}:
         said = said[5:].lstrip("/").removeprefix("CUR/").removeprefix("ISO/")
