@@ -27,6 +27,7 @@ from settlement.model.rejects import Reject
 
 SKIP = "SKIP"
 ZEROS_STRIPPED = frozenset({"acquirer", "forwarder", "original_acquirer", "original_forwarder"})  # in keys
+Fault = tuple[pl.Expr, str]  # where it is, and its code
 KINDS = tuple(kind.name for kind in Kind)
 APPROVED = ("00", "10", "11", "16", "A2", "A4", "A5", "A6")
 PARTIAL_APPROVAL = "10"
@@ -337,23 +338,26 @@ def amounts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @cache
-def amount_faults() -> pl.Expr:
-    """A code where the amounts of an (already derived) record cannot be: null where all is well.
+def amount_faults() -> tuple[Fault, ...]:
+    """Where the amounts of an (already derived) record cannot be.
 
     Behind this no amount has a currency any more: all are fen.
     """
     gross, paid, claimed = pl.col("gross_fen"), pl.col("paid_fen"), pl.col("claimed_fen")
     counts = pl.col("kind").is_in(["SALE", "REFUND"])
     return (
-        pl.when(pl.col("currency") != "156")
-        .then(pl.lit("OTHER_CURRENCY"))
-        .when((paid < 0) | (claimed < 0) | (gross < 0))
-        .then(pl.lit("NEGATIVE_AMOUNT"))
-        .when(gross != paid + claimed)
-        .then(pl.lit("AMOUNTS_DISAGREE"))
-        .when(counts & (pl.coalesce(gross, paid) == 0))
-        .then(pl.lit("ZERO_AMOUNT"))
+        (pl.col("currency") != "156", "OTHER_CURRENCY"),
+        ((paid < 0) | (claimed < 0) | (gross < 0), "NEGATIVE_AMOUNT"),
+        (gross != paid + claimed, "AMOUNTS_DISAGREE"),
+        ((pl.coalesce(gross, paid) == 0) & counts, "ZERO_AMOUNT"),
     )
+
+
+def first_fault(frame: pl.DataFrame, *faults: Fault) -> pl.Expr:
+    """The code of the first fault that each record has, null where all is well; most blocks have none at all."""
+    if not frame.select(pl.any_horizontal(wrong for wrong, _ in faults).any()).item():
+        return pl.lit(None, pl.String)
+    return pl.coalesce(pl.when(wrong).then(pl.lit(code)) for wrong, code in faults)
 
 
 FAULTS: Mapping[str, tuple[str, str]] = {

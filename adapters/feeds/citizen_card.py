@@ -21,6 +21,7 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     as_local,
+    first_fault,
     key_column,
     key_parts,
     key_where,
@@ -74,13 +75,13 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         instrument=pl.lit(context.settings.get("instrument", NAME), pl.String),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in have else pl.lit("156"),
     )
-    no_key = pl.when("keyless").then(pl.lit("NO_KEY"))
-    fault = pl.coalesce(
-        no_key,
-        pl.when(pl.col("rail").is_null()).then(pl.lit("MISSING")),
-        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
-        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
-        amount_faults(),
+    fault = first_fault(
+        frame,
+        (pl.col("keyless"), "NO_KEY"),
+        (pl.col("rail").is_null(), "MISSING"),
+        (pl.col("paid").is_null(), "NO_AMOUNT"),
+        (pl.col("occurred_at").is_null(), "BAD_DATE"),
+        *amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=fault)
 

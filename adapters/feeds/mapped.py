@@ -23,6 +23,7 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     clearing_date_of,
+    first_fault,
     key_column,
     key_text,
     own_reversal_keys,
@@ -391,11 +392,12 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
     )
-    fault = pl.coalesce(
-        pl.when(keyless).then(pl.lit("NO_KEY")),
-        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
-        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")),
-        amount_faults(),
+    fault = first_fault(
+        frame,
+        (keyless, "NO_KEY"),
+        (pl.col("paid").is_null(), "NO_AMOUNT"),
+        (pl.col("occurred_at").is_null(), "BAD_DATE"),
+        *amount_faults(),
     )
     return own_reversal_keys(frame).with_columns(fault=pl.when(pl.col("kind") != SKIP).then(fault))
 

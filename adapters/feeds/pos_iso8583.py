@@ -27,6 +27,7 @@ from adapters.feeds.canonical import (
     amounts,
     as_instant,
     clearing_date_of,
+    first_fault,
     key_text,
     key_where,
     own_reversal_keys,
@@ -322,12 +323,13 @@ def interpret(
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
         currency=pl.coalesce("currency", pl.lit("156")),
     )
-    fault = pl.coalesce(
-        pl.when(pl.col("paid").is_null()).then(pl.lit("NO_AMOUNT")),
-        pl.when(pl.col("stan").is_null()).then(pl.lit("NO_TRACE")),
-        pl.when(pl.col("occurred_at").is_null()).then(pl.lit("NO_TIME")),
-        pl.when(_without_key(settings)).then(pl.lit("NO_KEY")),
-        amount_faults(),
+    fault = first_fault(
+        frame,
+        (pl.col("paid").is_null(), "NO_AMOUNT"),
+        (pl.col("stan").is_null(), "NO_TRACE"),
+        (pl.col("occurred_at").is_null(), "NO_TIME"),
+        (_without_key(settings), "NO_KEY"),
+        *amount_faults(),
     )
     if not frame.select(_HOST.all()).item():
         repeats = ~_HOST & (pl.col("kind") == "REVERSAL") & pl.col("original_key").is_null()

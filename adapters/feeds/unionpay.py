@@ -19,10 +19,12 @@ from adapters.feeds.canonical import (
     APPROVED,
     PARTIAL_APPROVAL,
     SKIP,
+    Fault,
     amount_faults,
     amounts,
     as_instant,
     as_local,
+    first_fault,
     key_where,
     once_per_code,
     own_reversal_keys,
@@ -81,8 +83,9 @@ def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layo
     return own_reversal_keys(frame)
 
 
-def _faults() -> pl.Expr:
-    return pl.coalesce(pl.when(pl.col("occurred_at").is_null()).then(pl.lit("BAD_DATE")), amount_faults())
+def _with_fault(frame: pl.DataFrame, *faults: Fault) -> pl.DataFrame:
+    undated = pl.col("occurred_at").is_null()
+    return frame.with_columns(fault=first_fault(frame, *faults, (undated, "BAD_DATE"), *amount_faults()))
 
 
 def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
@@ -98,16 +101,14 @@ def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout
         fee=pl.when(~none).then(fee),
         currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
     )
-    return add_keys(amounts(frame), context, clearing, layout).with_columns(fault=_faults())
+    return _with_fault(add_keys(amounts(frame), context, clearing, layout))
 
 
 def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """ZM: the settlement's sign must say the same direction as the kind; 优惠金额 is the claimed discount."""
     frame = frame.with_columns(rrn=pl.lit(None, pl.String), currency=pl.lit("156"), claimed=pl.col("claimed").abs())
     way = pl.when(pl.col("kind") == "SALE").then(pl.col("settlement")).otherwise(-pl.col("settlement"))
-    wrong = pl.when(way < 0).then(pl.lit("SIGN_MISMATCH"))
-    frame = add_keys(amounts(frame), context, clearing, layout)
-    return frame.with_columns(fault=pl.coalesce(wrong, _faults()))
+    return _with_fault(add_keys(amounts(frame), context, clearing, layout), (way < 0, "SIGN_MISMATCH"))
 
 
 def acom_layout(settings: Mapping[str, object]) -> Layout:
