@@ -69,7 +69,8 @@ _CANONICAL = {
 _SIDES = ("counterparty", "payer", "payee")
 _DIGIT = re.compile("[0-9]")
 _RULE = re.compile(r"[-=_*#+~. ]*")
-_TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
+# a foot of counts and sums (1 收 50,000.00; 共2条), or of a page (第1页/共2页)
+_TALLY = re.compile(r"[0-9]+笔?[收支借贷]|[第共][0-9]+[页笔条]")
 
 
 @dataclass(slots=True)
@@ -278,6 +279,7 @@ class _Reader:
         """
         if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
+            self.totals.see_labelled(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
         words = {"".join(text.split()) for text in texts if not text.isascii()}
@@ -286,9 +288,7 @@ class _Reader:
             return True
         # without an amount, a row that names an account begins the lines of another one
         if self.foot or (not self._has_amount(row) and self._has_account(texts)):
-            self.foot = self._day(row) is None and not (
-                is_like_a_day(self._cell(row, "booking_date")) and self._has_amount(row)
-            )
+            self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
         return self.foot
 
     def _names_other_side(self, row: Row) -> bool:
@@ -325,10 +325,13 @@ class _Reader:
             self.currency = self.currency or currency
 
     def _is_line(self, row: Row, first: str) -> bool:
-        """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
+        """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
         if first.startswith(tuple(map(heading_key, self.bank.totals))):
             return False
-        return self._day(row) is not None and self._has_amount(row)
+        return self._has_amount(row) and (self._day(row) is not None or self._is_like_a_day(row))
+
+    def _is_like_a_day(self, row: Row) -> bool:
+        return is_like_a_day(self._cell(row, "booking_date"))
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""

@@ -16,8 +16,8 @@ _BRACKET = re.compile(r"\[.*?\]")
 
 
 def heading_key(text: str) -> str:
-    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case."""
-    plain = unicodedata.normalize("NFKC", text)
+    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case, 帐 for 账."""
+    plain = unicodedata.normalize("NFKC", text).replace("帐", "账")
     plain = _BRACKET.sub("", plain)
     return "".join(plain.split()).casefold()
 

@@ -14,13 +14,14 @@ from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import delimiter_of, without_padding
+from adapters.quotes import csv_lines, delimiter_of
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
 _SEPARATORS = (",", "\t", "|", ";")
 _BOM = b"\xef\xbb\xbf"
+_PREFIX = "`"  # before every cell of a wallet's 资金账单
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,9 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
     def texts() -> Iterator[str]:
         for line in lines:
             taken.append(line)
-            yield without_padding(decode(line.raw, codec, line.start), separator)
+            yield decode(line.raw, codec, line.start)
 
-    reader = csv.reader(texts(), delimiter=delimiter_of(separator), strict=True)
+    reader = csv.reader(csv_lines(texts(), separator, _PREFIX), delimiter=delimiter_of(separator), strict=True)
     try:
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:

@@ -69,6 +69,11 @@ class Totals:
             if word in words:
                 cells.append(balance)
 
+    def see_labelled(self, texts: list[str]) -> None:
+        """The same of a foot that writes them behind their words: 期末余额：950.00."""
+        for names, value in labels_of(texts):
+            self.see_carried(names, value)
+
     def carried_notes(self, statement: Statement) -> Iterator[str]:
         """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
         have = (statement.opening_fen, statement.closing_fen)

@@ -120,6 +120,7 @@ def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
         mapping.separator,
         name,
         lambda cells: needed <= set(_cleaned(mapping, cells)) if mapping.headings else any(cells),
+        mapping.prefix,
     )
     for raw, start, end in read_rows(stream, reading):
         sheet.open_end, sheet.is_workbook = reading.open_end, reading.is_workbook

@@ -118,7 +118,10 @@ class CsvMapping(Document):
     ignore: tuple[str, ...] = given(
         "regular expressions; a row whose first cell begins with one is no record (rules, counts above the records)", ()
     )
-    prefix: str = given("text in front of every cell that is taken off, and written again", "")
+    prefix: str = given(
+        "text in front of every cell that is taken off, and written again; a separator in such a cell needs no quotes",
+        "",
+    )
     strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
     excel_text: bool = given('="..." around a cell is taken off', default=False)
     thousands: bool = given("1,234.56 is an amount", default=False)

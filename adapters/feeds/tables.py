@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import delimiter_of, without_padding
+from adapters.quotes import csv_lines, delimiter_of
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -26,6 +26,7 @@ class Reading:
     separator: str
     sheet: str  # of a workbook; "": the first
     is_table: Callable[[list[str]], bool]  # true of a row of headings
+    prefix: str = ""  # in front of every cell of a record
     open_end: bool = False  # the last line of a CSV has no line end
     is_workbook: bool = False
 
@@ -46,7 +47,7 @@ def read_rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     else:
         codec = utf16_codec(start, encoding)
         lines = _Utf16Lines(start, stream, codec, open_end) if codec else _Lines(start, stream, encoding, open_end)
-        yield from _csv_rows(lines, reading.separator)
+        yield from _csv_rows(lines, reading.separator, reading.prefix)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -127,9 +128,8 @@ class _Utf16Lines:
         return text
 
 
-def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
-    texts = (without_padding(line, separator) for line in lines)
-    reader = csv.reader(texts, delimiter=delimiter_of(separator), strict=True)
+def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Iterator[Row]:
+    reader = csv.reader(csv_lines(lines, separator, prefix), delimiter=delimiter_of(separator), strict=True)
     while True:
         begin = lines.position
         try:
