@@ -35,17 +35,19 @@ class Row:
 
 
 class _Peeked(io.RawIOBase):
-    """A stream whose first bytes were looked at."""
+    """A stream whose first bytes were looked at. Where lines end with CR alone, as on an old Macintosh, it is an LF.
 
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+    `wide`: not so in UTF-16, where such a byte may be half a character.
+    """
+
+    def __init__(self, head: bytes, stream: BinaryIO, *, wide: bool) -> None:
         super().__init__()
         self._head, self._stream = head, stream
+        self._ends = b"\r" if b"\r" in head and b"\n" not in head and not wide else b"\n"
 
     def read(self, size: int = -1, /) -> bytes:
-        if not self._head:
-            return self._stream.read(size)
         head, self._head = self._head, b""
-        return head
+        return (head or self._stream.read(size)).replace(self._ends, b"\n")
 
 
 def rows(
@@ -84,7 +86,7 @@ def rows(
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
     if separator == "auto":
         separator = _separator_of(head.decode(encoding, "ignore"), is_heading)
-    yield from _text_rows(_Peeked(head, stream), encoding, separator)
+    yield from _text_rows(_Peeked(head, stream, wide=bool(utf16)), encoding, separator)
 
 
 def _is_utf8(head: bytes) -> bool:

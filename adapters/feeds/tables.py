@@ -61,20 +61,22 @@ class _Lines:
         self.encoding = encoding.removesuffix("-sig")
         self.utf = self.encoding.startswith("utf")
         self.position = 0
+        self.newline = b"\n"
 
     def __iter__(self) -> _Lines:
         return self
 
     def _raw(self) -> bytes:
-        while b"\n" not in self.carry and len(self.carry) <= MAX_LINE:
+        while self.newline not in self.carry and len(self.carry) <= MAX_LINE:
             more = self.stream.read(65_536)
-            if not more:
-                line, self.carry = self.carry, b""
-                if line:
-                    self.open_end()
-                return line
             self.carry += more
-        line, newline, self.carry = self.carry.partition(b"\n")
+            if not more:
+                break
+        if self.position == 0 and b"\n" not in self.carry and b"\r" in self.carry:
+            self.newline = b"\r"  # as old programs of the Macintosh end their lines
+        if self.carry and self.newline not in self.carry and len(self.carry) <= MAX_LINE:
+            self.open_end()
+        line, newline, self.carry = self.carry.partition(self.newline)
         return line + newline
 
     def __next__(self) -> str:

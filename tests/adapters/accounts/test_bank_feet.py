@@ -83,3 +83,11 @@ def test_a_comma_in_a_text_of_a_wallet_moves_no_amount() -> None:
         ("11", -2, '退款 缺货,"退"款'),
         ("12", 102, "交易"),
     ]
+
+
+def test_lines_that_end_with_cr_alone() -> None:
+    text = (HEAD + "".join(ROWS)).replace("\n", "\r")
+    frame, rejects, _ = read("bank_csv", text.encode("gb18030"), layout=PLAIN)
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [100, -200, 300])
+    text = (HEAD + "".join(ROWS)).replace("乙", "不").replace("\n", "\r")  # 不 is 4E0D in UTF-16
+    assert read("bank_csv", text.encode("utf-16"), layout=PLAIN)[2].refused is not None

@@ -164,3 +164,14 @@ def test_thousands_without_quotes_do_not_become_two_cells():
     for behind in ("", ",", "x"):
         frame, rejects, _ = _read(text.format("234.56", behind).encode(), mapping)
         assert (frame["paid_fen"].to_list(), rejects) == ([23_456], [])
+
+
+@pytest.mark.parametrize("records", [2, 9000])
+def test_lines_that_end_with_cr_alone(records):
+    rows = "".join(f"{n},2026-05-07 09:05:03,消费,1.00,0.00\n" for n in range(records))
+    text = "订单号,时间,类型,金额,手续费\n" + rows
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss")
+    frame, rejects, closing = _read(text.replace("\n", "\r").encode(), mapping)
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.equals(_read(text.encode(), mapping)[0])
+    assert _read(text.replace("\n", "\r")[:-1].encode(), mapping)[2].refused.code == "TRUNCATED"
