@@ -1,4 +1,4 @@
-"""Rows of cells of a bank's export, whatever it is: CSV, .xlsx, .xls, or .xls that is text.
+"""Rows of cells of a bank's export, whatever it is: CSV, .xlsx, .xls, or .xls that is text or markup.
 
 The container is known by its first bytes, never by its name. A workbook is bounded before it is opened (safe_workbook).
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
+from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
 from adapters.quotes import csv_lines, delimiter_of
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
@@ -20,7 +21,6 @@ from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
 _SEPARATORS = (",", "\t", "|", ";")
-_BOM = b"\xef\xbb\xbf"
 _PREFIX = "`"  # before every cell of a wallet's 资金账单
 
 
@@ -76,9 +76,11 @@ def rows(
         except WorkbookRefusedError as error:
             raise FileRefusedError(error.code, error.message) from None
         return
-    if head.removeprefix(_BOM).lstrip().startswith(b"<"):
-        message = "a web page or XML that is called a workbook; open it, save it as .xlsx or CSV, and send that"
-        raise FileRefusedError("NOT_CSV", message, 0)
+    if is_markup(head):
+        data = head + stream.read(MAX_MARKUP)
+        for cells in markup_rows(data, encoding, sheet, is_table):
+            yield Row(0, len(data), cells)
+        return
     utf16 = utf16_codec(head, encoding)
     if utf16:
         encoding = utf16
