@@ -399,7 +399,7 @@ class _Reader:
     def _balance(self, row: Row, digits: int) -> int | None:
         """The running balance; one that cannot be read is no balance, and the statement says that it lacks it."""
         try:
-            return amount_of(self._cell(row, "balance"), digits)
+            return amount_of(self._cell(row, "balance"), digits, self.bank.decimal)
         except CellError:
             return None
 
@@ -407,8 +407,8 @@ class _Reader:
         """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
         digits = minor_digits(currency)
         if self.columns["income"] and self.columns["expense"]:
-            income = amount_of(self._cell(row, "income"), digits)
-            expense = amount_of(self._cell(row, "expense"), digits)
+            income = amount_of(self._cell(row, "income"), digits, self.bank.decimal)
+            expense = amount_of(self._cell(row, "expense"), digits, self.bank.decimal)
             if income is None and expense is None:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
             if self.form.expenses_signed and expense is not None:
@@ -420,7 +420,7 @@ class _Reader:
             if said and ((income and said < 0) or (expense and said > 0)):
                 raise CellError("SIGN_MISMATCH", "the direction is not that of the amount's column")
             return (income or 0) - (expense or 0), (income or 0) < 0 or (expense or 0) < 0
-        amount = amount_of(self._cell(row, "amount"), digits)
+        amount = amount_of(self._cell(row, "amount"), digits, self.bank.decimal)
         if amount is None:
             raise CellError("NO_AMOUNT", "the row has no amount")
         if not self.columns["direction"]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from adapters.accounts.bank_cells import DateForm
 from adapters.accounts.currency import is_currency
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
@@ -105,9 +106,10 @@ class Form(_Document):
         "(红字冲正). Left out: in a column of its own it undoes one; with `direction` it is money out, and where a "
         "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
     )
-    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = Field(
+    date_format: DateForm = Field(
         description="ISO takes 2026-05-07, 20260507, 2026/5/7, 2026.5.7 and 2026年5月7日. DD/MM/YYYY takes 7-5-2026, "
-        "07.05.2026 and 07 May 2026 too. A time may stand behind each. MM/DD is in the year in which it is "
+        "07.05.2026 and 07 May 2026 too; YY/MM/DD 26-5-7, 26.05.07 and 260507. "
+        "A time may stand behind each. MM/DD is in the year in which it is "
         "not after the month above the headings (2024年01月), else not after the clearing date",
         default="ISO",
     )
@@ -137,6 +139,9 @@ class BankMap(Form):
     separator: Annotated[str, AfterValidator(_separator)] = Field(
         default="auto",
         description="auto: of comma, tab, | and ; the one that the line of headings has most. Others: ^, or |@|",
+    )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="what stands before the fen in a text: ',' reads 1234,56 and 1.234,56"
     )
     others: tuple[Form, ...] = Field(
         default=(),

@@ -78,7 +78,7 @@ class Totals:
         """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
         have = (statement.opening_fen, statement.closing_fen)
         for word, cells, is_ in zip(_CARRIED, self.carried, have, strict=True):
-            found = [_amount(cell, statement.currency) for cell in cells]
+            found = [self._amount(cell, statement.currency) for cell in cells]
             declared = {amount for amount in found if amount is not None}  # perhaps of each day
             if declared and is_ is not None and is_ not in declared:
                 said = ", ".join(format_minor(amount, statement.currency) for amount in sorted(declared)[:_SHOWN])
@@ -98,7 +98,7 @@ class Totals:
         label = mask_text(first[:20])
         for name in ("income", "expense"):
             place = columns[name][0] if columns[name] else len(row.cells)
-            declared = _amount(row.cells[place] if place < len(row.cells) else None, currency)
+            declared = self._amount(row.cells[place] if place < len(row.cells) else None, currency)
             have = {abs(sums[currency, name]) for sums in (self.all, self.since)}
             if declared is None or abs(declared) in have:
                 continue
@@ -109,10 +109,9 @@ class Totals:
             yield f"{TOTAL_MISMATCH}: {label} {headings[place]} declares {said} and its lines have {is_} {currency}"
         self.since.clear()
 
-
-def _amount(cell: Cell, currency: str) -> int | None:
-    """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
-    try:
-        return amount_of(cell, minor_digits(currency))
-    except CellError:
-        return None
+    def _amount(self, cell: Cell, currency: str) -> int | None:
+        """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
+        try:
+            return amount_of(cell, minor_digits(currency), self.bank.decimal)
+        except CellError:
+            return None

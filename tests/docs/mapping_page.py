@@ -35,6 +35,7 @@ MORE: dict[str, dict[str, Any]] = {
         "totals": ["合计"],
         "count_labels": ["总笔数"],
         "expenses_signed": True,
+        "decimal": ",",
     },
     "CsvMapping": {
         "newline": "lf",
@@ -45,6 +46,7 @@ MORE: dict[str, dict[str, Any]] = {
         "excel_text": True,
         "thousands": True,
         "money_mark": "¥",
+        "decimal": ",",
     },
     "CsvColumn": {"unit": "fen", "note": "since 2024", "pad": "0"},
     "End": {"required": False},
