@@ -92,6 +92,7 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     trailers = tuple(heading_key(word) for word in bank.trailers)
     no_lines = frozenset("".join(word.split()) for word in bank.no_lines)
     reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
+    reader.headings, reader.columns = bank.places
     reader.latest = context.clearing_date
     return reader.read(stream)
 
@@ -156,14 +157,19 @@ class _Reader:
         encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
         separator = separator_of(self.bank, settings, self.context.source)
-        words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
+        words = ("",) * bool(self.bank.headings) or tuple(
+            dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date)
+        )
         all_rows = rows(
             stream,
             encoding,
             separator,
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
-            lambda cells, above: any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above)),
+            lambda cells, above: (
+                (self.bank.headings and any(cells))
+                or any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above))
+            ),
         )
         seen = ""
         above: list[Cell] = []
@@ -200,8 +206,6 @@ class _Reader:
             if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
                 message = "the line of headings holds values: its line end is damaged, and a line would be lost"
                 raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
-            if found["income"] and found["expense"]:
-                found["amount"] = []
             self.form, self.columns, self.headings = form, found, keys
             self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
             return True
@@ -482,9 +486,8 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                self.notes.append(
-                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
-                )
+                said = f"statement {statement.shown} does not name its account"
+                self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
             gap = set_balances(statement, owner.lines, owner.balances)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from adapters.accounts.bank_cells import DateForm
+from adapters.accounts.bank_headings import places_of
+from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.currency import is_currency
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
@@ -148,6 +150,10 @@ class BankMap(Form):
         strict=False,
         description="further forms, each with the keys of a form; the first whose headings a file has is the file's",
     )
+    headings: Headings = _headings(
+        "of a file without a row of headings: what its cells are, in order; `columns` name them. Every row is a line, "
+        "a foot or a reject"
+    )
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="of a file that says none")
     currencies: dict[str, str] = Field(
         default_factory=dict, description="what this bank writes for a currency, and its code: 葡币: MOP"
@@ -185,6 +191,18 @@ class BankMap(Form):
     count_labels: Headings = _headings(
         "words before the number of lines, above the headings or below them, of all or of each account", ("总笔数",)
     )
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if self.headings and (self.others or not self.places[1]):
+            raise ValueError("headings: name the cells of booking_date and of the amount, and give no others")
+        return self
+
+    @property
+    def places(self) -> tuple[list[str], dict[str, list[int]]]:
+        """(headings as they are compared, where each column stands) of a file without a row of headings."""
+        keys = [heading_key(heading) for heading in self.headings]
+        return keys, places_of(keys, self) or {}
 
     @property
     def forms(self) -> tuple[Form, ...]:

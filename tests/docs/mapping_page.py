@@ -36,6 +36,7 @@ MORE: dict[str, dict[str, Any]] = {
         "count_labels": ["总笔数"],
         "expenses_signed": True,
         "decimal": ",",
+        "headings": ["交易日期", "摘要", "支出", "收入", "余额"],
     },
     "CsvMapping": {
         "newline": "lf",
