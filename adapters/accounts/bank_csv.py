@@ -29,8 +29,8 @@ from adapters.accounts.bank_cells import (
     value_of,
 )
 from adapters.accounts.bank_headings import headings_of, keys_of, places_of
-from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, heading_key, in_common_signs, labels_of, month_end
+from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
+from adapters.accounts.bank_preamble import account_in, has_label, heading_key, in_common_signs, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.currency import minor_digits
@@ -56,16 +56,6 @@ MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be re
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
-# columns of a mapping that have another name, or none, in a line
-_CANONICAL = {
-    "income": "amount",
-    "expense": "amount",
-    "direction": "amount",
-    "payer_name": "counterparty_name",
-    "payee_name": "counterparty_name",
-    "payer_account": "counterparty_account",
-    "payee_account": "counterparty_account",
-}
 _SIDES = ("counterparty", "payer", "payee")
 _DIGIT = re.compile("[0-9]")
 _RULE = re.compile(r"[-=_*#+~. ]*")
@@ -244,7 +234,7 @@ class _Reader:
         try:
             self._add(row, texts)
         except CellError as error:
-            name = _CANONICAL.get(self.looked_at, self.looked_at)
+            name = CANONICAL.get(self.looked_at, self.looked_at)
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
 
     def _check_cut(self) -> None:
@@ -291,13 +281,14 @@ class _Reader:
             self.totals.see_carried(words, self._cell(row, "balance"))
             return True
         # without an amount, a row that names an account begins the lines of another one
-        if self.foot or (not self._has_amount(row) and self._has_account(texts)):
+        if self.foot or self._is_labels(row, texts):
             self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
         return self.foot
 
     def _names_other_side(self, row: Row) -> bool:
-        """True for a line with somebody's name or account, whose text happens to be a word of `no_lines`."""
-        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
+        cells = [(self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES]
+        cells.append((None, self._cell(row, "reference")))  # which sums have none of
         known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
         return known and self._day(row) is not None and self._has_amount(row)
 
@@ -310,6 +301,13 @@ class _Reader:
 
     def _has_amount(self, row: Row) -> bool:
         return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
+
+    def _is_labels(self, row: Row, texts: list[str]) -> bool:
+        """True for a row of labels with an account: under money it may have 币种, or the account's number."""
+        cells = [text_of(self._cell(row, name)) for name in ("amount", "income", "expense", "booking_date")]
+        if not any(cell == UNREAD or _DIGIT.search(cell) for cell in cells[:-1]):
+            return self._has_account(texts)
+        return not _DIGIT.search(cells[-1]) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
 
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))
@@ -327,6 +325,8 @@ class _Reader:
             self._read_preamble(row)
         if self.account == account:  # the next page of the same one, which need not say its currency again
             self.currency = self.currency or currency
+        else:
+            self.totals.since.clear()
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""

@@ -24,6 +24,16 @@ from settlement.model.errors import BadInput
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 Headings = tuple[str, ...]
+# columns of a mapping that have another name, or none, in a line
+CANONICAL = {
+    "income": "amount",
+    "expense": "amount",
+    "direction": "amount",
+    "payer_name": "counterparty_name",
+    "payee_name": "counterparty_name",
+    "payer_account": "counterparty_account",
+    "payee_account": "counterparty_account",
+}
 # what banks write for a currency; a mapping's own `currencies` go first
 _CURRENCIES = {
     "人民币": "CNY",
@@ -176,8 +186,8 @@ class BankMap(Form):
 
     no_lines: Headings = _headings(
         "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines. With a "
-        "day, an amount and the name or account of another side it is one. A balance beside 期初余额 or 期末余额 must "
-        "be that of the lines",
+        "day, an amount and the name or account of another side, or a reference, it is one. A balance beside 期初余额 "
+        "or 期末余额 must be that of the lines",
         (
             *("期初余额", "期末余额", "上期余额", "上期结余", "上年结转", "承前页", "过次页", "合计", "小计", "总计"),
             *("本日合计", "本日小计", "当日合计", "本月合计", "当月合计", "本年合计", "本月累计", "本年累计", "累计"),

@@ -40,6 +40,11 @@ def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
             yield names, value or after.strip() or behind
 
 
+def has_label(texts: Sequence[str], labels: Sequence[str]) -> bool:
+    """True where a cell is one of the labels and nothing else."""
+    return not {heading_key(text).rstrip(":") for text in texts}.isdisjoint(map(heading_key, labels))
+
+
 def account_in(text: str) -> str:
     """The account number among other words, without the blanks of its groups; the text itself where there is none."""
     number = _NUMBER.search(" ".join(text.split()))

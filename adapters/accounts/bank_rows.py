@@ -15,7 +15,7 @@ from typing import BinaryIO
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import csv_lines, delimiter_of
+from adapters.quotes import csv_lines, delimiter_of, without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -87,7 +87,7 @@ def rows(
     elif encoding == "auto":
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
     if separator == "auto":
-        separator = _separator_of(head.decode(encoding, "ignore"), is_heading)
+        separator = _separator_of(head.decode(encoding, "ignore"), is_heading, is_table)
     yield from _text_rows(_Peeked(head, stream, wide=bool(utf16)), encoding, separator)
 
 
@@ -99,13 +99,21 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _separator_of(text: str, is_heading: Callable[[str], bool]) -> str:
-    """A comma where no line is one of headings: the reader says so then."""
-    for line in text.splitlines()[:MAX_PREAMBLE]:
-        best = max(_SEPARATORS, key=line.count)
-        if best in line and is_heading(line):
-            return best
-    return _SEPARATORS[0]
+def _separator_of(
+    text: str, is_heading: Callable[[str], bool], is_table: Callable[[list[Cell], list[Cell]], bool]
+) -> str:
+    """The one that makes headings of a line, else the one that such a line has most; a comma where there is no such.
+
+    Cells may be padded with tabs, so that these are more than the commas.
+    """
+    most = ""
+    for line in filter(is_heading, text.splitlines()[:MAX_PREAMBLE]):
+        for mark in sorted(_SEPARATORS, key=line.count, reverse=True):
+            cells = next(csv.reader([without_padding(line, mark)], delimiter=mark), [])
+            if mark in line and is_table(list(cells), []):
+                return mark
+            most = most or (mark if mark in line else "")
+    return most or _SEPARATORS[0]
 
 
 def _utf16_lines(stream: io.RawIOBase, codec: str) -> Iterator[TextLine]:

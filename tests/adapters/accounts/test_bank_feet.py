@@ -91,3 +91,47 @@ def test_lines_that_end_with_cr_alone() -> None:
     assert (rejects, frame["amount_fen"].to_list()) == ([], [100, -200, 300])
     text = (HEAD + "".join(ROWS)).replace("乙", "不").replace("\n", "\r")  # 不 is 4E0D in UTF-16
     assert read("bank_csv", text.encode("utf-16"), layout=PLAIN)[2].refused is not None
+
+
+@pytest.mark.parametrize(
+    "labels", ["账号,{},币种,人民币,,\n", "户名,某工会,账号,{},,\n", "户名,账号,{},,,\n", "账号：{},,币种：,人民币\n"]
+)
+def test_labels_in_cells_above_the_next_account_are_no_line(labels: str) -> None:
+    text = "".join(labels.format(f"622202100100{n}") + HEAD + ROWS[0] for n in (1234567, 7654321))
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (rejects, out_of_balance(closing.notes), closing.records) == ([], [], 2)
+    assert frame["account"].to_list() == ["6222021001001234567", "6222021001007654321"]
+
+
+def test_a_line_without_its_day_that_speaks_of_an_account_is_a_reject() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "remittance": ["户名"]}}
+    text = HEAD + ROWS[0] + ",,2.00,9.00,,账号：6222021001001234567\n"
+    assert [r.code for r in read("bank_csv", text.encode(), layout=layout)[1]] == ["BAD_DATE"]
+
+
+def test_a_sum_below_an_account_is_of_its_lines() -> None:
+    text = "账号：111111,,\n" + HEAD + ROWS[0] + "账号：222222,,\n" + HEAD + "20260507,2.00,,2.00,,丁\n合计,2.00,,\n"
+    for said, wrong in (
+        (text, 0),
+        (text.replace("合计,2.00", "合计,3.00"), 0),
+        (text.replace("合计,2.00", "合计,4.00"), 1),
+    ):
+        _, rejects, closing = read("bank_csv", said.encode(), layout=PLAIN)
+        assert (rejects, len(out_of_balance(closing.notes))) == ([], wrong)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_headings_that_are_padded_with_tabs(separator: str) -> None:
+    text = (HEAD + "".join(ROWS)).replace(",", f"\t{separator}").replace("\n", "\t\n")
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [100, -200, 300])
+
+
+def test_a_line_with_a_number_of_the_bank_is_no_sum() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "reference": ["流水号"], "remittance": ["摘要"]}}
+    text = "日期,收入,支出,余额,流水号,摘要\n20260507,1.00,,11.00,2026050700001,货款\n"
+    line = "20260508,,2.00,9.00,2026050800002,小计\n"
+    assert read("bank_csv", (text + line).encode(), layout=layout)[0]["amount_fen"].to_list() == [100, -200]
+    for count in ("", "2", "共2笔"):
+        sums = line.replace("2026050800002", count)
+        assert read("bank_csv", (text + sums).encode(), layout=layout)[0].height == 1
