@@ -76,8 +76,8 @@ class LayoutField(Document):
     length: int | None = Field(default=None, ge=1, le=65_535, description="bytes of a fixed field; at most, in others")
     format: str = given(
         "of a date or datetime: YYYY MM DD hh mm ss, and what stands between them. M, D and h have one digit or two "
-        "(2026/5/7 9:05 is YYYY/M/D h:mm), f is a fraction of a second; neither stands in a fixed field. No year "
-        "has two digits: in a fixed line they are a text of their own, and the year is found",
+        "(2026/5/7 9:05 is YYYY/M/D h:mm), f is a fraction of a second, YY a year of two digits (26 is 2026). None of "
+        "these stands in a fixed field: there two digits of a year are a text of their own, and the year is found",
         "",
     )
     unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)

@@ -169,7 +169,7 @@ def check_width(layout: Layout, field: LayoutField) -> None:
         if layout.shape == "delimited" and layout.separator in text:
             raise ValueError(f"{field.name}: holds the separator {layout.separator!r}; give the one of the file")
     if layout.shape == "fixed" and is_varied(field.format):
-        raise ValueError(f"{field.name}: {field.format} has no fixed width; write MM, DD and hh")
+        raise ValueError(f"{field.name}: {field.format} has no fixed width, or a short year; write YYYY, MM, DD and hh")
     if layout.shape == "delimited" and field.start is not None:
         raise ValueError(f"{field.name}: `start` is for fixed fields; those of this layout stand in order")
 

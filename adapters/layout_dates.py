@@ -1,4 +1,4 @@
-"""Formats of dates and times in a description: YYYY MM DD hh mm ss, and what stands between them."""
+"""Formats of dates and times in a description: YYYY MM DD hh mm ss, YY, and what stands between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
-_SHORT = {"M": "%m", "D": "%d", "h": "%H", "f": "0"}  # of one digit or two; f is a fraction, which is let go
+# of one digit or two; f is a fraction, which is let go; YY has two digits, and no place in a fixed field either
+_SHORT = {"YY": "%y", "M": "%m", "D": "%d", "h": "%H", "f": "0"}
 TOKEN = re.compile("|".join((*_TOKENS, *_SHORT)))
 _WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
 
@@ -34,9 +35,10 @@ def moment_of(form: str, text: str) -> datetime:
         raise ValueError(f"is not written {form}")
     if match.groups():  # strptime reads no fraction of nine digits
         text = text[: match.start(1)] + "0" + text[match.end(1) :]
-    year = "" if "YYYY" in form else "2000"  # a leap year, so that 29 February can stand without its year
+    year = "" if "YY" in form else "2000"  # a leap year, so that 29 February can stand without its year
     try:
-        return datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(form))  # noqa: DTZ007 the caller knows the zone
+        moment = datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(form))  # noqa: DTZ007 the caller knows the zone
+        return moment if moment.year >= 2000 or "YYYY" in form else moment.replace(year=moment.year + 100)
     except ValueError:
         raise ValueError(f"is no such day or time; write a real one as {form}") from None
 
@@ -46,4 +48,4 @@ def _digits(token: re.Match[str]) -> str:
     part = token.group()
     if part == "f":
         return "([0-9]{1,9})"
-    return "[0-9]{1,2}" if part in _SHORT else f"[0-9]{{{len(part)}}}"
+    return "[0-9]{1,2}" if part in _SHORT and part != "YY" else f"[0-9]{{{len(part)}}}"

@@ -1,8 +1,12 @@
-"""What banks and wallets write and CSV does not know: blanks behind a closing quote, separators of several marks."""
+"""What banks and wallets write and CSV does not know: blanks behind a closing quote, separators of several marks.
+
+And texts with a separator in them and no quotes around, where a mark before each cell says where it begins.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 ONE_MARK = "\x1f"  # stands for a separator of several: no text may hold it
@@ -25,6 +29,32 @@ def delimiter_of(separator: str) -> str:
 def _padding(separator: str) -> re.Pattern[str]:
     blanks = " " if separator == "\t" else " \t"
     return re.compile(rf'"[{blanks}]+(?={re.escape(separator)}|[\r\n]*$)')
+
+
+def csv_lines(lines: Iterable[str], separator: str, prefix: str = "") -> Iterator[str]:
+    """The lines as csv.reader takes them. Of a line whose cells begin with `prefix` the cells begin there alone.
+
+    A wallet writes `饭,菜 or `{"a":1,"b":2} without quotes. How many cells a line has, the last line without the prefix
+    says, the headings; a line that is not so is left as it is.
+    """
+    width = 0
+    for line in lines:
+        if prefix and len(separator) == 1:
+            if not line.startswith(prefix):
+                width = line.count(separator) + 1
+            elif line.count(separator) >= width > 1:
+                line = _quoted(line, separator, prefix, width)
+        yield without_padding(line, separator)
+
+
+def _quoted(line: str, separator: str, prefix: str, width: int) -> str:
+    bare = line.rstrip("\r\n")
+    cells = bare.split(separator + prefix)
+    if len(cells) != width:
+        return line
+    marked = (cell if place == 0 else prefix + cell for place, cell in enumerate(cells))
+    quoted = separator.join('"' + cell.replace('"', '""') + '"' for cell in marked)
+    return quoted + line[len(bare) :]
 
 
 def without_padding(line: str, separator: str) -> str:

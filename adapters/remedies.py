@@ -57,6 +57,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "NO_CLEARING_DATE": "name the file as agreed, or give `clearing_date=YYYY-MM-DD`",
     "NO_END_TO_END_ID": "ask the bank to name the payment by its number",
     "ORIGINAL_INVALID": "name the original by its institutions, trace number and time",
+    "OTHER_SHEETS": "set `sheet` to the one that is meant, or send each sheet in a file of its own",
     "OTHER_CURRENCY": "send the amounts in one currency, that of the statement; a transaction's in CNY (156)",
     "OTHER_MESSAGE": "ask the bank which message the payment is of",
     "SIGN_MISMATCH": "correct the sign, or the kind of the record",

@@ -14,6 +14,7 @@ from settlement.model.money import parse_amount
 # a number as a cell of a workbook gives it; text stands for itself
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 
+DateForm = Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "YY/MM/DD", "DD/MM/YY", "MM/DD/YY", "MM/DD"]
 _BLANKS = " \t\r\n\u00a0\u3000\ufeff"
 _DASHES = "-\u2013\u2014\u2500\uff0d"
 _EMPTY = re.compile(f"[{_DASHES}]*")
@@ -25,6 +26,7 @@ _AMOUNT = re.compile(
     re.ASCII,
 )
 _SIGNS = str.maketrans("\u2212\uff0d\uff0b\uff08\uff09", "--+()")  # as Chinese programs write them
+_COMMA = str.maketrans(",.", ".,")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 # of a time, whole or cut, only that it is one is looked at: 10:30:22, 10.30.22.123456, 10时30分, 103022
 _CLOCK = r"[0-2]?[0-9][:.时](?:[0-5][0-9]分?)?(?:[:.]?[0-5][0-9]秒?)?(?:\.[0-9]+)?"
@@ -40,6 +42,8 @@ _SHOWN = 40
 _DAY_ALONE = 10  # characters; with a time there are more
 _MARKED = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})", re.ASCII)
 _LOCAL = re.compile(r"([0-9]{1,2}|[A-Z]{3})([-/. ])([0-9]{1,2}|[A-Z]{3})\2([0-9]{4})", re.ASCII | re.IGNORECASE)
+_SHORT = re.compile(r"([0-9]{1,2})([-/.])(?P<middle>[0-9]{1,2})\2(?P<last>[0-9]{1,2})", re.ASCII)
+_SHORT_COMPACT = re.compile(r"([0-9]{2})(?P<middle>[0-9]{2})(?P<last>[0-9]{2})", re.ASCII)
 _LIKE_A_DAY = re.compile(
     r"(?:[0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}|20[0-9]{6})"
     r"(?:[ T][0-9:.]*)?",
@@ -93,14 +97,17 @@ def value_of(cell: Cell) -> str | None:
     return None if _EMPTY.fullmatch(text) else text
 
 
-def amount_of(cell: Cell, minor_digits: int) -> int | None:
+def amount_of(cell: Cell, minor_digits: int, decimal: str = ".") -> int | None:
     """Signed minor units: a currency mark, digits perhaps grouped by commas; a minus before or behind, or brackets.
 
-    None where the cell is blank. CellError: BAD_AMOUNT.
+    `decimal`: "," where a text has points and commas the other way round. None where the cell is blank.
+    CellError: BAD_AMOUNT.
     """
     text = value_of(cell)
     if text is None:
         return None
+    if decimal == "," and isinstance(cell, str):
+        text = text.translate(_COMMA)
     if _PLAIN.fullmatch(text):  # as most are
         return _minor(text, minor_digits)
     parts = _AMOUNT.fullmatch(text.translate(_SIGNS))
@@ -125,9 +132,7 @@ def _minor(text: str, minor_digits: int) -> int:
         raise CellError("BAD_AMOUNT", str(error)) from None
 
 
-def date_of(
-    cell: Cell, form: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"], latest: date | None = None
-) -> date | None:
+def date_of(cell: Cell, form: DateForm, latest: date | None = None) -> date | None:
     """A day: 2025-01-31, 20250131, 2025/1/31 or 2025年1月31日, each perhaps with a time; or the one given form.
 
     None where blank. A number of a workbook may count days, as it does where its cell has lost its look.
@@ -138,7 +143,7 @@ def date_of(
     if isinstance(cell, date):
         return cell
     first, least, most = _SERIAL
-    if isinstance(cell, int | float) and least <= cell < most + 1:
+    if isinstance(cell, int | float) and least <= cell < most + 1 and "YY" not in form.split("/"):
         return first + timedelta(days=int(cell))
     text = value_of(cell)
     if text is None or not text.strip("0-/.: "):  # 00000000, 0000-00-00: none, as databases write it
@@ -151,6 +156,8 @@ def date_of(
     try:
         if form == "MM/DD":
             return _yearless_date(bare, latest)
+        if form.count("Y") == len("YY"):
+            return _short_date(bare, form)
         if form != "ISO":
             return _local_date(bare, form)
         marked = _MARKED.fullmatch(bare) or _NAMED.fullmatch(bare)
@@ -167,9 +174,20 @@ def _local_date(text: str, form: str) -> date:
     match = _LOCAL.fullmatch(text)
     if match is None:
         raise ValueError(form)
-    day, month = match.group(1, 3) if form == "DD/MM/YYYY" else match.group(3, 1)
+    day, month = match.group(1, 3) if form.startswith("DD") else match.group(3, 1)
     number = int(month) if month.isdigit() else _MONTHS.index(month.lower()) + 1
     return date(int(match[4]), number, int(day))
+
+
+def _short_date(text: str, form: str) -> date:
+    """Of 26/01/05, 26-1-5, 26.01.05 or 260105, its parts in the order of the form."""
+    match = _SHORT.fullmatch(text) or _SHORT_COMPACT.fullmatch(text)
+    if match is None:
+        raise ValueError(form)
+    parts = dict(zip(form.split("/"), match.group(1, "middle", "last"), strict=True))
+    if len(parts["YY"]) != len("YY"):
+        raise ValueError(form)
+    return date(2000 + int(parts["YY"]), int(parts["MM"]), int(parts["DD"]))
 
 
 def _yearless_date(text: str, latest: date | None) -> date:

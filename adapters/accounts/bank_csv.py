@@ -29,8 +29,8 @@ from adapters.accounts.bank_cells import (
     value_of,
 )
 from adapters.accounts.bank_headings import headings_of, keys_of, places_of
-from adapters.accounts.bank_map import BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, heading_key, in_common_signs, labels_of, month_end
+from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
+from adapters.accounts.bank_preamble import account_in, has_label, heading_key, in_common_signs, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.currency import minor_digits
@@ -56,20 +56,11 @@ MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be re
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
-# columns of a mapping that have another name, or none, in a line
-_CANONICAL = {
-    "income": "amount",
-    "expense": "amount",
-    "direction": "amount",
-    "payer_name": "counterparty_name",
-    "payee_name": "counterparty_name",
-    "payer_account": "counterparty_account",
-    "payee_account": "counterparty_account",
-}
 _SIDES = ("counterparty", "payer", "payee")
 _DIGIT = re.compile("[0-9]")
 _RULE = re.compile(r"[-=_*#+~. ]*")
-_TALLY = re.compile(r"[0-9]+笔?[收支借贷]")  # a foot of counts and sums: 1 收 50,000.00
+# a foot of counts and sums (1 收 50,000.00; 共2条), or of a page (第1页/共2页)
+_TALLY = re.compile(r"[0-9]+笔?[收支借贷]|[第共][0-9]+[页笔条]")
 
 
 @dataclass(slots=True)
@@ -91,6 +82,7 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     trailers = tuple(heading_key(word) for word in bank.trailers)
     no_lines = frozenset("".join(word.split()) for word in bank.no_lines)
     reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
+    reader.headings, reader.columns = bank.places
     reader.latest = context.clearing_date
     return reader.read(stream)
 
@@ -155,14 +147,19 @@ class _Reader:
         encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
         self.account = str(settings.get("account", ""))
         separator = separator_of(self.bank, settings, self.context.source)
-        words = tuple(dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date))
+        words = ("",) * bool(self.bank.headings) or tuple(
+            dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date)
+        )
         all_rows = rows(
             stream,
             encoding,
             separator,
             str(settings.get("sheet", "")),
             lambda line: any(word in heading_key(line) for word in words),
-            lambda cells, above: any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above)),
+            lambda cells, above: (
+                (self.bank.headings and any(cells))
+                or any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above))
+            ),
         )
         seen = ""
         above: list[Cell] = []
@@ -199,8 +196,6 @@ class _Reader:
             if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
                 message = "the line of headings holds values: its line end is damaged, and a line would be lost"
                 raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
-            if found["income"] and found["expense"]:
-                found["amount"] = []
             self.form, self.columns, self.headings = form, found, keys
             self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
             return True
@@ -239,7 +234,7 @@ class _Reader:
         try:
             self._add(row, texts)
         except CellError as error:
-            name = _CANONICAL.get(self.looked_at, self.looked_at)
+            name = CANONICAL.get(self.looked_at, self.looked_at)
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
 
     def _check_cut(self) -> None:
@@ -278,6 +273,7 @@ class _Reader:
         """
         if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
             self.foot = True
+            self.totals.see_labelled(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
         words = {"".join(text.split()) for text in texts if not text.isascii()}
@@ -285,15 +281,14 @@ class _Reader:
             self.totals.see_carried(words, self._cell(row, "balance"))
             return True
         # without an amount, a row that names an account begins the lines of another one
-        if self.foot or (not self._has_amount(row) and self._has_account(texts)):
-            self.foot = self._day(row) is None and not (
-                is_like_a_day(self._cell(row, "booking_date")) and self._has_amount(row)
-            )
+        if self.foot or self._is_labels(row, texts):
+            self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
         return self.foot
 
     def _names_other_side(self, row: Row) -> bool:
-        """True for a line with somebody's name or account, whose text happens to be a word of `no_lines`."""
-        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
+        cells = [(self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES]
+        cells.append((None, self._cell(row, "reference")))  # which sums have none of
         known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
         return known and self._day(row) is not None and self._has_amount(row)
 
@@ -306,6 +301,13 @@ class _Reader:
 
     def _has_amount(self, row: Row) -> bool:
         return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
+
+    def _is_labels(self, row: Row, texts: list[str]) -> bool:
+        """True for a row of labels with an account: under money it may have 币种, or the account's number."""
+        cells = [text_of(self._cell(row, name)) for name in ("amount", "income", "expense", "booking_date")]
+        if not any(cell == UNREAD or _DIGIT.search(cell) for cell in cells[:-1]):
+            return self._has_account(texts)
+        return not _DIGIT.search(cells[-1]) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
 
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))
@@ -323,12 +325,17 @@ class _Reader:
             self._read_preamble(row)
         if self.account == account:  # the next page of the same one, which need not say its currency again
             self.currency = self.currency or currency
+        else:
+            self.totals.since.clear()
 
     def _is_line(self, row: Row, first: str) -> bool:
-        """True for a row that begins as a trailer does, but has a day and an amount: 说明费退款, texts first."""
+        """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
         if first.startswith(tuple(map(heading_key, self.bank.totals))):
             return False
-        return self._day(row) is not None and self._has_amount(row)
+        return self._has_amount(row) and (self._day(row) is not None or self._is_like_a_day(row))
+
+    def _is_like_a_day(self, row: Row) -> bool:
+        return is_like_a_day(self._cell(row, "booking_date"))
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""
@@ -396,7 +403,7 @@ class _Reader:
     def _balance(self, row: Row, digits: int) -> int | None:
         """The running balance; one that cannot be read is no balance, and the statement says that it lacks it."""
         try:
-            return amount_of(self._cell(row, "balance"), digits)
+            return amount_of(self._cell(row, "balance"), digits, self.bank.decimal)
         except CellError:
             return None
 
@@ -404,8 +411,8 @@ class _Reader:
         """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
         digits = minor_digits(currency)
         if self.columns["income"] and self.columns["expense"]:
-            income = amount_of(self._cell(row, "income"), digits)
-            expense = amount_of(self._cell(row, "expense"), digits)
+            income = amount_of(self._cell(row, "income"), digits, self.bank.decimal)
+            expense = amount_of(self._cell(row, "expense"), digits, self.bank.decimal)
             if income is None and expense is None:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
             if self.form.expenses_signed and expense is not None:
@@ -417,7 +424,7 @@ class _Reader:
             if said and ((income and said < 0) or (expense and said > 0)):
                 raise CellError("SIGN_MISMATCH", "the direction is not that of the amount's column")
             return (income or 0) - (expense or 0), (income or 0) < 0 or (expense or 0) < 0
-        amount = amount_of(self._cell(row, "amount"), digits)
+        amount = amount_of(self._cell(row, "amount"), digits, self.bank.decimal)
         if amount is None:
             raise CellError("NO_AMOUNT", "the row has no amount")
         if not self.columns["direction"]:
@@ -479,9 +486,8 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                self.notes.append(
-                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
-                )
+                said = f"statement {statement.shown} does not name its account"
+                self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
             gap = set_balances(statement, owner.lines, owner.balances)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")

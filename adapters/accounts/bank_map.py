@@ -12,6 +12,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from adapters.accounts.bank_cells import DateForm
+from adapters.accounts.bank_headings import places_of
+from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.currency import is_currency
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
@@ -21,6 +24,16 @@ from settlement.model.errors import BadInput
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 Headings = tuple[str, ...]
+# columns of a mapping that have another name, or none, in a line
+CANONICAL = {
+    "income": "amount",
+    "expense": "amount",
+    "direction": "amount",
+    "payer_name": "counterparty_name",
+    "payee_name": "counterparty_name",
+    "payer_account": "counterparty_account",
+    "payee_account": "counterparty_account",
+}
 # what banks write for a currency; a mapping's own `currencies` go first
 _CURRENCIES = {
     "人民币": "CNY",
@@ -105,9 +118,10 @@ class Form(_Document):
         "(红字冲正). Left out: in a column of its own it undoes one; with `direction` it is money out, and where a "
         "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
     )
-    date_format: Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "MM/DD"] = Field(
+    date_format: DateForm = Field(
         description="ISO takes 2026-05-07, 20260507, 2026/5/7, 2026.5.7 and 2026年5月7日. DD/MM/YYYY takes 7-5-2026, "
-        "07.05.2026 and 07 May 2026 too. A time may stand behind each. MM/DD is in the year in which it is "
+        "07.05.2026 and 07 May 2026 too; YY/MM/DD 26-5-7, 26.05.07 and 260507. "
+        "A time may stand behind each. MM/DD is in the year in which it is "
         "not after the month above the headings (2024年01月), else not after the clearing date",
         default="ISO",
     )
@@ -138,10 +152,17 @@ class BankMap(Form):
         default="auto",
         description="auto: of comma, tab, | and ; the one that the line of headings has most. Others: ^, or |@|",
     )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="what stands before the fen in a text: ',' reads 1234,56 and 1.234,56"
+    )
     others: tuple[Form, ...] = Field(
         default=(),
         strict=False,
         description="further forms, each with the keys of a form; the first whose headings a file has is the file's",
+    )
+    headings: Headings = _headings(
+        "of a file without a row of headings: what its cells are, in order; `columns` name them. Every row is a line, "
+        "a foot or a reject"
     )
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="of a file that says none")
     currencies: dict[str, str] = Field(
@@ -157,14 +178,16 @@ class BankMap(Form):
         "row with a day and an amount is one all the same, unless it begins with a word of `totals`",
         (
             *("合计", "总计", "小计", "本页", "累计", "以上数据", "人民币合计", "资金流水总笔数", "总笔数", "备注:"),
-            *("说明", "#"),
+            *("说明", "#", "借方合计", "贷方合计", "收入合计", "支出合计", "借方笔数", "贷方笔数"),
+            *("收入笔数", "支出笔数", "期初余额:", "期末余额:", "打印", "制表", "导出", "下载", "查询时间"),
+            *("温馨提示", "提示:", "注:", "声明", "没有", "暂无", "无交易", "无记录", "无数据", "未查询到", "查无"),
         ),
     )
 
     no_lines: Headings = _headings(
         "a row with a cell that is one of these, whole, is no line: balances carried, and sums among the lines. With a "
-        "day, an amount and the name or account of another side it is one. A balance beside 期初余额 or 期末余额 must "
-        "be that of the lines",
+        "day, an amount and the name or account of another side, or a reference, it is one. A balance beside 期初余额 "
+        "or 期末余额 must be that of the lines",
         (
             *("期初余额", "期末余额", "上期余额", "上期结余", "上年结转", "承前页", "过次页", "合计", "小计", "总计"),
             *("本日合计", "本日小计", "当日合计", "本月合计", "当月合计", "本年合计", "本月累计", "本年累计", "累计"),
@@ -178,6 +201,18 @@ class BankMap(Form):
     count_labels: Headings = _headings(
         "words before the number of lines, above the headings or below them, of all or of each account", ("总笔数",)
     )
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if self.headings and (self.others or not self.places[1]):
+            raise ValueError("headings: name the cells of booking_date and of the amount, and give no others")
+        return self
+
+    @property
+    def places(self) -> tuple[list[str], dict[str, list[int]]]:
+        """(headings as they are compared, where each column stands) of a file without a row of headings."""
+        keys = [heading_key(heading) for heading in self.headings]
+        return keys, places_of(keys, self) or {}
 
     @property
     def forms(self) -> tuple[Form, ...]:

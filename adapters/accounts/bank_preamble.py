@@ -16,8 +16,8 @@ _BRACKET = re.compile(r"\[.*?\]")
 
 
 def heading_key(text: str) -> str:
-    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case."""
-    plain = unicodedata.normalize("NFKC", text)
+    """A heading without what banks vary: width (NFKC), blanks, an English name in square brackets, case, 帐 for 账."""
+    plain = unicodedata.normalize("NFKC", text).replace("帐", "账")
     plain = _BRACKET.sub("", plain)
     return "".join(plain.split()).casefold()
 
@@ -38,6 +38,11 @@ def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
             names = {heading_key(before).lstrip("#"), heading_key((before.split() or [""])[-1])}
             value = _NEXT_LABEL.split(after, maxsplit=1)[0].strip(" [")
             yield names, value or after.strip() or behind
+
+
+def has_label(texts: Sequence[str], labels: Sequence[str]) -> bool:
+    """True where a cell is one of the labels and nothing else."""
+    return not {heading_key(text).rstrip(":") for text in texts}.isdisjoint(map(heading_key, labels))
 
 
 def account_in(text: str) -> str:

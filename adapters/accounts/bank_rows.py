@@ -1,4 +1,4 @@
-"""Rows of cells of a bank's export, whatever it is: CSV, .xlsx, .xls, or .xls that is text.
+"""Rows of cells of a bank's export, whatever it is: CSV, .xlsx, .xls, or .xls that is text or markup.
 
 The container is known by its first bytes, never by its name. A workbook is bounded before it is opened (safe_workbook).
 """
@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from adapters.accounts.bank_cells import Cell
+from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import delimiter_of, without_padding
+from adapters.quotes import csv_lines, delimiter_of, without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
 _SEPARATORS = (",", "\t", "|", ";")
-_BOM = b"\xef\xbb\xbf"
+_PREFIX = "`"  # before every cell of a wallet's 资金账单
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,19 @@ class Row:
 
 
 class _Peeked(io.RawIOBase):
-    """A stream whose first bytes were looked at."""
+    """A stream whose first bytes were looked at. Where lines end with CR alone, as on an old Macintosh, it is an LF.
 
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+    `wide`: not so in UTF-16, where such a byte may be half a character.
+    """
+
+    def __init__(self, head: bytes, stream: BinaryIO, *, wide: bool) -> None:
         super().__init__()
         self._head, self._stream = head, stream
+        self._ends = b"\r" if b"\r" in head and b"\n" not in head and not wide else b"\n"
 
     def read(self, size: int = -1, /) -> bytes:
-        if not self._head:
-            return self._stream.read(size)
         head, self._head = self._head, b""
-        return head
+        return (head or self._stream.read(size)).replace(self._ends, b"\n")
 
 
 def rows(
@@ -73,17 +76,19 @@ def rows(
         except WorkbookRefusedError as error:
             raise FileRefusedError(error.code, error.message) from None
         return
-    if head.removeprefix(_BOM).lstrip().startswith(b"<"):
-        message = "a web page or XML that is called a workbook; open it, save it as .xlsx or CSV, and send that"
-        raise FileRefusedError("NOT_CSV", message, 0)
+    if is_markup(head):
+        data = head + stream.read(MAX_MARKUP)
+        for cells in markup_rows(data, encoding, sheet, is_table):
+            yield Row(0, len(data), cells)
+        return
     utf16 = utf16_codec(head, encoding)
     if utf16:
         encoding = utf16
     elif encoding == "auto":
         encoding = "utf-8" if _is_utf8(head) else "gb18030"
     if separator == "auto":
-        separator = _separator_of(head.decode(encoding, "ignore"), is_heading)
-    yield from _text_rows(_Peeked(head, stream), encoding, separator)
+        separator = _separator_of(head.decode(encoding, "ignore"), is_heading, is_table)
+    yield from _text_rows(_Peeked(head, stream, wide=bool(utf16)), encoding, separator)
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -94,13 +99,21 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _separator_of(text: str, is_heading: Callable[[str], bool]) -> str:
-    """A comma where no line is one of headings: the reader says so then."""
-    for line in text.splitlines()[:MAX_PREAMBLE]:
-        best = max(_SEPARATORS, key=line.count)
-        if best in line and is_heading(line):
-            return best
-    return _SEPARATORS[0]
+def _separator_of(
+    text: str, is_heading: Callable[[str], bool], is_table: Callable[[list[Cell], list[Cell]], bool]
+) -> str:
+    """The one that makes headings of a line, else the one that such a line has most; a comma where there is no such.
+
+    Cells may be padded with tabs, so that these are more than the commas.
+    """
+    most = ""
+    for line in filter(is_heading, text.splitlines()[:MAX_PREAMBLE]):
+        for mark in sorted(_SEPARATORS, key=line.count, reverse=True):
+            cells = next(csv.reader([without_padding(line, mark)], delimiter=mark), [])
+            if mark in line and is_table(list(cells), []):
+                return mark
+            most = most or (mark if mark in line else "")
+    return most or _SEPARATORS[0]
 
 
 def _utf16_lines(stream: io.RawIOBase, codec: str) -> Iterator[TextLine]:
@@ -130,9 +143,9 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
     def texts() -> Iterator[str]:
         for line in lines:
             taken.append(line)
-            yield without_padding(decode(line.raw, codec, line.start), separator)
+            yield decode(line.raw, codec, line.start)
 
-    reader = csv.reader(texts(), delimiter=delimiter_of(separator), strict=True)
+    reader = csv.reader(csv_lines(texts(), separator, _PREFIX), delimiter=delimiter_of(separator), strict=True)
     try:
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:

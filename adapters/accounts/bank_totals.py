@@ -69,11 +69,16 @@ class Totals:
             if word in words:
                 cells.append(balance)
 
+    def see_labelled(self, texts: list[str]) -> None:
+        """The same of a foot that writes them behind their words: 期末余额：950.00."""
+        for names, value in labels_of(texts):
+            self.see_carried(names, value)
+
     def carried_notes(self, statement: Statement) -> Iterator[str]:
         """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
         have = (statement.opening_fen, statement.closing_fen)
         for word, cells, is_ in zip(_CARRIED, self.carried, have, strict=True):
-            found = [_amount(cell, statement.currency) for cell in cells]
+            found = [self._amount(cell, statement.currency) for cell in cells]
             declared = {amount for amount in found if amount is not None}  # perhaps of each day
             if declared and is_ is not None and is_ not in declared:
                 said = ", ".join(format_minor(amount, statement.currency) for amount in sorted(declared)[:_SHOWN])
@@ -93,7 +98,7 @@ class Totals:
         label = mask_text(first[:20])
         for name in ("income", "expense"):
             place = columns[name][0] if columns[name] else len(row.cells)
-            declared = _amount(row.cells[place] if place < len(row.cells) else None, currency)
+            declared = self._amount(row.cells[place] if place < len(row.cells) else None, currency)
             have = {abs(sums[currency, name]) for sums in (self.all, self.since)}
             if declared is None or abs(declared) in have:
                 continue
@@ -104,10 +109,9 @@ class Totals:
             yield f"{TOTAL_MISMATCH}: {label} {headings[place]} declares {said} and its lines have {is_} {currency}"
         self.since.clear()
 
-
-def _amount(cell: Cell, currency: str) -> int | None:
-    """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
-    try:
-        return amount_of(cell, minor_digits(currency))
-    except CellError:
-        return None
+    def _amount(self, cell: Cell, currency: str) -> int | None:
+        """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
+        try:
+            return amount_of(cell, minor_digits(currency), self.bank.decimal)
+        except CellError:
+            return None

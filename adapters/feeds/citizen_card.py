@@ -96,7 +96,7 @@ def _telling(layout: Layout) -> list[str]:
 def _with_years(frame: pl.DataFrame, clearing: date, layout: Layout) -> pl.DataFrame:
     """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
     for spec in sorted(layout.record.fields, key=lambda spec: spec.name != "occurred_at"):
-        if spec.name not in frame.columns or spec.type not in {"date", "datetime"} or "YYYY" in spec.format:
+        if spec.name not in frame.columns or spec.type not in {"date", "datetime"} or "YY" in spec.format:
             continue
         moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
         if spec.name in layout.original_key and spec.name not in layout.key:

@@ -122,6 +122,7 @@ def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
         mapping.separator,
         name,
         lambda cells: needed <= set(_cleaned(mapping, cells)) if mapping.headings else any(cells),
+        mapping.prefix,
     )
     for raw, start, end in read_rows(stream, reading):
         sheet.open_end, sheet.is_workbook = reading.open_end, reading.is_workbook
@@ -263,7 +264,8 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             texts = pl.select(pl.format("{} {}", texts, _texts(block, sheet.seconds.get(spec.name, -1)))).to_series()
         if sheet.is_workbook and spec.type in {"date", "datetime"}:
             texts = _as_written(spec, texts)
-        texts = _money(mapping, texts) if spec.type == "amount" else texts
+        if spec.type == "amount":
+            texts = _money(mapping, texts, is_workbook=sheet.is_workbook)
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
             unread = UNREAD in texts[row]  # a text with it is never regular
@@ -296,7 +298,7 @@ def _as_written(spec: LayoutField, texts: pl.Series) -> pl.Series:
 
 def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.DataFrame:
     """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
-    specs = [spec for spec in mapping.columns if spec.type in {"date", "datetime"} and "YYYY" not in spec.format]
+    specs = [spec for spec in mapping.columns if spec.type in {"date", "datetime"} and "YY" not in spec.format]
     for spec in sorted(specs, key=lambda spec: spec.name != "occurred_at"):
         moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
         if spec.name.startswith("original"):
@@ -307,8 +309,12 @@ def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.
     return frame
 
 
-def _money(mapping: CsvMapping, texts: pl.Series) -> pl.Series:
+def _money(mapping: CsvMapping, texts: pl.Series, *, is_workbook: bool) -> pl.Series:
     """Amounts without their currency mark and, where groups of three are whole, without thousands separators."""
+    if mapping.decimal == ",":
+        if is_workbook:  # whose numbers have a point, of which nobody could tell that it is none of a text
+            return texts
+        texts = texts.str.replace_many([",", "."], [".", ","])
     if mapping.money_mark:
         texts = texts.str.replace(f"^([+-]?){re.escape(mapping.money_mark)}", "${1}")
     if mapping.thousands:

@@ -14,6 +14,7 @@ from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
+COMMA = str.maketrans(",.", ".,")  # a comma before the fen becomes a point
 _RULE = re.compile(r"[-=_*#+~. ,]+")
 Unreadable = dict[str, tuple[int, int]]  # an amount: the first record where it cannot be read, and its byte
 Sums = Mapping[tuple[str, str], tuple[int, int]]  # (amount, kind): its sum without signs, and with them
@@ -143,6 +144,7 @@ def _value(spec: LayoutField, text: str, mapping: CsvMapping) -> int | None:
 
 def bare_amount(mapping: CsvMapping, text: str) -> str:
     """An amount without the currency mark that stands before its digits, and without separators of thousands."""
+    text = text.translate(COMMA) if mapping.decimal == "," else text
     sign, digits = (text[:1], text[1:]) if text[:1] in {"+", "-"} else ("", text)
     text = sign + digits.removeprefix(mapping.money_mark)
     return text.replace(",", "") if mapping.thousands and GROUPED.fullmatch(text) else text

@@ -118,10 +118,17 @@ class CsvMapping(Document):
     ignore: tuple[str, ...] = given(
         "regular expressions; a row whose first cell begins with one is no record (rules, counts above the records)", ()
     )
-    prefix: str = given("text in front of every cell that is taken off, and written again", "")
+    prefix: str = given(
+        "text in front of every cell that is taken off, and written again; a separator in such a cell needs no quotes",
+        "",
+    )
     strip: str = given("characters taken off both ends of every cell", " \t\u3000\u00a0")
     excel_text: bool = given('="..." around a cell is taken off', default=False)
     thousands: bool = given("1,234.56 is an amount", default=False)
+    decimal: Literal[".", ","] = given(
+        "what stands before the fen: ',' reads 1234,56, and 1.234,56 with `thousands`; in a workbook texts are rejects",
+        ".",
+    )
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
@@ -179,7 +186,7 @@ class CsvMapping(Document):
         if column.type in {"date", "datetime"} and not names_day(column.format):
             message = f"{column.name}: {column.format} names no day; join the column of the day: title: DATE, and: TIME"
             raise MisfitError(message, "columns", number, "format")
-        if column.name == "clearing_date" and "YYYY" not in column.format:
+        if column.name == "clearing_date" and "YY" not in column.format:
             raise MisfitError("clearing_date: needs its year", "columns", number, "format")
         if column.name == "kind" and not {SKIP, *KINDS}.issuperset(column.values.values() or [""]):
             message = f"kind: list its codes under `values`, each as one of {', '.join((*KINDS, SKIP))}"
@@ -239,6 +246,8 @@ class CsvMapping(Document):
         titles = [column.title for column in self.columns if column.title]
         if self.headings and len(set(titles)) < len(titles):
             return "two columns of one heading"
+        if self.decimal == ",":
+            return "a comma before the fen"
         if len(self.separator) > 1:
             return "a separator of several marks"
         return "no column of kinds" if self.kind else ""

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import delimiter_of, without_padding
+from adapters.quotes import csv_lines, delimiter_of
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -26,6 +26,7 @@ class Reading:
     separator: str
     sheet: str  # of a workbook; "": the first
     is_table: Callable[[list[str]], bool]  # true of a row of headings
+    prefix: str = ""  # in front of every cell of a record
     open_end: bool = False  # the last line of a CSV has no line end
     is_workbook: bool = False
 
@@ -46,7 +47,7 @@ def read_rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     else:
         codec = utf16_codec(start, encoding)
         lines = _Utf16Lines(start, stream, codec, open_end) if codec else _Lines(start, stream, encoding, open_end)
-        yield from _csv_rows(lines, reading.separator)
+        yield from _csv_rows(lines, reading.separator, reading.prefix)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -60,20 +61,22 @@ class _Lines:
         self.encoding = encoding.removesuffix("-sig")
         self.utf = self.encoding.startswith("utf")
         self.position = 0
+        self.newline = b"\n"
 
     def __iter__(self) -> _Lines:
         return self
 
     def _raw(self) -> bytes:
-        while b"\n" not in self.carry and len(self.carry) <= MAX_LINE:
+        while self.newline not in self.carry and len(self.carry) <= MAX_LINE:
             more = self.stream.read(65_536)
-            if not more:
-                line, self.carry = self.carry, b""
-                if line:
-                    self.open_end()
-                return line
             self.carry += more
-        line, newline, self.carry = self.carry.partition(b"\n")
+            if not more:
+                break
+        if self.position == 0 and b"\n" not in self.carry and b"\r" in self.carry:
+            self.newline = b"\r"  # as old programs of the Macintosh end their lines
+        if self.carry and self.newline not in self.carry and len(self.carry) <= MAX_LINE:
+            self.open_end()
+        line, newline, self.carry = self.carry.partition(self.newline)
         return line + newline
 
     def __next__(self) -> str:
@@ -127,9 +130,8 @@ class _Utf16Lines:
         return text
 
 
-def _csv_rows(lines: _Lines | _Utf16Lines, separator: str) -> Iterator[Row]:
-    texts = (without_padding(line, separator) for line in lines)
-    reader = csv.reader(texts, delimiter=delimiter_of(separator), strict=True)
+def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Iterator[Row]:
+    reader = csv.reader(csv_lines(lines, separator, prefix), delimiter=delimiter_of(separator), strict=True)
     while True:
         begin = lines.position
         try:

@@ -35,6 +35,8 @@ MORE: dict[str, dict[str, Any]] = {
         "totals": ["合计"],
         "count_labels": ["总笔数"],
         "expenses_signed": True,
+        "decimal": ",",
+        "headings": ["交易日期", "摘要", "支出", "收入", "余额"],
     },
     "CsvMapping": {
         "newline": "lf",
@@ -45,6 +47,7 @@ MORE: dict[str, dict[str, Any]] = {
         "excel_text": True,
         "thousands": True,
         "money_mark": "¥",
+        "decimal": ",",
     },
     "CsvColumn": {"unit": "fen", "note": "since 2024", "pad": "0"},
     "End": {"required": False},

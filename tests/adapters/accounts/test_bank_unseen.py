@@ -120,7 +120,7 @@ def test_money_out_with_and_without_a_minus_is_told_until_the_mapping_says_what_
     assert (frame["amount_fen"].to_list(), rejects) == ([900, -500, -500], [])
 
 
-@pytest.mark.parametrize("foot", ["合计,8.00,,\n\n", "", "第2页,,,\n"])
+@pytest.mark.parametrize("foot", ["合计,8.00,,\n\n", "", "第二页,,,\n"])
 def test_lines_below_the_name_of_another_account_are_its_own(foot: str) -> None:
     head = "账号：{}  币种：{},,,\n日期,收入,支出,余额\n"
     first = head.format("1111111", "人民币") + "20260507,8.00,,11.00\n"

@@ -50,7 +50,7 @@ def described(record=None, **changes):
         ({"occurred_at": {"format": "YYYYMMDD hhmmss"}}, {"separator": " "}, "holds the separator ' '"),
         ({"occurred_at": {"format": "YYYYMMDDhhMMss"}}, {}, "MM stands twice .* mm the minute"),
         ({"occurred_at": {"format": "yyyy/dd"}}, {}, "occurred_at: give its format"),
-        ({"occurred_at": {"format": "YYMMDDhhmmss"}}, {}, "Y is no part of a format in YYMMDDhhmmss"),
+        ({"occurred_at": {"format": "YMMDDhhmmss"}}, {}, "Y is no part of a format in YMMDDhhmmss"),
         ({"occurred_at": {"format": "yyyyMMdd"}}, {}, "y is no part of a format in yyyyMMdd"),
         ({}, {"encoding": "ascii", "end_mark": "完"}, "end_mark: has a character that is not in ascii"),
         ({"occurred_at": {"format": "YYYYMMDDhh"}}, {}, "hours without minutes"),

@@ -226,3 +226,11 @@ def test_mappings_that_cannot_be():
         mapping_of({"mapping": {**MEITUAN, "key": ["nothing"]}})
     for name in ("purse_daily", "wechat_pay", "alipay", "allinpay"):
         assert isinstance(mapping_of({"mapping": name}), CsvMapping)
+
+
+@pytest.mark.parametrize("goods", ["饭,菜", '{"a":1,"b":"x"}', "a,b,c", ',"'])
+def test_a_comma_in_a_text_of_wechat_moves_no_amount(goods):
+    frame, rejects, closing = _wechat(WECHAT.replace("牛奶,`,", f"牛奶,`{goods},"))
+    assert (rejects, closing.refused) == ([], None)
+    assert frame["fee_fen"].to_list() == [5, -2]
+    assert frame.equals(_wechat(WECHAT)[0].with_columns(frame["byte_start"], frame["byte_end"]))

@@ -89,8 +89,9 @@ def test_times_of_no_fixed_width(form, first, second):
     assert set(frame["occurred_at"].dt.microsecond()) == {0}
 
 
-def test_a_day_of_no_fixed_width_has_no_place_in_a_fixed_field():
-    field = {"name": "at", "type": "date", "format": "YYYY/M/D", "start": 1, "length": 9}
+@pytest.mark.parametrize("form", ["YYYY/M/D", "YYMMDD"])
+def test_a_day_of_no_fixed_width_has_no_place_in_a_fixed_field(form):
+    field = {"name": "at", "type": "date", "format": form, "start": 1, "length": 9}
     given = {"format": "a", "title": "a", "shape": "fixed", "encoding": "ascii", "record": {"fields": [field]}}
     with pytest.raises(BadInput, match="no fixed width"):
         s.read("citizen_card", b"x", s.context("a", "x", s.DAY, layout=given))
@@ -164,3 +165,41 @@ def test_thousands_without_quotes_do_not_become_two_cells():
     for behind in ("", ",", "x"):
         frame, rejects, _ = _read(text.format("234.56", behind).encode(), mapping)
         assert (frame["paid_fen"].to_list(), rejects) == ([23_456], [])
+
+
+@pytest.mark.parametrize("records", [2, 9000])
+def test_lines_that_end_with_cr_alone(records):
+    rows = "".join(f"{n},2026-05-07 09:05:03,消费,1.00,0.00\n" for n in range(records))
+    text = "订单号,时间,类型,金额,手续费\n" + rows
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss")
+    frame, rejects, closing = _read(text.replace("\n", "\r").encode(), mapping)
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.equals(_read(text.encode(), mapping)[0])
+    assert _read(text.replace("\n", "\r")[:-1].encode(), mapping)[2].refused.code == "TRUNCATED"
+
+
+def test_a_comma_before_the_fen_and_a_year_of_two_digits():
+    rows = "1;07.05.26 9:05;消费;1.234,56;0,10\n2;08.05.26 9:05;消费;1.234;0\n"
+    text = f"订单号;时间;类型;金额;手续费\n{rows}合计;2.468,56\n"
+    end = {"starts_with": ["合计"], "where": "same"}
+    end["fields"] = [{"name": "mark"}, {"name": "total", "type": "amount", "declares": "total", "of": "paid"}]
+    more = {"separator": ";", "thousands": True, "decimal": ",", "end": end}
+    frame, rejects, closing = _read(text.encode(), _mapping("DD.MM.YY h:mm", **more))
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.select("paid_fen", "fee_fen").rows() == [(123_456, 10), (123_400, 0)]
+    assert [str(moment)[:16] for moment in frame["occurred_at"]] == ["2026-05-07 01:05", "2026-05-08 01:05"]
+    wrong = text.replace("2.468,56", "2.468,57").encode()
+    assert _read(wrong, _mapping("DD.MM.YY h:mm", **more))[2].refused.code == "TOTAL_MISMATCH"
+    rejects = _read(text.encode(), _mapping("DD.MM.YY h:mm", separator=";", thousands=True))[1]
+    assert [r.code for r in rejects] == ["BAD_AMOUNT", "BAD_AMOUNT", "FIELD_COUNT"]
+    again = _read(text.replace(".05.26", ".05.2026").encode(), _mapping("DD.MM.YY h:mm", **more))[1]
+    assert [r.code for r in again] == ["BAD_DATE", "BAD_DATE"]
+    with pytest.raises(BadInput, match="comma before the fen"):
+        list(write(frame, s.context("x.csv", "own", mapping=_mapping("DD.MM.YY h:mm", **more))))
+
+
+def test_in_a_workbook_a_number_has_its_point():
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss", thousands=True, decimal=",")
+    rows = (*ROWS, ("3", datetime(2026, 5, 8), "消费", "1.234,56", 0))
+    frame, rejects, _ = _read(_book((HEAD, *rows)), mapping)
+    assert (frame["paid_fen"].to_list(), [r.code for r in rejects]) == ([30, 123_450], ["BAD_AMOUNT"])

@@ -1,0 +1,137 @@
+"""Feet, files without lines and headings as banks write them today, found in public importers; the data is made up."""
+
+from __future__ import annotations
+
+import pytest
+from accounts_support import read
+
+from adapters.accounts.statement import out_of_balance
+from tests.adapters.accounts.test_bank_writing import HEAD, PLAIN, ROWS
+
+FUND = {
+    "format": "fund",
+    "title": "微信支付资金账单",
+    "columns": {
+        "booking_date": ["记账时间"],
+        "amount": ["收支金额(元)"],
+        "direction": ["收支类型"],
+        "balance": ["账户结余(元)"],
+        "reference": ["资金流水单号"],
+        "remittance": ["业务名称", "备注"],
+    },
+    "directions": {"收入": 1, "支出": -1},
+}
+
+
+@pytest.mark.parametrize(
+    "foot",
+    [
+        "制表人：张三,,,,,\n",
+        "打印日期：2026-05-31\n",
+        "借方笔数：1,借方金额：2.00,贷方笔数：2\n",
+        "共3条记录\n第 1 页,共 1 页\n",
+        "注：1. 本明细仅供参考\n2. 以银行记录为准\n",
+        "温馨提示：以银行记录为准,,,,,\n导出时间：2026-05-31 10:00:00,,,,,\n",
+    ],
+)
+def test_a_foot_of_words_is_no_line(foot: str) -> None:
+    frame, rejects, closing = read("bank_csv", (HEAD + "".join(ROWS) + foot).encode(), layout=PLAIN)
+    assert (rejects, frame.height, out_of_balance(closing.notes)) == ([], len(ROWS), [])
+
+
+@pytest.mark.parametrize("said", ["没有符合条件的记录\n", "暂无数据,,,,,\n", "查无记录\n"])
+def test_a_day_without_lines_has_none(said: str) -> None:
+    _, rejects, closing = read("bank_csv", (HEAD + said).encode(), layout=PLAIN)
+    assert (rejects, closing.records, closing.refused) == ([], 0, None)
+
+
+def test_a_balance_said_below_the_lines_is_compared() -> None:
+    closing_balance = ROWS[-1].split(",")[3]
+    for said, wrong in ((closing_balance, 0), (closing_balance + "元", 0), ("123.45", 1)):
+        foot = f"期末余额：{said}\n"
+        _, rejects, closing = read("bank_csv", (HEAD + "".join(ROWS) + foot).encode(), layout=PLAIN)
+        assert (rejects, len(out_of_balance(closing.notes))) == ([], wrong)
+
+
+def test_a_line_that_begins_as_a_foot_and_has_a_wrong_day_is_a_reject() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"]}}
+    text = "户名,日期,收入,支出\n甲,20260507,1.00,\n说明费退款,2026-13-07,5.00,\n打印社,2026-05-32,,2.00\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame.height, [r.code for r in rejects]) == (1, ["BAD_DATE", "BAD_DATE"])
+
+
+@pytest.mark.parametrize(
+    "headings", ["借,贷,余额,收(付)方名称,收(付)方帐号", "借方金额,贷方金额,余额,收/付方名称,收/付方帐号"]
+)
+def test_headings_of_cmb(headings: str) -> None:
+    text = f"帐号：110912345678901\n交易日,{headings}\n20260507,2.00,,9.00,某某公司,6222021\n"
+    (line,) = read("bank_csv", text.encode("gb18030"), layout="cmb")[0].iter_rows(named=True)
+    assert (line["account"], line["amount_fen"], line["closing_fen"]) == ("110912345678901", -200, 900)
+    assert (line["counterparty_name"], line["counterparty_account"]) == ("某某公司", "6222021")
+
+
+def test_a_comma_in_a_text_of_a_wallet_moves_no_amount() -> None:
+    text = (
+        "记账时间,资金流水单号,业务名称,收支类型,收支金额(元),账户结余(元),备注\r\n"
+        '`2026-05-07 01:02:03,`11,`退款,`支出,`0.02,`0.17,`缺货,"退"款\r\n'
+        "`2026-05-07 02:02:03,`12,`交易,`收入,`1.02,`1.19,`\r\n"
+        "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\r\n`2,`1,`1.02,`1,`0.02\r\n"
+    )
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=FUND)
+    assert (rejects, out_of_balance(closing.notes)) == ([], [])
+    assert frame.select("reference", "amount_fen", "remittance").rows() == [
+        ("11", -2, '退款 缺货,"退"款'),
+        ("12", 102, "交易"),
+    ]
+
+
+def test_lines_that_end_with_cr_alone() -> None:
+    text = (HEAD + "".join(ROWS)).replace("\n", "\r")
+    frame, rejects, _ = read("bank_csv", text.encode("gb18030"), layout=PLAIN)
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [100, -200, 300])
+    text = (HEAD + "".join(ROWS)).replace("乙", "不").replace("\n", "\r")  # 不 is 4E0D in UTF-16
+    assert read("bank_csv", text.encode("utf-16"), layout=PLAIN)[2].refused is not None
+
+
+@pytest.mark.parametrize(
+    "labels", ["账号,{},币种,人民币,,\n", "户名,某工会,账号,{},,\n", "户名,账号,{},,,\n", "账号：{},,币种：,人民币\n"]
+)
+def test_labels_in_cells_above_the_next_account_are_no_line(labels: str) -> None:
+    text = "".join(labels.format(f"622202100100{n}") + HEAD + ROWS[0] for n in (1234567, 7654321))
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (rejects, out_of_balance(closing.notes), closing.records) == ([], [], 2)
+    assert frame["account"].to_list() == ["6222021001001234567", "6222021001007654321"]
+
+
+def test_a_line_without_its_day_that_speaks_of_an_account_is_a_reject() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "remittance": ["户名"]}}
+    text = HEAD + ROWS[0] + ",,2.00,9.00,,账号：6222021001001234567\n"
+    assert [r.code for r in read("bank_csv", text.encode(), layout=layout)[1]] == ["BAD_DATE"]
+
+
+def test_a_sum_below_an_account_is_of_its_lines() -> None:
+    text = "账号：111111,,\n" + HEAD + ROWS[0] + "账号：222222,,\n" + HEAD + "20260507,2.00,,2.00,,丁\n合计,2.00,,\n"
+    for said, wrong in (
+        (text, 0),
+        (text.replace("合计,2.00", "合计,3.00"), 0),
+        (text.replace("合计,2.00", "合计,4.00"), 1),
+    ):
+        _, rejects, closing = read("bank_csv", said.encode(), layout=PLAIN)
+        assert (rejects, len(out_of_balance(closing.notes))) == ([], wrong)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_headings_that_are_padded_with_tabs(separator: str) -> None:
+    text = (HEAD + "".join(ROWS)).replace(",", f"\t{separator}").replace("\n", "\t\n")
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (rejects, frame["amount_fen"].to_list()) == ([], [100, -200, 300])
+
+
+def test_a_line_with_a_number_of_the_bank_is_no_sum() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "reference": ["流水号"], "remittance": ["摘要"]}}
+    text = "日期,收入,支出,余额,流水号,摘要\n20260507,1.00,,11.00,2026050700001,货款\n"
+    line = "20260508,,2.00,9.00,2026050800002,小计\n"
+    assert read("bank_csv", (text + line).encode(), layout=layout)[0]["amount_fen"].to_list() == [100, -200]
+    for count in ("", "2", "共2笔"):
+        sums = line.replace("2026050800002", count)
+        assert read("bank_csv", (text + sums).encode(), layout=layout)[0].height == 1
