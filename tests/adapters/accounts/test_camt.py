@@ -326,6 +326,21 @@ def test_names_without_namespace_and_with_a_prefix() -> None:
     assert raw[row["byte_start"] : row["byte_end"]].endswith(b"</n:Ntry>")
 
 
+@pytest.mark.parametrize("version", ["02", "12", "13", "14"])
+def test_every_version_whose_parts_are_the_same_is_read(version: str) -> None:
+    """What came with .13 and .14 (RtrId, RltdCorpActn, UndrlygAllcn, InstrCpy) says nothing that is read here."""
+    refs = "<Refs><EndToEndId>E1</EndToEndId><RtrId>X</RtrId></Refs>"
+    new = "<UndrlygAllcn><Amt Ccy='CNY'>1.00</Amt></UndrlygAllcn><InstrCpy>&lt;Ntry&gt;</InstrCpy>"
+    raw = statement(
+        entry("3.05", more=f"<NtryDtls>{detail('3.05', more=refs + new)}</NtryDtls>"),
+        closing="13.05",
+        space=SPACE.replace(".08", f".{version}"),
+    )
+    frame, rejects, closing = read("camt053", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id").rows() == [(305, "E1")]
+
+
 def test_comments_and_cdata_do_not_move_the_byte_range() -> None:
     noise = "<!-- <Ntry> 注 </Ntry> --><?x <Ntry> ?>"
     inside = f"<NtryDtls>{detail(more='<RmtInf><Ustrd><![CDATA[<Ntry></Ntry>]]></Ustrd></RmtInf>')}</NtryDtls>"
@@ -394,7 +409,7 @@ def test_a_packed_file_is_named_as_such(packed: bytes) -> None:
             statement(space=SPACE.replace("053", "052")).replace("BkToCstmrStmt", "BkToCstmrAcctRpt").encode(),
             "WRONG_MESSAGE",
         ),
-        (statement(space=SPACE.replace(".08", ".13")).encode(), "BAD_VERSION"),
+        (statement(space=SPACE.replace(".08", ".15")).encode(), "BAD_VERSION"),
         (statement(space=SPACE.replace(".08", ".01")).encode(), "BAD_VERSION"),
         (statement(space=' xmlns="urn:other"').encode(), "BAD_VERSION"),
         (b"<Document><Other><GrpHdr/></Other></Document>", "NOT_CAMT"),

@@ -221,7 +221,7 @@ def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        (SPACE.replace(".08", ".13"), "camt.053.001.13"),
+        (SPACE.replace(".08", ".13"), "camt.053.001.15"),
         (SPACE.replace("053", "054"), "camt.054.001.08"),
         (' xmlns="urn:other"', "no version of camt"),
     ],
@@ -229,7 +229,7 @@ def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
 def test_the_version_that_was_found_is_told(space: str, said: str) -> None:
     refused = read("camt053", statement(space=space).encode())[2].refused
     assert refused is not None
-    assert refused.message.startswith(f"the namespace names {said}, not camt053 version 02 to 12")
+    assert refused.message.startswith(f"the namespace names {said}, not camt053 version 02 to 14")
 
 
 @pytest.mark.parametrize("code", ["OPAV", "CLAV", "FWAV", "INFO", "XPCD"])
