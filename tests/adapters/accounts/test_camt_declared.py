@@ -221,7 +221,7 @@ def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        (SPACE.replace(".08", ".13"), "camt.053.001.15"),
+        (SPACE.replace(".08", ".15"), "camt.053.001.15"),
         (SPACE.replace("053", "054"), "camt.054.001.08"),
         (' xmlns="urn:other"', "no version of camt"),
     ],
