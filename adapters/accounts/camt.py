@@ -200,7 +200,9 @@ class _Reader:
         if head.differing:
             said = f"entries whose one detail has another amount, one line each: {head.differing}"
             statement.notes.append(f"{DETAIL_DIFFERS}: statement {statement.shown}: {said}; {head.first_differing}")
-        self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
+        wanted = self.name == "camt053"
+        first = f", first entry at byte {head.byte}" if statement.lines else ""
+        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=f" (line {head.line}{first})"))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
             raise XmlRefusedError("TOO_MANY_NOTES", message)

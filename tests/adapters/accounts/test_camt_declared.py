@@ -53,9 +53,11 @@ def test_the_totals_of_each_direction_and_the_net_are_compared(inside: str, code
 
 
 def test_what_is_declared_is_told_with_its_direction() -> None:
-    refused = read("camt053", declared(total("TtlCdtNtries", "2")).encode())[2].refused
+    raw = declared(total("TtlCdtNtries", "2")).replace("<TxsSummry>", "\n<TxsSummry>").encode()
+    refused = read("camt053", raw)[2].refused
     assert refused is not None
-    assert refused.message == "statement S1 declares 2 credit entries and has 1; send the whole file again"
+    assert refused.message == "statement S1, line 2, declares 2 credit entries and has 1; send the whole file again"
+    assert raw[refused.byte :].startswith(b"<Ntry>"), "its first entry"
 
 
 @pytest.mark.parametrize("count", ["1", "2"])
