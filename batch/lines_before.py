@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from adapters.accounts.statement import mask_cards
 from batch.config import AccountConfig
+from batch.refusals import GAP
 from settlement.store import intake
 
 _LINE = list(intake.LINE)
@@ -59,12 +60,12 @@ class Before:
         name = f"statement {mask_cards(statement)}"
         if wrong is None and count and 0 in {fen, self._sums[account]}:
             return "STATEMENT_TWICE", f"{name}: {lines}, and what came again sums to nothing; nothing is stored"
-        if wrong is None or wrong[0] != "GAP" or not count:
+        if wrong is None or wrong[0] != GAP or not count:
             return wrong
         if count == row["line"]:
             return "STATEMENT_TWICE", f"{name}: {lines}; nothing is stored"
         gap = wrong[1].partition(";")[0]
-        return "GAP", f"{gap}; {lines}: it is another version of one that was, or overlaps it"
+        return GAP, f"{gap}; {lines}: it is another version of one that was, or overlaps it"
 
 
 def _again(lines: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

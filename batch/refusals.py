@@ -19,6 +19,7 @@ from settlement.model.cards import mask
 from settlement.model.money import format_yuan
 from settlement.model.rejects import Reject
 
+GAP = "GAP"  # before this statement one is missing
 _YUAN = ("CNY", "RMB")
 # What makes a line of a statement itself, wherever it stands.
 LINE_CONTENT = (
@@ -69,7 +70,7 @@ def statement_wrong(row: dict[str, Any], accounts: Collection[str], last: int | 
         return "BALANCE", f"statement {name}: opening + lines differ from closing by {format_yuan(difference)}"
     if last is not None and row["opening_fen"] != last:
         gap = format_yuan(row["opening_fen"] - last)
-        return "GAP", f"statement {name} opens {gap} away from the last closing; a statement is missing"
+        return GAP, f"statement {name} opens {gap} away from the last closing; a statement is missing"
     return None
 
 

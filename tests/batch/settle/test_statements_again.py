@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
-from tests.batch.settle.books import FRI, SAT, THU, Books
+from adapters.base import Closing
+from batch.steps import ingest
+from settlement.model.frames import STATEMENT_LINE
+from settlement.store import tables as t
+from tests.batch.settle.books import FRI, SAT, THU, Books, at
 from tests.batch.settle.test_accept import moved, taken_of
 
 OPEN = 1_000_000
@@ -148,3 +153,31 @@ def test_a_statement_that_came_before_is_not_called_a_gap(books: Books) -> None:
         "version of one that was, or overlaps it"
     )
     assert stored(books) == (1, 100)
+
+
+def test_files_of_a_night_are_taken_in_the_order_of_their_balances(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files stand in the order of their names, where 10 comes before 9; what is missing still refuses the rest."""
+    books.begin(THU)
+    number = books.run.config.accounts[0].number
+    given = {"10": (OPEN + 100, OPEN + 300), "12": (OPEN + 900, OPEN), "9": (OPEN, OPEN + 100)}
+    for place, name in enumerate(given, 100):
+        row = {"file_id": place, "source": "bank", "name": name, "delivery": 1, "sha256": f"{place:064d}", "size": 1}
+        books.put(t.file, row | {"received_at": at(THU), "business_date": THU})
+
+    def parsed(_run: Any, _archive: Any, delivery: ingest.Delivery, _source: Any) -> ingest.Content:
+        row = dict.fromkeys(STATEMENT_LINE) | moved(*given[delivery.name], statement=delivery.name, account=number)
+        row |= {"currency": "CNY", "line": 1, "booking_date": THU, "reversal": False, "record": 1, "file": "f"}
+        frame = pl.DataFrame([row | {"byte_start": 0, "byte_end": 1}], schema=STATEMENT_LINE)
+        return ingest.Content(frame, [], Closing(1, 1, 0))
+
+    monkeypatch.setattr(ingest, "parse", parsed)
+    monkeypatch.setattr(ingest.runs, "guard", lambda *_: None)
+    ingest.ingest(books.base, books.run)
+    found = books.rows(
+        "SELECT f.name, o.status, o.code FROM puhui.file f JOIN puhui.file_outcome o USING (file_id)"
+        " WHERE f.source = 'bank' ORDER BY file_id"
+    )
+    assert found == [("10", "ACCEPTED", None), ("12", "REJECTED", "GAP"), ("9", "ACCEPTED", None)]
+    assert stored(books) == (2, 300)
