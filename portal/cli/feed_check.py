@@ -360,6 +360,8 @@ def _accepted(findings: Findings) -> list[dict[str, Any]]:
     sums = [pl.col("records").sum(), pl.col("total_fen").sum()]
     together = pl.concat(groups)
     table = together.group_by(by, maintain_order=True).agg(sums) if by else together.select(sums)
+    for copy in findings.copies():
+        table = table.filter((pl.col("account") != copy["account"]) | (pl.col("statement") != copy["statement"]))
     if "account" in table.columns:  # that of a debit card is the card's number
         table = table.with_columns(pl.col("account").map_elements(mask_cards, return_dtype=pl.String))
     return [

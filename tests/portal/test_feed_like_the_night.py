@@ -125,6 +125,7 @@ def test_statements_in_any_order_and_twice_are_told_as_the_night_takes_them(
     status, receipt = checked(capsys, home, "bank", "camt053_1.xml", data)
     assert (status, receipt["status"], receipt["accepted"], receipt["duplicate"]) == (0, "ACCEPTED", 2, 1)
     assert [(told["record"], told["code"]) for told in receipt["rejects"]] == [(3, "STATEMENT_TWICE")]
+    assert [one["statement"] for one in receipt["accepted_by"]] == ["S2", "S1"]
     gap = data.replace(later, later.replace(b">3.00<", b">4.00<").replace(b">16.00<", b">17.00<"), 1)
     status, receipt = checked(capsys, home, "bank", "camt053_1.xml", gap)
     assert (status, receipt["status"], receipt["rejects"][0]["code"]) == (1, "REJECTED", "GAP"), "another version"
