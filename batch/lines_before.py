@@ -1,11 +1,14 @@
 """Lines of account statements that were taken before, perhaps in a statement of another name or length.
 
 Balances prove that nothing comes twice, but where what comes twice sums to nothing: a day's statement sent again while
-the account is back at its opening, exports whose days overlap, parts of a day and then the whole of it.
+the account is back at its opening, exports whose days overlap, parts of a day and then the whole of it. Where the
+statement sums to nothing itself, as each does of an account that is emptied daily, one line that the bank has numbered
+is enough: the statement is another version of one before.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -33,8 +36,11 @@ class Before:
         rows: Sequence[Mapping[str, Any]],
     ) -> None:
         """`frame`: STATEMENT_LINE rows with the day of booking as it is stored; `rows`: their statements in order."""
-        self._of: dict[tuple[str, str], tuple[int, int]] = {}
+        self._of: dict[tuple[str, str], tuple[int, int, bool]] = {}
         self._sums: dict[str, int] = {}
+        self._moves: Counter[str] = Counter()
+        for row in rows:
+            self._moves[row["account"]] += row["amount_fen"] or 0
         places = [(row["account"], row["statement"], place) for place, row in enumerate(rows)]
         order = pl.DataFrame(places, {"account": pl.String, "statement": pl.String, _PLACE: pl.Int64}, orient="row")
         moving = frame.filter(pl.col("amount_fen") != 0, pl.col("account").is_in(list(accounts)))
@@ -47,19 +53,21 @@ class Before:
             self._take(str(number), _again(lines, stored))
 
     def _take(self, account: str, again: pl.DataFrame) -> None:
-        sums = again.group_by("statement").agg(pl.len(), pl.col("amount_fen").sum())
-        self._of |= {(account, name): (count, fen) for name, count, fen in sums.iter_rows()}
+        numbered = (pl.col("reference").is_not_null() | pl.col("end_to_end_id").is_not_null()).any()
+        sums = again.group_by("statement").agg(pl.len(), pl.col("amount_fen").sum(), numbered.alias("numbered"))
+        self._of |= {(account, name): (count, fen, said) for name, count, fen, said in sums.iter_rows()}
         if again.height:
             self._sums[account] = int(again["amount_fen"].sum())
 
     def named(self, row: Mapping[str, Any], wrong: tuple[str, str] | None) -> tuple[str, str] | None:
         """What is wrong with a statement (`statement_sums`), where `wrong` was found without knowing its lines."""
         account, statement = row["account"], row["statement"]
-        count, fen = self._of.get((account, statement), (0, 0))
+        count, fen, numbered = self._of.get((account, statement), (0, 0, False))
         lines = f"{count} of its {row['line']} lines were taken before"
         name = f"statement {mask_cards(statement)}"
-        if wrong is None and count and 0 in {fen, self._sums[account]}:
-            return "STATEMENT_TWICE", f"{name}: {lines}, and what came again sums to nothing; nothing is stored"
+        proven = 0 not in {row["amount_fen"], self._moves[account]}
+        if wrong is None and count and (0 in {fen, self._sums[account]} or (numbered and not proven)):
+            return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
         if wrong is None or wrong[0] != GAP or not count:
             return wrong
         if count == row["line"]:

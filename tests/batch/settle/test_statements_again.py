@@ -120,6 +120,22 @@ def test_what_comes_again_and_sums_to_nothing_is_seen_by_its_lines(
     assert stored(books) == (2, 1000)
 
 
+def test_another_version_of_a_day_of_an_account_that_is_emptied_daily(books: Books) -> None:
+    """What came in is 1.00, then 1.07 by another export: what was swept out is another line, and no balance differs."""
+    books.begin(THU)
+    head = {"opening_fen": OPEN, "closing_fen": OPEN, "statement": "a.csv", "reference": "R1"}
+    swept = head | {"amount_fen": -100, "reference": "R2", "line": 2, "record": 2}
+    assert taken_of(books, head, swept).status == "ACCEPTED"
+    more = [head, head | {"amount_fen": 7, "line": 2, "record": 2, "reference": "R3"}, swept | {"amount_fen": -107}]
+    more[2] |= {"line": 3, "record": 3}
+    outcome = taken_of(books, *(row | {"statement": "b.csv"} for row in more))
+    assert (outcome.code, outcome.message) == (
+        "STATEMENT_TWICE",
+        "statement b.csv: 1 of its 3 lines were taken before, and no balance proves them; nothing is stored",
+    )
+    assert stored(books) == (2, 200)
+
+
 def test_parts_of_a_day_and_the_day_in_one_file(books: Books) -> None:
     books.begin(THU)
     outcome = taken_of(books, *PARTS, *pair("9"))
