@@ -4,8 +4,8 @@ Standard input: the file. Arguments: limits and the sheet's name ("": the first)
 arrays, dates as {"type": ISO text}, then the names of the other sheets as {"others": [...]} and "end"; or one object
 with `code`. Imports nothing of this project.
 
-The reader gives "" for an error (#DIV/0!) and for a formula whose value the workbook does not keep: of an .xlsx, the
-cells that are so are found in the XML, and given as {"unread": ""}.
+The reader gives "" for an error (#DIV/0!), and "" or, of an .xls, 0 for a formula whose value the workbook does not
+keep: the cells that are so are found in the XML, or in the records of the .xls, and given as {"unread": ""}.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import json
 import posixpath
 import re
 import resource
+import struct
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from xml.etree.ElementTree import Element, ParseError, iterparse
 
@@ -112,6 +114,91 @@ def _is_unread(cell: Element) -> bool:
     return kind == "e" or ("f" in parts and kind != "str" and not parts.get("v", "").strip())
 
 
+# --- .xls: a compound file (MS-CFB) that holds a stream of records (MS-XLS) ------------------------------------------
+
+_LAST = 0xFFFFFFF9  # above it a sector number is a mark
+_FORMULA, _BOOLERR, _BOF, _EOF, _BOUNDSHEET = 0x006, 0x205, 0x809, 0x00A, 0x085
+_CALCULATE = 2  # of a formula's flags: to be computed when the file is opened, as what was never computed is
+
+
+def _workbook_stream(data: bytes) -> bytes:
+    """The stream that holds the sheets. struct.error, IndexError, KeyError: the file is damaged."""
+    shift, small_shift = struct.unpack_from("<HH", data, 30)
+    first, _, cutoff, small_first, _, more, _ = struct.unpack_from("<7I", data, 48)
+    size = 1 << shift
+    count = size // 4
+
+    def sector(number: int) -> bytes:
+        return data[(number + 1) * size : (number + 2) * size]
+
+    def chained(number: int, table: list[int]) -> list[int]:
+        numbers: list[int] = []
+        while number < _LAST:
+            if len(numbers) > len(table):
+                raise IndexError
+            numbers.append(number)
+            number = table[number]
+        return numbers
+
+    parts = list(struct.unpack_from("<109I", data, 76))
+    for _ in range(len(data) // size):
+        if more >= _LAST:
+            break
+        *some, more = struct.unpack(f"<{count}I", sector(more))
+        parts += some
+    table = [one for part in parts if part < _LAST for one in struct.unpack(f"<{count}I", sector(part))]
+    entries = b"".join(map(sector, chained(first, table)))
+    found: dict[str, tuple[int, int]] = {}
+    for at in range(0, len(entries) - 127, 128):
+        (length,) = struct.unpack_from("<H", entries, at + 64)
+        name = entries[at : at + max(length - 2, 0)].decode("utf-16-le", "replace")
+        found.setdefault("" if entries[at + 66] == 5 else name, struct.unpack_from("<II", entries, at + 116))
+    start, total = found["Workbook"] if "Workbook" in found else found["Book"]
+    if total >= cutoff:
+        return b"".join(map(sector, chained(start, table)))[:total]
+    small = b"".join(map(sector, chained(found[""][0], table)))
+    small_table = [one for n in chained(small_first, table) for one in struct.unpack(f"<{count}I", sector(n))]
+    width = 1 << small_shift
+    return b"".join(small[n * width : (n + 1) * width] for n in chained(start, small_table))[:total]
+
+
+def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """(kind, place, length) of the records from `at` to the end of what begins there; charts inside are left out."""
+    depth = 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        depth += (kind == _BOF) - (kind == _EOF)
+        if depth == 1:
+            yield kind, at + 4, length
+        if depth <= 0:
+            return
+        at += 4 + length
+
+
+def _unread_xls(data: bytes, sheet: str) -> set[tuple[int, int]]:
+    """What `_unread` gives, of an .xls of Excel 97 and later (the records of older ones are others).
+
+    A formula that gives the empty text is no such cell: one that was never computed may look so (xlwt), most do not.
+    """
+    stream, found = _workbook_stream(data), set[tuple[int, int]]()
+    place = None
+    for kind, at, _ in _records(stream, 0):
+        if kind == _BOUNDSHEET:
+            length, wide = stream[at + 6], stream[at + 7] & 1
+            raw = stream[at + 8 : at + 8 + (length << wide)]
+            if raw.decode("utf-16-le" if wide else "latin-1", "replace") == sheet:
+                (place,) = struct.unpack_from("<I", stream, at)
+    for kind, at, length in () if place is None else _records(stream, place):
+        if kind == _BOOLERR and length >= 8 and stream[at + 7]:
+            found.add(struct.unpack_from("<HH", stream, at))
+        elif kind == _FORMULA and length >= 16:
+            result, flags = stream[at + 6 : at + 14], stream[at + 14]
+            error = result[6:] == b"\xff\xff" and result[0] == 2
+            if error or (not any(result) and flags & _CALCULATE):
+                found.add(struct.unpack_from("<HH", stream, at))
+    return found
+
+
 def main(limits: list[int], name: str) -> None:
     """Writes the rows of a sheet, or why it cannot. `limits`: bytes of memory, CPU seconds, cells, columns."""
     memory, seconds, max_cells, max_columns = limits
@@ -144,6 +231,9 @@ def main(limits: list[int], name: str) -> None:
     except (ParseError, KeyError, ValueError, zipfile.BadZipFile):
         print(json.dumps({"code": "DAMAGED"}))
         return
+    if not data.startswith(b"PK"):
+        with suppress(KeyError, IndexError, struct.error):  # the reader reads stranger files than is known here
+            unread = _unread_xls(data, name)
     first = sheet.start[1] if sheet.start else 0
     for number, row in enumerate(sheet.iter_rows()):
         cells = [_plain(cell) for cell in row]

@@ -13,7 +13,8 @@ from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
-from batch.refusals import doubt, statement_wrong
+from batch.lines_before import Before
+from batch.refusals import block_sums, doubt, in_order, once, statement_sums, statement_wrong, twice_in_file
 from batch.run import Run
 from settlement.model import frames
 from settlement.model.cards import mask
@@ -211,27 +212,37 @@ def statements(
     """Stores bank statements; one that does not add up, or does not go on from the last closing, refuses the file."""
     frame = frames.conform(frame, frames.STATEMENT_LINE)
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    sums = frame.group_by("account", "statement", maintain_order=True).agg(
-        pl.col("opening_fen", "closing_fen", "currency").first(),
-        pl.col("amount_fen").sum(),
-        pl.col("line").count(),
-    )
+    last = {number: intake.last_statement(connection, a.name, a.first_opening_fen)[1] for number, a in accounts.items()}
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
-    wrong, closings = doubt(closing.notes), dict[str, int]()
-    for row in sums.iter_rows(named=True):
-        account = accounts.get(row["account"])
-        last = closings.get(row["account"])
-        if last is None and account is not None:
-            _, last = intake.last_statement(connection, account.name, account.first_opening_fen)
-        wrong = wrong or statement_wrong(row, accounts, last)
-        if wrong is None and account is not None and row["line"] and row["opening_fen"] == row["closing_fen"]:
-            # one that moves the balance and comes again is found by its opening
-            wrong = _came_before(connection, account.name, row, day)
+    kept, again = once(statement_sums([block_sums(frame)]))
+    rows, wrong = in_order(kept, last), doubt(closing.notes)
+    before = Before(connection, accounts, frame.with_columns(_booked(day)), rows)
+    for row in rows:
+        number = row["account"]
+        wrong = wrong or before.named(row, statement_wrong(row, accounts, last.get(number)))
+        if wrong is None and row["line"] and row["opening_fen"] == row["closing_fen"]:
+            wrong = _came_before(connection, accounts[number].name, row, day)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-        closings[row["account"]] = row["closing_fen"]
-    _store_statements(connection, run, accounts, file_id, frame, sums, day)
-    return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
+        last[number] = row["closing_fen"]
+    heads = frame.select("account", "statement", "currency", "opening_fen", "closing_fen")
+    heads = pl.DataFrame([[row[name] for name in heads.columns] for row in kept], schema=heads.schema, orient="row")
+    frame = frame.join(heads, on=["account", "statement"], how="semi", maintain_order="left")
+    _store_statements(connection, run, accounts, file_id, frame, heads, day)
+    copies = sum(row["entries"] for row in again)
+    return Outcome(
+        FileStatus.ACCEPTED,
+        closing=closing,
+        accepted=closing.accepted - copies,
+        duplicate=copies,
+        clearing_date=day,
+        rejects=[twice_in_file(row) for row in again],
+    )
+
+
+def _booked(day: date) -> pl.Expr:
+    """The day of booking as it is stored: camt may leave it out."""
+    return pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)).alias("booking_date")
 
 
 def _came_before(connection: Connection, account: str, row: dict[str, Any], day: date) -> tuple[str, str] | None:
@@ -269,9 +280,6 @@ def _store_statements(
         schema={"counterparty_account": pl.String, "counterparty_masked": pl.String, "counterparty_index": pl.String},
     )
     lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
-    lines = lines.with_columns(
-        pl.format("{}/{}", "statement_id", "line").alias("line_id"),
-        booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)),  # camt may leave it out
-    )
+    lines = lines.with_columns(_booked(day), pl.format("{}/{}", "statement_id", "line").alias("line_id"))
     lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
     copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))

@@ -5,8 +5,12 @@ Pure. What only the database knows, the last closing of an account, is given.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
+
+import polars as pl
 
 from adapters.accounts.statement import mask_cards, out_of_balance, unproven
 from adapters.registry import adapter
@@ -15,7 +19,14 @@ from settlement.model.cards import mask
 from settlement.model.money import format_yuan
 from settlement.model.rejects import Reject
 
+GAP = "GAP"  # before this statement one is missing
 _YUAN = ("CNY", "RMB")
+# What makes a line of a statement itself, wherever it stands.
+LINE_CONTENT = (
+    *("booking_date", "value_date", "amount_fen", "reversal", "reference", "end_to_end_id", "counterparty_name"),
+    *("counterparty_account", "remittance", "bank_code"),
+)
+_HEAD = ("account", "currency", "opening_fen", "closing_fen")
 
 
 def settings_of(source: SourceConfig) -> dict[str, Any]:
@@ -44,7 +55,7 @@ def doubt(notes: Sequence[str]) -> tuple[str, str] | None:
 def statement_wrong(row: dict[str, Any], accounts: Collection[str], last: int | None) -> tuple[str, str] | None:
     """(code, message) of what is wrong with a statement; None where it adds up and goes on from `last`, if known.
 
-    `row`: account, statement, currency, opening_fen, closing_fen, and the sum of its lines. `accounts`: numbers of the
+    `row`: one of `statement_sums`. `accounts`: numbers of the
     source's.
     """
     account, name = row["account"], mask_cards(row["statement"])
@@ -59,5 +70,114 @@ def statement_wrong(row: dict[str, Any], accounts: Collection[str], last: int | 
         return "BALANCE", f"statement {name}: opening + lines differ from closing by {format_yuan(difference)}"
     if last is not None and row["opening_fen"] != last:
         gap = format_yuan(row["opening_fen"] - last)
-        return "GAP", f"statement {name} opens {gap} away from the last closing; a statement is missing"
+        return GAP, f"statement {name} opens {gap} away from the last closing; a statement is missing"
     return None
+
+
+# --- several statements in a file --------------------------------------------------------------------------------
+
+
+def statement_sums(blocks: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
+    """The statements of a file from the `block_sums` of its blocks, in their order."""
+    if not blocks:
+        return []
+    first = pl.col("currency", "opening_fen", "closing_fen", "record", "byte_start").first()
+    sums = pl.col("amount_fen", "line", "entries", "digest").sum()
+    grouped = pl.concat(blocks).group_by("account", "statement", maintain_order=True)
+    return grouped.agg(first, sums, pl.col("day").max()).to_dicts()
+
+
+def block_sums(frame: pl.DataFrame) -> pl.DataFrame:
+    """The statements of a STATEMENT_LINE frame, each with what its lines come to.
+
+    `line`, `entries`: lines, and records of the file that they are; `day`: the last of booking; `digest`: of content.
+    """
+    is_line = pl.col("line").is_not_null()
+    digest = frame.select(LINE_CONTENT).hash_rows()
+    return (
+        frame.with_columns(digest=digest)
+        .group_by("account", "statement", maintain_order=True)
+        .agg(
+            pl.col("currency", "opening_fen", "closing_fen", "record", "byte_start").first(),
+            pl.col("amount_fen").sum(),
+            pl.col("line").count().cast(pl.Int64),
+            pl.col("record").filter(is_line).n_unique().cast(pl.Int64).alias("entries"),
+            pl.col("digest").filter(is_line).sum(),
+            pl.coalesce("booking_date", "value_date").max().alias("day"),
+        )
+    )
+
+
+def once(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(`rows` of `statement_sums`, those that say once more what one of the same account and number has said).
+
+    The reader calls the second statement of one number `number#2`.
+    """
+    seen: set[tuple[Any, ...]] = set()
+    kept: list[dict[str, Any]] = []
+    again: list[dict[str, Any]] = []
+    for row in rows:
+        number = row["statement"].rpartition("#")[0] or row["statement"]
+        key = (number, *(row[name] for name in (*_HEAD, "line", "amount_fen", "digest")))
+        (again if row["line"] and key in seen else kept).append(row)
+        seen.add(key)
+    return kept, again
+
+
+def twice_in_file(row: dict[str, Any]) -> Reject:
+    """Tells of a statement that `once` leaves out."""
+    message = f"statement {mask_cards(row['statement'])} stands twice in the file, line for line; it is counted once"
+    return Reject("", row["record"], row["byte_start"], "statement", "STATEMENT_TWICE", message)
+
+
+def in_order(rows: Sequence[dict[str, Any]], last: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    """Statements (`statement_sums`), account by account, in the order in which their balances follow from `last`.
+
+    Banks write the oldest first, or the newest, or sort by a number. Where nothing follows from everything, the order
+    is that of the days, so that the gap is named where it is.
+    """
+    accounts: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        accounts.setdefault(row["account"], []).append(row)
+    return [row for account, own in accounts.items() for row in _ordered(own, last.get(account))]
+
+
+def _ordered(rows: list[dict[str, Any]], last: int | None) -> list[dict[str, Any]]:
+    if _follows(rows, last):
+        return rows
+    by_day = _by_day(rows)
+    for order in (by_day, _by_day(rows[::-1])):
+        chained = _chained(order, order[0]["opening_fen"] if last is None else last)
+        days = [row["day"] for row in chained or () if row["day"] is not None]
+        if chained is not None and days == sorted(days):
+            return chained
+    return by_day
+
+
+def _by_day(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that have a day, oldest first; each that has none keeps its place behind the one before it."""
+    day, keys = date.min, list[date]()
+    for row in rows:
+        day = row["day"] or day
+        keys.append(day)
+    return [row for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def _follows(rows: list[dict[str, Any]], last: int | None) -> bool:
+    for row in rows:
+        if last is not None and row["opening_fen"] != last:
+            return False
+        last = row["closing_fen"]
+    return True
+
+
+def _chained(rows: list[dict[str, Any]], last: int) -> list[dict[str, Any]] | None:
+    """Always the first of `rows` that opens with the last closing, one without lines before all; None: not all do."""
+    waiting: dict[int | None, deque[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["line"] > 0):
+        waiting.setdefault(row["opening_fen"], deque()).append(row)
+    chain: list[dict[str, Any]] = []
+    while waiting.get(last):
+        chain.append(waiting[last].popleft())
+        last = chain[-1]["closing_fen"]
+    return chain if len(chain) == len(rows) else None

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from adapters.accounts.statement import Line, Statement
 
 
-def set_balances(statement: Statement, lines: list[Line], balances: list[int | None]) -> str:
+@dataclass(slots=True)
+class Account:
+    """The lines of one account and currency, with the running balance the bank wrote after each (None: not written)."""
+
+    statement: Statement
+    lines: list[Line] = field(default_factory=list)
+    balances: list[int | None] = field(default_factory=list)
+    times: tuple[str, str] = ("", "")  # what stands for the time of the first line and of the last
+
+
+def set_balances(owner: Account) -> str:
     """Sets opening and closing from the running balance; the first row that does not follow, in words, or "".
 
-    Lines that follow from each other both ways, as a payout and its return do, are as old as their days say.
+    Lines that follow from each other both ways, as a payout and its return do, are as old as their days say, or their
+    times where they are of one day.
     """
+    statement, lines, balances = owner.statement, owner.lines, owner.balances
     known = [balance for balance in balances if balance is not None]
     if not known or len(known) != len(balances):
         return ""
@@ -21,7 +35,8 @@ def set_balances(statement: Statement, lines: list[Line], balances: list[int | N
     assert last is not None
     newest_first = backward is None
     if (forward is None) == (backward is None):
-        newest_first = first > last
+        early, late = owner.times
+        newest_first = first > last or (first == last and len(early) == len(late) and early > late)
     if newest_first:
         known, amounts = known[::-1], amounts[::-1]
     statement.opening_fen = known[0] - amounts[0]
@@ -30,7 +45,8 @@ def set_balances(statement: Statement, lines: list[Line], balances: list[int | N
     if place is None:
         return ""
     line = len(known) - place if newest_first else place + 1
-    return f"the balance after line {line} does not follow from the balance before it"
+    at = f" (byte {lines[line - 1].byte_start})" if lines[line - 1].byte_start else ""  # rows of workbooks have none
+    return f"the balance after line {line}{at} does not follow from the balance before it"
 
 
 def _first_break(balances: list[int], amounts: list[int]) -> int | None:

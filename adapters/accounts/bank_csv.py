@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
-from adapters.accounts.bank_balances import set_balances
+from adapters.accounts.bank_balances import Account, set_balances
 from adapters.accounts.bank_cells import (
     Cell,
     CellError,
@@ -63,15 +63,6 @@ _RULE = re.compile(r"[-=_*#+~. ]*")
 _TALLY = re.compile(r"[0-9]+笔?[收支借贷]|[第共][0-9]+[页笔条]")
 
 
-@dataclass(slots=True)
-class _Account:
-    """The lines of one account and currency, with the running balance the bank wrote after each (None: not written)."""
-
-    statement: Statement
-    lines: list[Line] = field(default_factory=list)
-    balances: list[int | None] = field(default_factory=list)
-
-
 def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of lines, then the Closing.
 
@@ -98,7 +89,7 @@ class _Reader:
     account: str = ""
     currency: str = ""  # as the lines above the headings write it
     latest: date | None = None
-    accounts: dict[tuple[str, str], _Account] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
@@ -370,6 +361,8 @@ class _Reader:
         statement.lines += 1
         statement.closing_date = max(statement.closing_date or booking, booking)
         owner.balances.append(balance)
+        at = self._time(row, texts)
+        owner.times = (owner.times[0] or at, at)
         owner.lines.append(
             Line(
                 statement.lines,
@@ -388,6 +381,11 @@ class _Reader:
                 row.end,
             )
         )
+
+    def _time(self, row: Row, texts: list[str]) -> str:
+        """The cells that may tell the time of a day: that of the day itself, and those headed so."""
+        named = [text for text, heading in zip(texts, self.headings, strict=False) if heading.endswith("时间")]
+        return " ".join([text_of(self._cell(row, "booking_date")), *named])
 
     def _currency(self, row: Row) -> str:
         text = value_of(self._cell(row, "currency")) or self.currency
@@ -459,7 +457,7 @@ class _Reader:
             return name_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
         return name_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
 
-    def _account(self, row: Row, currency: str, amount: int) -> _Account:
+    def _account(self, row: Row, currency: str, amount: int) -> Account:
         """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
         own = account_of(self._cell(row, "account"))
         if own is None and (self.columns["payer_account"] or self.columns["payee_account"]):
@@ -474,21 +472,21 @@ class _Reader:
                 )
             number = len(self.accounts) + 1
             name = self.context.file if number == 1 else f"{self.context.file}#{number}"
-            found = self.accounts[(own, currency)] = _Account(Statement(name, own, currency))
+            found = self.accounts[(own, currency)] = Account(Statement(name, own, currency))
         return found
 
     # --- balances ----------------------------------------------------------------------------------------------------
 
     def _blocks(self) -> Iterator[Parsed]:
         if not self.accounts:
-            self.accounts[("", "")] = _Account(Statement(self.context.file, self.account, self.bank.currency))
+            self.accounts[("", "")] = Account(Statement(self.context.file, self.account, self.bank.currency))
         block = Block()
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
                 said = f"statement {statement.shown} does not name its account"
                 self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
-            gap = set_balances(statement, owner.lines, owner.balances)
+            gap = set_balances(owner)
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:

@@ -19,7 +19,8 @@ from adapters.accounts.text_lines import FileRefusedError, decode
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD
 from adapters.utf16 import utf16_codec
 
-MAX_MARKUP = 16 * 1024 * 1024
+MAX_MARKUP = 8 * 1024 * 1024
+MAX_ELEMENTS = 1_000_000  # each takes memory until the end, also an empty one
 _SHEET = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _TABLES = re.compile(r"<(/?)table[\s>]", re.IGNORECASE)
 _CELLS = re.compile(r"<t[rdh][\s>]", re.IGNORECASE)  # and the rows that hold them
@@ -39,6 +40,8 @@ def markup_rows(data: bytes, encoding: str, sheet: str, is_table: IsTable) -> It
     if len(data) > MAX_MARKUP:
         raise FileRefusedError("TOO_LARGE", f"a page of more than {MAX_MARKUP} bytes; export a shorter time", 0)
     text = _text_of(data, encoding)
+    if text.count("<") - text.count("</") > MAX_ELEMENTS:
+        raise FileRefusedError("TOO_LARGE", f"more than {MAX_ELEMENTS} elements; export a shorter time", 0)
     try:
         if _SHEET[1:-1] in text[:4096]:
             yield from _sheet_rows(text, sheet, is_table)

@@ -1,6 +1,6 @@
-"""camt.053 and camt.054, versions .02 to .12, with or without a namespace, to STATEMENT_LINE frames.
+"""camt.053 and camt.054, versions .02 to .14, with or without a namespace, to STATEMENT_LINE frames.
 
-Source: ISO 20022 message definitions camt.053.001.02 to .12; feeds.md "Bank clearing and statements";
+Source: ISO 20022 message definitions camt.053.001.02 to .14; feeds.md "Bank clearing and statements";
 docs/formats_accounts.md.
 
 An entry (Ntry) is one movement of the account; its details (NtryDtls/TxDtls) say what it is made of. One row per
@@ -163,7 +163,7 @@ class _Reader:
         return parsed
 
     def _check_message(self, container: Any) -> None:
-        """Refuses another message than the one that was asked for, and a version that is not .02 to .12."""
+        """Refuses another message than the one that was asked for, and a version that is not .02 to .14."""
         name = _CONTAINERS.get(local_name(container)) if container is not None else None
         if name is None:
             raise XmlRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
@@ -171,9 +171,9 @@ class _Reader:
             raise XmlRefusedError("WRONG_MESSAGE", f"this is {name}, {_ADVICE[name]}")
         space = namespace(container)
         match = _MESSAGE_ID.search(space)
-        if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 12):
+        if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 14):
             said = f"camt.05{match.group(1)}.001.{match.group(2)}" if match else "no version of camt"
-            message = f"the namespace names {said}, not {name} version 02 to 12; ask the bank for one of these"
+            message = f"the namespace names {said}, not {name} version 02 to 14; ask the bank for one of these"
             raise XmlRefusedError("BAD_VERSION", message)
         self.checked = True
 
@@ -200,7 +200,9 @@ class _Reader:
         if head.differing:
             said = f"entries whose one detail has another amount, one line each: {head.differing}"
             statement.notes.append(f"{DETAIL_DIFFERS}: statement {statement.shown}: {said}; {head.first_differing}")
-        self.notes.extend(statement.balance_notes(wants_balances=self.name == "camt053"))
+        wanted = self.name == "camt053"
+        first = f", first entry at byte {head.byte}" if statement.lines else ""
+        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=f" (line {head.line}{first})"))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
             raise XmlRefusedError("TOO_MANY_NOTES", message)

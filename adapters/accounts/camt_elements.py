@@ -1,6 +1,6 @@
 """The elements of camt.052 to .054 as values: one detail, one entry, an account, texts as the bank wrote them.
 
-Source: ISO 20022 message definitions, versions .02 to .12. Names moved between versions: Sts became a choice (.04), the
+Source: ISO 20022 message definitions, versions .02 to .14. Names moved between versions: Sts became a choice (.04), the
 party of Dbtr and Cdtr went into Pty (.08), BIC became BICFI. What did not move is found by its local name alone.
 """
 

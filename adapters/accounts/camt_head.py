@@ -58,10 +58,18 @@ class Head:
     balances: int
     paged: bool  # others continue it, and what it declares is of all of them
     declared: dict[str, dict[str, str | None]]  # texts of TxsSummry; the first entry may tell the currency
+    byte: int  # where its first entry begins
+    line: int  # that it begins in
+    summary_line: int  # of its TxsSummry
     tallies: dict[str | None, Tally] = field(default_factory=lambda: {"CRDT": Tally(), "DBIT": Tally(), None: Tally()})
     undivided: int = 0  # entries of several details none of which has an amount in their currency
     differing: int = 0  # entries whose one detail has another amount
     first_differing: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its statement's name for messages."""
+        return self.statement.shown
 
     def tally(self, indicator: str | None) -> Tally:
         """The tally of a direction; of None where it is neither CRDT nor DBIT."""
@@ -71,8 +79,8 @@ class Head:
         """Refuses a declared total that is not the entries', and balances that stand after the first entry."""
         late = sum(parts.local[child.tag] in {"Bal", "TxsSummry"} for child in element) - self.balances
         if late:
-            message = f"statement {self.statement.shown}: a balance or total after the first entry"
-            raise XmlRefusedError("LATE_BALANCE", message)
+            message = f"statement {self.shown}: a balance or total after the first entry"
+            raise XmlRefusedError("LATE_BALANCE", message, self.byte)
         if self.paged:
             return
         credit, debit, neither = self.tallies.values()
@@ -82,34 +90,35 @@ class Head:
             ("TtlDbtNtries", debit, "debit "),
         ):
             if name in self.declared:
-                declared = _declared(self.declared[name], self.statement.currency)
+                declared = _declared(self.declared[name], self.statement.currency, self.byte)
                 self._check(declared, tally, kind)
                 if not kind:
                     self._check_net(declared, credit, debit)
 
     def _check(self, declared: Declared, tally: Tally, kind: str) -> None:
         """Banks declare all entries, or those that are booked."""
-        shown, count = self.statement.shown, tally.count + tally.unread
+        shown, count = f"{self.shown}, line {self.summary_line},", tally.count + tally.unread
         if declared.count is not None and declared.count not in {count, tally.booked}:
             message = f"statement {shown} declares {declared.count} {kind}entries and has {count}"
-            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again")
+            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again", self.byte)
         if declared.fen is None and declared.net_fen is None:
             return
         if tally.unread:
             message = f"statement {shown} declares a total, and an amount in it cannot be read"
-            raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again")
+            raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again", self.byte)
         if declared.fen not in {None, tally.fen, tally.booked_fen}:
             says, has = (format_minor(v or 0, self.statement.currency) for v in (declared.fen, tally.fen))
             message = f"statement {shown} declares a total of {says} and its {kind}entries sum to {has}"
-            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
+            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
 
     def _check_net(self, declared: Declared, credit: Tally, debit: Tally) -> None:
         net, booked = credit.fen - debit.fen, credit.booked_fen - debit.booked_fen
         wanted = {net, booked} if declared.net_signed else {abs(net), abs(booked)}
         if declared.net_fen is not None and declared.net_fen not in wanted:
             says, has = (format_minor(v, self.statement.currency) for v in (declared.net_fen, net))
-            message = f"statement {self.statement.shown} declares a net total of {says} and its entries come to {has}"
-            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
+            shown = f"{self.shown}, line {self.summary_line},"
+            message = f"statement {shown} declares a net total of {says} and its entries come to {has}"
+            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
 
 
 def is_page(pagination: Any, parts: Elements) -> bool:
@@ -147,11 +156,11 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
             case "Ntry":
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
-        raise XmlRefusedError("NO_ACCOUNT", "a statement without an id or an account; ask the bank to send it again")
+        message = "a statement without an id or an account; ask the bank to send it again"
+        raise XmlRefusedError("NO_ACCOUNT", message, byte)
     if currency and not is_currency(currency):
-        raise XmlRefusedError(
-            "BAD_CURRENCY", "the account's currency is not three capital letters, like CNY; ask the bank"
-        )
+        message = "the account's currency is not three capital letters, like CNY; ask the bank"
+        raise XmlRefusedError("BAD_CURRENCY", message, byte)
     opening, closing = _ends(balances, currency)
     currency = currency or next((b.currency for b in (opening, closing) if b is not None), "")
     statement = Statement(identity, account, currency)
@@ -163,7 +172,8 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
         if balance is not None and balance.currency != currency:
             said = f"is in {currency}, its {kind} balance in {balance.currency}"
             statement.notes.append(f"{BALANCE_CURRENCY}: statement {statement.shown} {said}")
-    return Head(statement, seen, paged, {} if summary is None else _summary(summary, parts))
+    declared, line = ({}, 0) if summary is None else (_summary(summary, parts), summary.sourceline)
+    return Head(statement, seen, paged, declared, byte, element.sourceline, line)
 
 
 def _ends(balances: list[_Balance], currency: str | None) -> tuple[_Balance | None, _Balance | None]:
@@ -230,7 +240,7 @@ def _summary(element: Any, parts: Elements) -> dict[str, dict[str, str | None]]:
     }
 
 
-def _declared(texts: dict[str, str | None], currency: str) -> Declared:
+def _declared(texts: dict[str, str | None], currency: str, byte: int) -> Declared:
     count, total, direction = texts.get("NbOfNtries"), texts.get("Sum"), texts.get("CdtDbtInd")
     net = texts.get("TtlNetNtryAmt") or texts.get("Amt")
     try:
@@ -241,4 +251,4 @@ def _declared(texts: dict[str, str | None], currency: str) -> Declared:
             direction in {"CRDT", "DBIT"},
         )
     except ValueError as error:
-        raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}") from None
+        raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}", byte) from None

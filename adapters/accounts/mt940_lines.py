@@ -122,7 +122,7 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     rejects = [_undated(file, lines.records[row], lines.starts[row]) for row in undated]
     if undated:
         columns = _without(set(undated), columns, statements, places)
-    notes = _balances(statements, columns)
+    notes = _balances(statements, places, columns)
     columns["line"] = [line for one in statements for line in (range(1, one.lines + 1) if one.lines else (None,))]
     return Resolved(line_frame(statements, _counts(statements), columns, file), rejects, notes, sum(sizes))
 
@@ -246,13 +246,13 @@ def _without(
     return {name: [column[row] for row in keep] for name, column in columns.items()}
 
 
-def _balances(statements: list[Statement], columns: dict[str, list[Any]]) -> list[str]:
+def _balances(statements: list[Statement], places: Places, columns: dict[str, list[Any]]) -> list[str]:
     """Sums each statement's lines, exactly, and names the differences; the row of one without lines says nothing."""
     notes: list[str] = []
     amounts = columns["amount_fen"]
     bare: list[int] = []
     at = 0
-    for statement in statements:
+    for statement, (start, _) in zip(statements, places, strict=True):
         if statement.lines:
             end = at + statement.lines
             statement.total_fen = sum(amounts[at:end])
@@ -262,7 +262,7 @@ def _balances(statements: list[Statement], columns: dict[str, list[Any]]) -> lis
         else:
             bare.append(at)
             at += 1
-        notes.extend(statement.balance_notes(wants_balances=True))
+        notes.extend(statement.balance_notes(wants_balances=True, place=f" (byte {start})"))
     for column in map(columns.__getitem__, _ABSENT):
         for row in bare:
             column[row] = None

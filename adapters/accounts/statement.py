@@ -104,8 +104,11 @@ class Statement:
         """The statement's name for messages: banks name statements as they like, also by a card number."""
         return mask_cards(self.statement)
 
-    def balance_notes(self, *, wants_balances: bool) -> list[str]:
-        """The notes of this statement, with its balance difference or, where balances are due, their absence."""
+    def balance_notes(self, *, wants_balances: bool, place: str = "") -> list[str]:
+        """The notes of this statement, with its balance difference or, where balances are due, their absence.
+
+        `place` says where in the file it is, as in " (byte 512)".
+        """
         if self.notes and any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
             return self.notes  # amounts of two currencies have no difference
         if self.opening_fen is None or self.closing_fen is None:
@@ -114,7 +117,7 @@ class Statement:
             which = [n for n, v in (("opening", self.opening_fen), ("closing", self.closing_fen)) if v is None]
             return [
                 *self.notes,
-                f"{BALANCE_MISSING}: statement {self.shown} has no {' and no '.join(which)} balance",
+                f"{BALANCE_MISSING}: statement {self.shown}{place} has no {' and no '.join(which)} balance",
             ]
         gap = self.opening_fen + self.total_fen - self.closing_fen
         if gap == 0:
@@ -123,7 +126,7 @@ class Statement:
             format_minor(v, self.currency) for v in (self.opening_fen, self.total_fen, self.closing_fen, gap)
         )
         said = (
-            f"{BALANCE_DIFFERENCE}: statement {self.shown}: opening {opening} + lines {total} is not closing "
+            f"{BALANCE_DIFFERENCE}: statement {self.shown}{place}: opening {opening} + lines {total} is not closing "
             f"{closing} {self.currency}; difference {difference}"
         )
         return [*self.notes, said]

@@ -154,7 +154,7 @@ class _Reader:
     def _take_item(self, element: Any, start: int, end: int) -> None:
         group, parent = self._named(), element.getparent()
         if self.block is None and local_name(parent) == _BLOCK:
-            self.block = _Block(level_of(parent, before=_ITEM))
+            self.block = _Block(level_of(parent, _ITEM, start))
         self.records += 1
         try:
             row = self._item(element, group, start, end)
@@ -234,7 +234,7 @@ class _Reader:
             )
         described = len(block.nameless) == block.listed.every.items
         listed = Listed() if described else block.listed  # one description may be of all items together
-        prove(level, listed)
+        prove(block.level, listed)
         self.listed.join(listed)
         self.block = None
         self.skipped += len(block.nameless)

@@ -90,12 +90,19 @@ class Level:
     items: int | None
     total: int | None
     declared: dict[str, tuple[int, int | None]]
+    line: int  # where it begins
+    byte: int = field(default=-1, compare=False)  # of its first item, where there is one
+
+    @property
+    def shown(self) -> str:
+        """What it is, for messages."""
+        return f"{self.what} (line {self.line})"
 
 
-def level_of(element: Any, before: str = "") -> Level:
+def level_of(element: Any, before: str = "", byte: int = -1) -> Level:
     """The Level of an OrgnlGrpInfAndSts or an OrgnlPmtInfAndSts. Refuses what cannot be read in it.
 
-    `before`: only what stands before its first child of that name (the parser may have read beyond it).
+    `before`: only what stands before its first child of that name (the parser may have read beyond it), at `byte`.
     """
     parts = list(takewhile(lambda child: local_name(child) != before, element))
     group = local_name(element) == "OrgnlGrpInfAndSts"
@@ -119,6 +126,8 @@ def level_of(element: Any, before: str = "") -> Level:
         _number(parts, "OrgnlNbOfTxs", 0),
         _number(parts, "OrgnlCtrlSum", 2),
         declared,
+        element.sourceline,
+        byte,
     )
 
 
@@ -149,8 +158,8 @@ def prove(level: Level, listed: Listed) -> None:
 
 
 def _miscounted(level: Level, declared: str, found: int) -> XmlRefusedError:
-    message = f"the {level.what} declares {declared} and has {found}; send the whole file again"
-    return XmlRefusedError("COUNT_MISMATCH", message)
+    message = f"the {level.shown} declares {declared} and has {found}; send the whole file again"
+    return XmlRefusedError("COUNT_MISMATCH", message, level.byte)
 
 
 def _prove_sum(level: Level, total: int | None, tally: Tally, *, complete: bool) -> None:
@@ -158,8 +167,8 @@ def _prove_sum(level: Level, total: int | None, tally: Tally, *, complete: bool)
     if total is None or tally.items == 0:
         return
     if tally.total > total or (complete and not tally.blank and tally.total != total):
-        message = f"the {level.what} declares {shown_total(total)}, its items sum to {shown_total(tally.total)}"
-        raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again")
+        message = f"the {level.shown} declares {shown_total(total)}, its items sum to {shown_total(tally.total)}"
+        raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", level.byte)
 
 
 def reason_of(element: Iterable[Any]) -> Reason:

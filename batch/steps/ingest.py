@@ -16,7 +16,7 @@ from adapters.registry import adapter
 from batch import accept
 from batch.config import SourceConfig
 from batch.corrections import plan, take, why_not
-from batch.refusals import bad_row, settings_of
+from batch.refusals import GAP, bad_row, settings_of
 from batch.results import results
 from batch.run import Run, Summary
 from settlement.model.errors import BadConfiguration
@@ -56,8 +56,10 @@ def ingest(database: Database, run: Run) -> Summary:
     refused = _take_decided(database, run, archive)
     with database.engine.connect() as connection:
         pending = [Delivery(*row) for row in intake.pending_files(connection).iter_rows()]
-    for delivery in pending:
-        _ingest_file(database, run, archive, delivery)
+    last = False
+    while pending:
+        left = [delivery for delivery in pending if not _ingest_file(database, run, archive, delivery, last=last)]
+        pending, last = left, len(left) == len(pending)
     with database.engine.connect() as connection:
         outcomes = intake.outcomes(connection, run.business_date)
     counts = outcomes.group_by("status").len().sort("status")
@@ -65,20 +67,28 @@ def ingest(database: Database, run: Run) -> Summary:
     return summary | ({"decisions_refused": refused} if refused else {})
 
 
-def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery) -> None:
+def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool) -> bool:
+    """False, and nothing is done: before this statement one is missing, which another file may bring (`last`: none).
+
+    Files stand in the order of their names, and a bank's numbers need not sort: 10 comes before 9.
+    """
     source = _source(run, delivery)
     with database.engine.connect() as connection:
         before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)
     content = None if before else parse(run, archive, delivery, source)
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
         runs.guard(connection, run.fence)
         if content is None:
-            _duplicate_file(connection, run, delivery, before or "")
+            outcome = _same_bytes(before or "")
         else:
-            _store(connection, run, delivery, source, content)
+            outcome = _stored(connection, run, delivery, source, content)
+            if outcome.code == GAP and not last:
+                return False
+        _write_outcome(connection, run, delivery, outcome)
+        return True
 
-    database.in_transaction(work)
+    return database.in_transaction(work)
 
 
 def _take_decided(database: Database, run: Run, archive: Archive) -> list[str]:
@@ -142,31 +152,29 @@ def parse(run: Run, archive: Archive, delivery: Delivery, source: SourceConfig) 
     return Content(frame, rejects, closing)
 
 
-def _duplicate_file(connection: Connection, run: Run, delivery: Delivery, before: str) -> None:
+def _same_bytes(before: str) -> accept.Outcome:
     message = f"the same bytes as {before}; nothing was done"
-    outcome = accept.Outcome(FileStatus.DUPLICATE, code="DUPLICATE_FILE", message=message)
-    _write_outcome(connection, run, delivery, outcome)
+    return accept.Outcome(FileStatus.DUPLICATE, code="DUPLICATE_FILE", message=message)
 
 
-def _store(connection: Connection, run: Run, delivery: Delivery, source: SourceConfig, content: Content) -> None:
-    """Stores the accepted rows and the outcome of one delivery."""
+def _stored(
+    connection: Connection, run: Run, delivery: Delivery, source: SourceConfig, content: Content
+) -> accept.Outcome:
+    """The outcome of one delivery, whose accepted rows are stored."""
     closing = content.closing
     if closing.refused is None and content.frame.height:
-        again = intake.same_name_before(connection, delivery.file_id, delivery.source, delivery.name)
         if source.role == "statement":
-            outcome = accept.statements(connection, run, source, delivery.file_id, content.frame, closing)
-        elif source.role == "result":
+            return accept.statements(connection, run, source, delivery.file_id, content.frame, closing)
+        if source.role == "result":
             by_batch = source.format == "pain002" and run.config.payout.format == "pain001"
             given = (content.frame, content.rejects, closing)
-            outcome = results(connection, delivery.file_id, run.business_date, *given, by_batch=by_batch)
-        else:
-            table = t.transaction if source.role == "feed" else t.clearing_item
-            outcome = accept.transactions(
-                connection, run, table, delivery.file_id, content.frame, content.rejects, closing, again=again
-            )
-    else:
-        outcome = accept.nothing(closing, content.rejects)
-    _write_outcome(connection, run, delivery, outcome)
+            return results(connection, delivery.file_id, run.business_date, *given, by_batch=by_batch)
+        again = intake.same_name_before(connection, delivery.file_id, delivery.source, delivery.name)
+        table = t.transaction if source.role == "feed" else t.clearing_item
+        return accept.transactions(
+            connection, run, table, delivery.file_id, content.frame, content.rejects, closing, again=again
+        )
+    return accept.nothing(closing, content.rejects)
 
 
 def _write_outcome(connection: Connection, run: Run, delivery: Delivery, outcome: accept.Outcome) -> None:

@@ -20,7 +20,16 @@ from adapters.documents.receipt import Receipt, Status, receipt_json, receipt_na
 from adapters.remedies import REMEDY
 from adapters.shown import Shown
 from batch.differences import Judged, changes, judge
-from batch.refusals import bad_row, doubt, statement_wrong
+from batch.refusals import (
+    bad_row,
+    block_sums,
+    doubt,
+    in_order,
+    once,
+    statement_sums,
+    statement_wrong,
+    twice_in_file,
+)
 from portal import clock
 from portal.cli.common import print_rows
 from settlement.model.errors import BadInput
@@ -62,6 +71,7 @@ class Findings:
     more: int = 0
     codes: Counter[tuple[str, str]] = field(default_factory=Counter)
     groups: list[pl.DataFrame] = field(default_factory=list)
+    sums: list[pl.DataFrame] = field(default_factory=list)  # of statements
     kept: list[pl.DataFrame] = field(default_factory=list)
     ids: list[pl.Series] = field(default_factory=list)
     closing: Closing | None = None
@@ -81,6 +91,8 @@ class Findings:
         self.codes.update((reject.code, reject.field) for reject in item.rejects)
         if item.frame.height:
             self.groups.append(_grouped(item.frame, self.adapter.gives))
+            if self.adapter.gives == "statement":
+                self.sums.append(block_sums(item.frame))
         if self.keep:
             self.kept.append(item.frame)
         elif self.adapter.gives == "transaction":
@@ -112,9 +124,10 @@ class Findings:
         return ids.filter(ids.is_duplicated()).unique()
 
     def told_repeated(self) -> list[Reject]:
-        """The rows of `repeated` without effect, as many of each kind as are shown."""
+        """The rows of `repeated` without effect, as many of each kind as are shown; of statements those there twice."""
         if self.repeated is None:
-            return []
+            whole = self.adapter.gives == "statement" and not self.check_code
+            return [twice_in_file(row) for row in self.copies()[:MAX_SHOWN]] if whole else []
         same, other = self.repeated.duplicate[:MAX_SHOWN], self.repeated.conflict[:MAX_SHOWN]
         return replace(self.repeated, duplicate=same, conflict=other).rejects()
 
@@ -134,18 +147,14 @@ class Findings:
             return bad_row(self.rejects)
         wrong = doubt(self.closing.notes)
         closings: dict[str, int] = {}
-        for row in self._statements() if self.accounts is not None else ():
+        for row in in_order(once(statement_sums(self.sums))[0], {}) if self.accounts is not None else ():
             wrong = wrong or statement_wrong(row, self.accounts or (), closings.get(row["account"]))
             closings[row["account"]] = row["closing_fen"]
         return Reject(self.name, 0, -1, "", *wrong) if wrong else None
 
-    def _statements(self) -> list[dict[str, Any]]:
-        """The statements of the file, each with the sum of its lines."""
-        if not self.groups:
-            return []
-        lines = pl.col("total_fen").sum().alias("amount_fen")
-        grouped = pl.concat(self.groups).group_by("account", "statement", maintain_order=True)
-        return grouped.agg(pl.col("currency", "opening_fen", "closing_fen").first(), lines).to_dicts()
+    def copies(self) -> list[dict[str, Any]]:
+        """The statements that stand twice in the file: each counts once."""
+        return once(statement_sums(self.sums))[1]
 
     def lines(self) -> list[str]:
         """Rejects, notes and the refusal, a line each."""
@@ -351,6 +360,8 @@ def _accepted(findings: Findings) -> list[dict[str, Any]]:
     sums = [pl.col("records").sum(), pl.col("total_fen").sum()]
     together = pl.concat(groups)
     table = together.group_by(by, maintain_order=True).agg(sums) if by else together.select(sums)
+    for copy in findings.copies():
+        table = table.filter((pl.col("account") != copy["account"]) | (pl.col("statement") != copy["statement"]))
     if "account" in table.columns:  # that of a debit card is the card's number
         table = table.with_columns(pl.col("account").map_elements(mask_cards, return_dtype=pl.String))
     return [
@@ -372,7 +383,7 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
     refused, now, compared = closing.refused, clock.now(), findings.compared
     held = findings.held
     repeated = findings.repeated if compared is None and refused is None else None
-    told = compared.rejects if compared else findings.told_repeated() if repeated else []
+    told = compared.rejects if compared else findings.told_repeated() if refused is None else []
     rejects = [*findings.rejects, *told, *[r for r in (refused, held) if r is not None]]
     status: Status = "ACCEPTED" if findings.check_code == 0 else "PARTIAL"
     accepted, records, rejected = closing.accepted, closing.records, closing.rejected
@@ -382,6 +393,9 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
     if repeated is not None:
         duplicate, quarantined = repeated.duplicate.height, repeated.conflict.height
         accepted -= duplicate + quarantined
+    if status != "REJECTED" and findings.adapter.gives == "statement":
+        duplicate = sum(row["entries"] for row in findings.copies())
+        accepted -= duplicate
     if compared is not None:
         status, accepted = compared.status, compared.accepted
         if compared.changes is None:

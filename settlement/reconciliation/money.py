@@ -95,11 +95,15 @@ def results(known: pl.DataFrame, last_seq: pl.DataFrame) -> pl.DataFrame:
 
 
 def found_lines(lines: pl.DataFrame, known: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
-    """FOUND rows of `lines` (LINE): RETURNED for a return, UNKNOWN_CREDIT or UNKNOWN_DEBIT for what nothing tells."""
+    """FOUND rows of `lines` (LINE): RETURNED for a return, UNKNOWN_CREDIT or UNKNOWN_DEBIT for what nothing tells.
+
+    A line of 0.00 (interest of nothing, a text of the bank) is no difference, unless it names an item of ours.
+    """
     items = sent.select("end_to_end_id", "payee_no", item_fen="amount_fen", item_result="result")
     rows = conform(lines, LINE).join(known.select("line_id", was="kind", told="reason"), on="line_id", how="left")
     rows = rows.join(items, on="end_to_end_id", how="left").sort("line_id")
-    rows = rows.filter(pl.col("was").is_null() | (pl.col("was") == "returned"))
+    moves = (pl.col("amount_fen") != 0) | pl.col("item_fen").is_not_null()
+    rows = rows.filter((pl.col("was").is_null() & moves) | (pl.col("was") == "returned"))
     back, ours = pl.col("was") == "returned", pl.col("item_fen").is_not_null()
     kind = (
         pl.when(back)

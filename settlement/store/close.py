@@ -106,7 +106,7 @@ FINDINGS: dict[str, str] = {
           AND (a.digest IS DISTINCT FROM r.digest OR b.digest <> r.digest OR a.actor IS DISTINCT FROM r.approver)""",
     "bank_lines": """
         SELECT l.line_id AS subject, 'neither matched nor a named discrepancy' AS detail
-        FROM puhui.bank_line l WHERE l.business_date = :day
+        FROM puhui.bank_line l WHERE l.business_date = :day AND l.amount_fen <> 0
           AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = l.line_id)
           AND NOT EXISTS (SELECT 1 FROM puhui.discrepancy d WHERE d.theirs_id = l.line_id)""",
 }

@@ -215,6 +215,27 @@ def same_statement(connection: Connection, name: str, row: dict[str, Any], day: 
     return connection.execute(text(sql), values).first() is not None
 
 
+# What tells a line of a statement from another one of its account.
+LINE: frames.Schema = {
+    "booking_date": pl.Date,
+    "amount_fen": pl.Int64,
+    "reference": pl.String,
+    "end_to_end_id": pl.String,
+    "counterparty_name": pl.String,
+    "remittance": pl.String,
+    "bank_code": pl.String,
+}
+
+
+def lines_between(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
+    """LINE and how many `copies` of it are stored, of an account's lines that were booked from `first` to `last`."""
+    columns = [t.bank_line.c[name] for name in LINE]
+    copies = func.count().label("copies")
+    query = select(*columns, copies).where(t.bank_line.c.account == account).group_by(*columns)
+    query = query.where(t.bank_line.c.booking_date.between(first, last))
+    return copy_out(connection, query, {**LINE, "copies": pl.Int64})
+
+
 def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:
     """Those of `names` (account:statement) that statements of earlier files are stored as."""
     wanted(connection, names.rename("id"))

@@ -111,3 +111,21 @@ def test_a_difference_is_what_the_lines_are_too_much() -> None:
     found = doubt(closing.notes)  # type: ignore[union-attr]  # the last item is the closing
     assert found is not None
     assert found[1].endswith("difference 1.00"), "of the same sign"
+
+
+def test_statements_in_any_order_and_twice_are_told_as_the_night_takes_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = camt(account="3050123400056789")
+    inside = first.partition(b"<Stmt>")[2].partition(b"</Stmt>")[0]
+    later = inside.replace(b">13.00<", b">16.00<").replace(b">10.00<", b">13.00<")
+    later = later.replace(b"<Id>S1<", b"<Id>S2<").replace(b"2026-05-07", b"2026-05-08")
+    both = b"".join(b"<Stmt>" + one + b"</Stmt>" for one in (later, inside, later))
+    data = first.replace(b"<Stmt>" + inside + b"</Stmt>", both)
+    status, receipt = checked(capsys, home, "bank", "camt053_1.xml", data)
+    assert (status, receipt["status"], receipt["accepted"], receipt["duplicate"]) == (0, "ACCEPTED", 2, 1)
+    assert [(told["record"], told["code"]) for told in receipt["rejects"]] == [(3, "STATEMENT_TWICE")]
+    assert [one["statement"] for one in receipt["accepted_by"]] == ["S2", "S1"]
+    gap = data.replace(later, later.replace(b">3.00<", b">4.00<").replace(b">16.00<", b">17.00<"), 1)
+    status, receipt = checked(capsys, home, "bank", "camt053_1.xml", gap)
+    assert (status, receipt["status"], receipt["rejects"][0]["code"]) == (1, "REJECTED", "GAP"), "another version"

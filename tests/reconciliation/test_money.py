@@ -62,6 +62,12 @@ def test_a_line_is_known_or_a_discrepancy(name: str) -> None:
         assert found["kind"].to_list() == (["RETURNED"] if expected[0] == "returned" else [])
 
 
+def test_a_line_of_nothing_is_no_difference_unless_it_names_a_payout() -> None:
+    both, items = lines({"amount_fen": 0}, {"amount_fen": 0, "end_to_end_id": "E1"}), sent(("E1", 1000, None))
+    found = money.found_lines(both, money.name_lines(both, items, SPONSORS, CODES), items)
+    assert found.select("kind", "theirs_id", "ours_id").rows() == [("UNKNOWN_CREDIT", "L2", "E1")]
+
+
 def test_paid_and_returned_on_one_day_in_any_order() -> None:
     two = lines({"amount_fen": 1000, "end_to_end_id": "E1"}, {"amount_fen": -1000, "end_to_end_id": "E1"})
     for ordered in (two, two.reverse()):

@@ -76,12 +76,27 @@ def test_rows_listed_newest_first_prove_themselves_too() -> None:
     assert frame["opening_fen"].to_list() == [1_000_000, 1_000_000]
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_a_payout_and_its_return_of_one_day_are_as_old_as_their_times_say(split: bool) -> None:
+    """Their balances follow both ways; 10,000.00 goes out at 10:11 and comes back at 10:12."""
+    paid = '1,0003220001,,2026-05-07 10:11:12,借,100.00,,,,,,"9,900.00",'
+    back = '2,0003220001,,2026-05-07 10:12:00,贷,,100.00,,,,,"10,000.00",'
+    for rows in ((paid, back), (back, paid)):
+        raw = icbc(*rows)
+        if split:  # the day in one column, its time in another
+            text = raw.decode("gb18030").replace("凭证号,", "记账日期,", 1)
+            raw = text.replace("\n1,", "\n2026-05-07,").replace("\n2,", "\n2026-05-07,").encode("gb18030")
+        frame, rejects, closing = read("bank_csv", raw, layout="icbc")
+        assert (rejects, closing.notes) == ([], ())
+        assert frame.select("opening_fen", "closing_fen").unique().rows() == [(1_000_000, 1_000_000)]
+
+
 def test_a_missing_row_is_a_difference() -> None:
     third = FIRST.replace("11,000.00", "11,750.00")
     closing = read("bank_csv", icbc(FIRST, SECOND, third), layout="icbc")[2]
-    assert out_of_balance(closing.notes) == [
-        "BALANCE_DIFFERENCE: statement f: the balance after line 3 does not follow from the balance before it"
-    ]
+    at = icbc(FIRST, SECOND, third).index(third.encode("gb18030"))
+    said = f"the balance after line 3 (byte {at}) does not follow from the balance before it"
+    assert out_of_balance(closing.notes) == [f"BALANCE_DIFFERENCE: statement f: {said}"]
 
 
 def test_a_balance_that_cannot_be_read_leaves_the_statement_unproven() -> None:

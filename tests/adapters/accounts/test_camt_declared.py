@@ -53,9 +53,11 @@ def test_the_totals_of_each_direction_and_the_net_are_compared(inside: str, code
 
 
 def test_what_is_declared_is_told_with_its_direction() -> None:
-    refused = read("camt053", declared(total("TtlCdtNtries", "2")).encode())[2].refused
+    raw = declared(total("TtlCdtNtries", "2")).replace("<TxsSummry>", "\n<TxsSummry>").encode()
+    refused = read("camt053", raw)[2].refused
     assert refused is not None
-    assert refused.message == "statement S1 declares 2 credit entries and has 1; send the whole file again"
+    assert refused.message == "statement S1, line 2, declares 2 credit entries and has 1; send the whole file again"
+    assert raw[refused.byte :].startswith(b"<Ntry>"), "its first entry"
 
 
 @pytest.mark.parametrize("count", ["1", "2"])
@@ -221,7 +223,7 @@ def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        (SPACE.replace(".08", ".13"), "camt.053.001.13"),
+        (SPACE.replace(".08", ".15"), "camt.053.001.15"),
         (SPACE.replace("053", "054"), "camt.054.001.08"),
         (' xmlns="urn:other"', "no version of camt"),
     ],
@@ -229,7 +231,7 @@ def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
 def test_the_version_that_was_found_is_told(space: str, said: str) -> None:
     refused = read("camt053", statement(space=space).encode())[2].refused
     assert refused is not None
-    assert refused.message.startswith(f"the namespace names {said}, not camt053 version 02 to 12")
+    assert refused.message.startswith(f"the namespace names {said}, not camt053 version 02 to 14")
 
 
 @pytest.mark.parametrize("code", ["OPAV", "CLAV", "FWAV", "INFO", "XPCD"])

@@ -195,7 +195,7 @@ def test_a_statement_without_lines_has_one_row() -> None:
 def test_a_difference_is_named() -> None:
     closing = read("mt940", message(closing="C260507CNY13,06"))[2]
     said = "opening 10.00 + lines 3.05 is not closing 13.06 CNY; difference -0.01"
-    assert closing.notes == (f"BALANCE_DIFFERENCE: statement 00127/001: {said}",)
+    assert closing.notes == (f"BALANCE_DIFFERENCE: statement 00127/001 (byte 0): {said}",)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from batch.reports.reconciliation import balance_report, daily_report, discrepancy_report
 from batch.steps.post import post
 from batch.steps.reconcile import reconcile
+from settlement.store import close
 from settlement.store import reconcile as rows
 from settlement.store import tables as t
 from tests.batch.reconcile.nights import bank, decide, discrepancies, due, night, run, theirs
@@ -209,3 +210,11 @@ def test_open_of(books: Books) -> None:
     books.begin(FRI)
     night(books, FRI, ("R0001", PAID))
     assert books.do(lambda c: rows.open_of(c, THU, "OURS_ONLY")) == []
+
+
+def test_a_bank_line_of_nothing_asks_nobody_and_holds_no_day(books: Books) -> None:
+    books.begin(THU)
+    bank(books, THU, (0, {"remittance": "结息"}), (5, {"remittance": "x"}))
+    night(books, THU)
+    assert [row[1:4] for row in discrepancies(books)] == [("UNKNOWN_CREDIT", None, f"main:{THU}/2")]
+    assert books.do(lambda c: close.findings(c, "bank_lines", THU)).is_empty()

@@ -1,0 +1,88 @@
+"""Lines of account statements that were taken before, perhaps in a statement of another name or length.
+
+Balances prove that nothing comes twice, but where what comes twice sums to nothing: a day's statement sent again while
+the account is back at its opening, exports whose days overlap, parts of a day and then the whole of it. Where the
+statement sums to nothing itself, as each does of an account that is emptied daily, one line that the bank has numbered
+is enough: the statement is another version of one before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from adapters.accounts.statement import mask_cards
+from batch.config import AccountConfig
+from batch.refusals import GAP
+from settlement.store import intake
+
+_LINE = list(intake.LINE)
+_PLACE = "place"
+
+
+class Before:
+    """Which lines of a file's statements the books have, or an earlier statement of the same file."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        accounts: Mapping[str, AccountConfig],
+        frame: pl.DataFrame,
+        rows: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """`frame`: STATEMENT_LINE rows with the day of booking as it is stored; `rows`: their statements in order."""
+        self._of: dict[tuple[str, str], tuple[int, int, bool]] = {}
+        self._sums: dict[str, int] = {}
+        self._moves: Counter[str] = Counter()
+        for row in rows:
+            self._moves[row["account"]] += row["amount_fen"] or 0
+        places = [(row["account"], row["statement"], place) for place, row in enumerate(rows)]
+        order = pl.DataFrame(places, {"account": pl.String, "statement": pl.String, _PLACE: pl.Int64}, orient="row")
+        moving = frame.filter(pl.col("amount_fen") != 0, pl.col("account").is_in(list(accounts)))
+        moving = moving.join(order, on=["account", "statement"], maintain_order="left")
+        for (number,), lines in moving.group_by("account", maintain_order=True):
+            first, last = lines["booking_date"].min(), lines["booking_date"].max()
+            if not isinstance(first, date) or not isinstance(last, date):
+                continue
+            stored = intake.lines_between(connection, accounts[str(number)].name, first, last)
+            self._take(str(number), _again(lines, stored))
+
+    def _take(self, account: str, again: pl.DataFrame) -> None:
+        numbered = (pl.col("reference").is_not_null() | pl.col("end_to_end_id").is_not_null()).any()
+        sums = again.group_by("statement").agg(pl.len(), pl.col("amount_fen").sum(), numbered.alias("numbered"))
+        self._of |= {(account, name): (count, fen, said) for name, count, fen, said in sums.iter_rows()}
+        if again.height:
+            self._sums[account] = int(again["amount_fen"].sum())
+
+    def named(self, row: Mapping[str, Any], wrong: tuple[str, str] | None) -> tuple[str, str] | None:
+        """What is wrong with a statement (`statement_sums`), where `wrong` was found without knowing its lines."""
+        account, statement = row["account"], row["statement"]
+        count, fen, numbered = self._of.get((account, statement), (0, 0, False))
+        lines = f"{count} of its {row['line']} lines were taken before"
+        name = f"statement {mask_cards(statement)}"
+        proven = 0 not in {row["amount_fen"], self._moves[account]}
+        if wrong is None and count and (0 in {fen, self._sums[account]} or (numbered and not proven)):
+            return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
+        if wrong is None or wrong[0] != GAP or not count:
+            return wrong
+        if count == row["line"]:
+            return "STATEMENT_TWICE", f"{name}: {lines}; nothing is stored"
+        gap = wrong[1].partition(";")[0]
+        return GAP, f"{gap}; {lines}: it is another version of one that was, or overlaps it"
+
+
+def _again(lines: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Those of an account's `lines` (with `place` of their statement) that are there already, each copy for one."""
+    copy = pl.int_range(1, pl.len() + 1).over(_PLACE, *_LINE)
+    each = lines.group_by(_PLACE, *_LINE).agg(copies=pl.len().cast(pl.Int64)).sort(_PLACE)
+    each = each.with_columns(earlier=pl.col("copies").cum_sum().over(*_LINE) - pl.col("copies"))
+    known = lines.with_columns(copy=copy).join(
+        each.drop("copies"), on=[_PLACE, *_LINE], how="left", nulls_equal=True, maintain_order="left"
+    )
+    known = known.join(stored, on=_LINE, how="left", nulls_equal=True, maintain_order="left")
+    return known.filter(pl.col("copy") <= pl.col("earlier") + pl.col("copies").fill_null(0))
