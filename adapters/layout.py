@@ -352,6 +352,9 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
             field.name, "BAD_SIGN", f"begins with a mark that is none of {', '.join(map(repr, field.signs))}"
         )
     text = text.strip(" ")
+    if len(text) > 18:  # a wide field filled with zeros
+        text = text.lstrip("0")
+        text = text if text[:1].isdigit() else "0" + text
     if text.startswith(".") and field.start is None and unit == "yuan":  # as Oracle writes 0.50
         text = "0" + text
     try:

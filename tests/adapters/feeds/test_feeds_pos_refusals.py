@@ -260,3 +260,11 @@ def test_a_reversal_that_was_declined_is_not_counted_by_its_request():
     frame = feed(message(), reversal, declined, messages="responses")[0]
     assert frame["kind"].to_list() == ["SALE"]
     assert code_of(message(), reversal, message(**{"11": "000002", "39": "51"})) is None, "a sale was declined"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_last_line_of_a_file_of_hexadecimal_digits_may_be_empty(newline):
+    lines = [one.hex() for one in (*SALES, closing(**TOTALS))]
+    data = newline.join([*lines, "", ""]).encode()
+    frame, rejects, end = s.read("pos_iso8583", data, s.context("POS20260507", "pos", s.DAY, framing="hex"))
+    assert (frame.height, rejects, end.refused) == (2, [], None)
