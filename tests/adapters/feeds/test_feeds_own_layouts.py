@@ -210,3 +210,22 @@ def test_a_wide_amount_is_filled_with_zeros(unit, cell, fen):
     written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
     assert s.read("citizen_card", written, given)[0].equals(frame)
     assert read(f"S{CARD}20260507093015{'9' * 24} R1", "", **made)[1] == [(1, "paid", "BAD_AMOUNT")]
+
+
+def test_a_sign_may_stand_before_the_first_digit_of_a_fixed_field():
+    """As printf("%10.2f") writes it: a fee of -0.05 is "     -0.05", never 0.05 and never refused."""
+    fee = {"name": "fee", "type": "amount", "unit": "yuan", "signs": {"-": -1, " ": 1}, "start": 43, "length": 10}
+    made = FIXED | {"record": {"fields": [*FIXED["record"]["fields"], fee]}}
+    cells = {"     -0.05": -5, "     12.30": 1230, "-000012.30": -1230, "         ": None}
+    bad = ["   --12.30", "   - 12.30 ", "   +12.30", "   1-2.30"]
+    rows = [
+        f"S{CARD}20260507093015000100R{n}{cell:10}" for n, cell in enumerate([*cells, "   - 12.30", *bad[2:], bad[0]])
+    ]
+    frame, rejects, *_ = read(*rows, "", **made)
+    assert frame["fee_fen"].to_list() == [*cells.values(), -1230]
+    assert [(record, field) for record, field, _ in rejects] == [(6, "fee"), (7, "fee"), (8, "fee")]
+
+
+def test_a_blank_is_no_minus_where_cells_have_no_fixed_place():
+    with pytest.raises(BadInput, match="blanks around a cell mean nothing"):
+        read(ROW, "", fields=[{"name": "fee", "type": "amount", "signs": {" ": -1, "+": 1}}])
