@@ -50,8 +50,8 @@ class Batches:
         closes[closings] = 1
         rows = rows.with_row_index("row").with_columns(closes=pl.Series(closes))
         rows = rows.with_columns(batch=pl.col("closes").cum_sum().over("terminal") - pl.col("closes"))
-        sums = rows.filter("counted").group_by("terminal", "batch", "kind")
-        sums = sums.agg(count=pl.len(), fen=pl.col("fen").sum(), row=pl.col("row").min())
+        groups = rows.filter("counted").group_by("terminal", "batch", "kind")
+        sums = groups.agg(count=pl.len(), fen=pl.col("fen").sum(), row=pl.col("row").min())
         parts: dict[tuple[str, int], list[tuple[str | None, int, int, int]]] = {}
         for terminal, batch, *part in sums.iter_rows():
             parts.setdefault((terminal, batch), []).append((part[0], part[1], part[2], part[3]))

@@ -69,6 +69,9 @@ NAME = "pos_iso8583"
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
 _TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
 _TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
+_SEVERAL = (
+    "send each file with its own, or, where each batch or terminal has one, --set reconciliation=batches (terminals)"
+)
 # a host's message is known by its institutions, trace and time
 _HOST = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
 
@@ -251,17 +254,14 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File, kinds: Kinds)
     behind = np.flatnonzero(kinds.moves[first:])
     if len(behind):
         row = first + int(behind[0])
-        message = (
-            "a message stands behind the closing 0520, whose totals end the file; send each file with its own, or, "
-            "where each batch or terminal has one, --set reconciliation=batches (or terminals)"
-        )
+        message = f"a message stands behind the closing 0520, whose totals end the file; {_SEVERAL}"
         raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
     known.closed = True
     if len(closings):
         given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
         for row, stated in zip(closings.tolist(), stated_totals(given), strict=True):
             if stated and known.closing not in (None, {}, stated):
-                message = "a second closing 0520 declares other totals than the first; ask for the whole file again"
+                message = f"a second closing 0520 declares other totals than the first; {_SEVERAL}"
                 raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
             if stated or known.closing is None:
                 known.closing, known.closing_at = stated, (block.first_record + row, int(block.file_starts[row]))
