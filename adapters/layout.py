@@ -83,7 +83,8 @@ class LayoutField(Document):
     unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
     signs: dict[str, Literal[1, -1]] = Field(
         default_factory=dict,
-        description="every mark that may stand in front of an amount, with 1 or -1; one must in a fixed field",
+        description="every mark that may stand in front of an amount, with 1 or -1; one must in a fixed field, "
+        "where blanks may stand before + and -",
     )
     values: dict[str, str] = Field(
         default_factory=dict,
@@ -345,6 +346,8 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
     Only where cells have no fixed places may the mark be left out: in a fixed field a digit there is one too many.
     """
     sign = 1
+    if field.start is not None and text.lstrip(" ")[:1] in {"+", "-"} & field.signs.keys():
+        text = text.lstrip(" ")  # programs write it before the first digit
     if field.signs and text[:1] in field.signs:
         sign, text = field.signs[text[0]], text[1:]
     elif field.signs and (field.start is not None or not text.removeprefix(".")[:1].isdigit()):
@@ -352,6 +355,9 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
             field.name, "BAD_SIGN", f"begins with a mark that is none of {', '.join(map(repr, field.signs))}"
         )
     text = text.strip(" ")
+    if len(text) > 18:  # a wide field filled with zeros
+        text = text.lstrip("0")
+        text = text if text[:1].isdigit() else "0" + text
     if text.startswith(".") and field.start is None and unit == "yuan":  # as Oracle writes 0.50
         text = "0" + text
     try:

@@ -66,6 +66,8 @@ def check_field(field: LayoutField) -> None:
         raise ValueError(f"{name}: signs are single marks of an amount")
     if field.start is None and any(mark.isdigit() or mark == "." for mark in field.signs):
         raise ValueError(f"{name}: a digit cannot be told from the amount behind it; only a fixed field has such marks")
+    if field.start is None and field.signs.get(" ") == -1:
+        raise ValueError(f"{name}: blanks around a cell mean nothing; only a fixed field has them as a mark")
     if texts and field.type not in {"text", "digits", "hex"}:
         raise ValueError(f"{name}: only text has values or a constant")
     if field.values and field.constant is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -46,9 +47,13 @@ CACHED = 1024 * 1024  # bytes of records that stay in the processor's cache whil
 def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     """The blocks of records of a file, not yet read; header and trailer are taken on the way."""
     layout = state.layout
-    first = (layout.header or (layout.record,))[0]
-    head = read_exactly(stream, first.width + 2)
-    newline = _newline_of(layout, head, first.width)
+    # without a header and records, the first line is the trailer or the end mark
+    firsts = [line.width for line in layout.header[:1] or (layout.record, *layout.trailer[:1])]
+    firsts += [len(layout.end_mark_bytes)] if not (layout.header or layout.trailer) and layout.end_mark else []
+    head = read_exactly(stream, max(firsts) + 2)
+    if head.startswith(codecs.BOM_UTF8) and layout.encoding.startswith("utf"):
+        head, state.position = head[3:] + read_exactly(stream, 3), 3
+    newline = _newline_of(layout, head, firsts)
     head = _header(stream, state, head, newline)
     stride = layout.record.width + len(newline)
     mark = layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
@@ -63,7 +68,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
         more = len(ahead) == size
         if not more:
             data = np.concatenate([data, ahead])
-            if not mark and data[-2 * len(newline) :].tobytes() == newline * 2:
+            if not mark and data[-2 * len(newline) :].tobytes() in {newline * 2, newline}:
                 data = data[: -len(newline)]  # UnionPay's files end with an empty line
         count = max(len(data) - (0 if more else tail), 0) // stride
         rest = data[count * stride :].tobytes()
@@ -104,15 +109,18 @@ class _Rooms:
                 self._free.put(room)
 
 
-def _newline_of(layout: Layout, head: bytes, width: int) -> bytes:
+def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
     if not head:
         raise FileRefused(
             "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
         )
-    for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
-        if layout.newline in {name, "any"} and head[width:].startswith(newline):
-            return newline
-    message = f"the first line is not {width} bytes and a line end ({layout.newline}); is it this format?"
+    for width in widths:
+        for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
+            if layout.newline in {name, "any"} and head[width:].startswith(newline):
+                return newline
+    if head == layout.end_mark_bytes and not layout.header:
+        return layout.newline_bytes
+    message = f"the first line is not {widths[0]} bytes and a line end ({layout.newline}); is it this format?"
     raise FileRefused("RECORD_LENGTH", message, "", 0 if layout.header else 1, 0)
 
 

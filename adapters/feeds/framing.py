@@ -155,6 +155,7 @@ def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messag
     sizes = end - begin
     if last and len(sizes) > 1 and sizes[-1] == 0:
         begin, end, breaks, sizes = begin[:-1], end[:-1], breaks[:-1], sizes[:-1]
+        data, text = data[: int(breaks[-1]) + 1], text[: int(breaks[-1]) + 1]  # a CR of the empty line is no digit
     wrong = np.flatnonzero((sizes == 0) | (sizes % 2 == 1) | (sizes > 2 * MAX_MESSAGE))
     # what is no digit, as 1; found by bytes and counted only where there is any: four bytes for each would be 64 MiB
     odd = np.frombuffer(data.translate(_NO_DIGITS), np.uint8)

@@ -164,10 +164,32 @@ def _blocks(
     layout = state.layout
     read = fixed_blocks if layout.shape == "fixed" else delimited_blocks
     try:
+        below = _day_below(stream, context, layout)
         for unread in read(stream, state):
-            yield partial(_done, unread, dict(state.declared), Tally(cards), context, layout, interpret)
+            yield partial(_done, unread, below | state.declared, Tally(cards), context, layout, interpret)
     except FileRefused as error:
         yield partial(_Done, dict(state.declared), Tally(cards), refused=error)
+
+
+def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, Value]:
+    """The clearing date that the trailer alone declares: without it no record can be read, so the file is passed twice.
+
+    FileRefused: the file is not whole.
+    """
+    above, end = (
+        {spec.declares for line in lines for spec in line.fields} for lines in (layout.header, layout.trailer)
+    )
+    if "clearing_date" not in end - above or not stream.seekable():
+        return {}
+    try:
+        clearing_date_of(context, None, layout.filename)
+    except FileRefused:
+        start, state = stream.tell(), FileState(layout, frozenset())
+        for _ in (fixed_blocks if layout.shape == "fixed" else delimited_blocks)(stream, state):
+            pass  # a block is read when it is called
+        stream.seek(start)
+        return {"clearing_date": state.declared.get("clearing_date")}
+    return {}
 
 
 def _done(

@@ -6,8 +6,8 @@ by merchant, terminal, batch and trace (`T/...`), its original by DE61; a revers
 
 There is no trailer in such a file. A closing 0520 reconciliation message (DE74 to 77 numbers, 86 to 89 amounts) proves
 that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds.
-Each total that it gives is checked, nothing but its repeats and answers may follow it, and it is demanded, with all
-totals, by `reconciliation: required`.
+Each total that it gives is checked, of what may move money nothing may follow it, and it is demanded, with all totals,
+by `reconciliation: required`. Files with several of them: pos_batches.py.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from adapters.feeds.layout_feed import (
     reject_of,
     token_notes,
 )
+from adapters.feeds.pos_batches import Batches
 from adapters.feeds.pos_fields import (
     CODES,
     KIND_NAMES,
@@ -69,6 +70,9 @@ NAME = "pos_iso8583"
 ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
 _TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
 _TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
+_SEVERAL = (
+    "send each file with its own, or, where each batch or terminal has one, --set reconciliation=batches (terminals)"
+)
 # a host's message is known by its institutions, trace and time
 _HOST = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
 
@@ -83,6 +87,7 @@ class _File:
     numbers: dict[str, int] = field(default_factory=dict)
     amounts: dict[str, int] = field(default_factory=dict)
     unreadable: tuple[int, int] | None = None
+    batches: Batches | None = None  # where a file has several closing messages
     closing: Stated | None = None
     closing_at: tuple[int, int] = (0, -1)  # its record and byte
     closed: bool = False
@@ -99,6 +104,8 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions, then Closing (feeds.md "Transaction feeds")."""
     settings = settings_of(context)
     known = _File(settings, plan_of(settings), closing_plan(settings))
+    if settings.reconciliation in {"batches", "terminals"}:
+        known.batches = Batches(_compare)
     tally = Tally(CardTokens(context.tokeniser))
     refused: Reject | None = None
     try:
@@ -125,11 +132,14 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     )
 
 
-def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, CellError]]:
-    """Where each body starts, and messages whose header is not what the source says."""
-    size = HEADERS[settings.header]
+def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, CellError], Mask]:
+    """Where each body starts, messages whose header is not what the source says, and those that CUPS has turned back.
+
+    A message turned back comes with its sender's own body, and the reason in the header's last five characters.
+    """
+    size, turned = HEADERS[settings.header], np.zeros(len(block.starts), np.bool_)
     if size == 0:
-        return block.starts, {}
+        return block.starts, {}, turned
     lengths = block.ends - block.starts
     first = block.buffer[block.starts]
     good = (lengths > size) & (first == (46 if settings.header == "cups" else 0x60))
@@ -138,26 +148,32 @@ def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, Ce
         digits = block.buffer[block.starts[:, None] + np.arange(2, 6)].astype(np.int64) - 48
         stated = digits @ np.array([1000, 100, 10, 1])
         good &= ((digits >= 0) & (digits <= 9)).all(axis=1) & (stated == lengths)
+        reason = block.buffer[block.starts[:, None] + np.arange(41, 46)]
+        turned = good & ((reason >= 0x30) & (reason <= 0x39)).all(axis=1) & (reason != 0x30).any(axis=1)
     for row in np.flatnonzero(~good).tolist():
         message = f"the message does not begin with a {settings.header} header of {size} bytes that states its length"
         errors[row] = CellError("header", "BAD_HEADER", message)
-    return np.where(good, block.starts + size, block.ends), errors
+    return np.where(good, block.starts + size, block.ends), errors, turned
 
 
-def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError]]:
-    starts, errors = _headers(block, known.settings)
+def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError], Mask]:
+    starts, errors, turned = _headers(block, known.settings)
     decoded = decode_columns(block.buffer, starts, block.ends, known.fields)
     for row, (name, position, what) in decoded.errors.items():
         place = position + int(starts[row] - block.starts[row])
         errors.setdefault(row, CellError(f"DE{name}", "BAD_MESSAGE", f"{what}, at byte {place} of the message"))
-    return decoded, errors
+    return decoded, errors, turned
 
 
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
-    decoded, errors = _decode(block, known)
+    decoded, errors, turned = _decode(block, known)
     check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
     assert tally.clearing is not None
     frame, kinds, originals, faults = pos_columns(decoded, known.settings, tally.clearing)
+    turned &= kinds.moves & ~decoded.bad
+    if turned.any():  # as an answer would that declines it
+        kinds.kind[turned], kinds.declined[turned] = KIND_NAMES.index(SKIP), True
+        frame = frame.with_columns(kind=pl.Series(KIND_NAMES, dtype=pl.String).gather(pl.Series(kinds.kind)))
     frame = _with(
         frame,
         pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
@@ -172,7 +188,10 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
             row, CellError("response_code", "NO_ANSWER", "is missing (DE39): nothing says whether money has moved")
         )
     _add_totals(frame["paid"], kinds, errors, kinds.moves & ~decoded.bad, block, known)
-    _note_closing(decoded, block, known)
+    if known.batches is None:
+        _note_closing(decoded, block, known, kinds)
+    else:
+        _note_batches(decoded, block, known, frame, kinds.moves & ~decoded.bad)
     rejects = {
         row + block.first_record: reject_of(context, error, row + block.first_record, int(block.file_starts[row]))
         for row, error in errors.items()
@@ -209,8 +228,22 @@ def _add_totals(
         known.unreadable = (block.first_record + row, int(block.file_starts[row]))
 
 
-def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
-    """Keeps the closing reconciliation. Behind it only its repeats and answers may stand: what it declares is all."""
+def _note_batches(decoded: Decoded, block: Messages, known: _File, frame: pl.DataFrame, counted: Mask) -> None:
+    """Closes the batches of a file with several 0520s. A terminal is known by its number and its merchant's."""
+    assert known.batches is not None
+    types = decoded.cells[CODES][:, :4]
+    closings = np.flatnonzero((types[:, 1] == ord("5")) & (types[:, 2] == ord("2")) & (types[:, 3] <= ord("1")))
+    given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
+    terminal = pl.lit("")
+    if known.settings.reconciliation == "terminals":
+        terminal = pl.format("{} {}", pl.col("merchant_no").fill_null(""), pl.col("terminal_no").fill_null(""))
+    rows = frame.select(terminal=terminal, kind="kind", fen=pl.col("paid").fill_null(0))
+    rows = rows.with_columns(counted=pl.Series(counted), again=pl.Series(types[:, 3] == ord("1")))
+    known.batches.add(rows, closings, stated_totals(given), block)
+
+
+def _note_closing(decoded: Decoded, block: Messages, known: _File, kinds: Kinds) -> None:
+    """Keeps the closing reconciliation. Behind it nothing may stand that moves money: what it declares is all."""
     types = decoded.cells[CODES][:, :4]
     family = types[:, 1] == ord("5")
     if not known.closed and not family.any():
@@ -219,17 +252,17 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File) -> None:
     if not known.closed and not len(closings):
         return
     first = 0 if known.closed else int(closings[0])
-    behind = np.flatnonzero(~family[first:])
+    behind = np.flatnonzero(kinds.moves[first:])
     if len(behind):
         row = first + int(behind[0])
-        message = "a message stands behind the closing 0520; its totals end the file: send each file with its own"
+        message = f"a message stands behind the closing 0520, whose totals end the file; {_SEVERAL}"
         raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
     known.closed = True
     if len(closings):
         given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
         for row, stated in zip(closings.tolist(), stated_totals(given), strict=True):
             if stated and known.closing not in (None, {}, stated):
-                message = "a second closing 0520 declares other totals than the first; ask for the whole file again"
+                message = f"a second closing 0520 declares other totals than the first; {_SEVERAL}"
                 raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
             if stated or known.closing is None:
                 known.closing, known.closing_at = stated, (block.first_record + row, int(block.file_starts[row]))
@@ -258,21 +291,26 @@ def _check_file(known: _File, tally: Tally) -> None:
         tally.notes.append(f"{what}: {known.unanswered}")
     if known.orphaned:
         tally.notes.append(f"{known.orphaned} messages name their original in a DE90 that cannot be read: orphans")
+    if known.batches is not None:
+        known.batches.check_closed()
+        known.closing = dict(known.batches.declared)
     if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):
         if known.settings.reconciliation == "required":
             message = "the closing 0520 message with all its totals is missing; the file was cut: send it again"
             raise FileRefused("NO_END_MARK", message)
         tally.notes.append("no closing 0520 message: that the file is whole is not proved by itself")
         return
-    for element, value in known.closing.items():
-        if value is None:
-            message = "the total that the closing message declares is not digits; correct it"
-            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *known.closing_at)
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
         raise FileRefused("TOTAL_UNPROVEN", message, "paid", record, byte)
-    _compare(known, known.closing)
+    if known.batches is not None:
+        known.closing = known.closing if known.batches.whole else None
+        tally.notes.append(
+            "each 0520 proves its batch; that no batch is missing behind the last is not proved by itself"
+        )
+        return
+    _compare(known.numbers, known.amounts, known.closing, known.closing_at)
 
 
 def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
@@ -290,14 +328,17 @@ def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
     }
 
 
-def _compare(known: _File, closing: Stated) -> None:
-    """Each total that is given must hold."""
-    have = totals_of(known.numbers, known.amounts)
+def _compare(numbers: dict[str, int], sums: dict[str, int], closing: Stated, place: tuple[int, int]) -> None:
+    """Each total that is given must hold. FileRefused names the record and byte of the closing message."""
+    have = totals_of(numbers, sums)
     for element, value in closing.items():
+        if value is None:
+            message = "the total that the closing message declares is not digits; correct it"
+            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *place)
         if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
             message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
-            raise FileRefused(code, message, f"DE{element}", *known.closing_at)
+            raise FileRefused(code, message, f"DE{element}", *place)
 
 
 def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:

@@ -33,7 +33,8 @@ class PosSettings(BaseModel):
     body            cups (host, ASCII) or pos (terminal, BCD)
     track_pad       0 or F: what fills the last byte of a track of an odd number of characters (body pos)
     messages        any, requests or responses: which of a pair counts where a file has both
-    reconciliation  auto: a closing 0520 is checked where it stands; required: a file without it is refused as cut
+    reconciliation  auto: a closing 0520 is checked where it stands; required: a file without it is refused as cut;
+                    batches: several, each of what stands before it; terminals: each of its terminal's (DE41, DE42)
     discount_field  0: none. 54: the entry with `discount_amount_type`. Else bytes of that field: `discount_length`
                     digits from `discount_start`, or behind the text `discount_prefix`
     discount_means  discount (fen off), or gross (the price before the discount)
@@ -49,7 +50,7 @@ class PosSettings(BaseModel):
     body: Literal["cups", "pos"] = "cups"
     track_pad: Literal["0", "F"] = "0"
     messages: Literal["any", "requests", "responses"] = "any"
-    reconciliation: Literal["auto", "required"] = "auto"
+    reconciliation: Literal["auto", "required", "batches", "terminals"] = "auto"
     zone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     approved: Annotated[tuple[str, ...], AfterValidator(_two_characters)] = APPROVED
     discount_field: int = Field(default=54, ge=0, le=128)

@@ -62,10 +62,10 @@ def _fields(frame: pl.DataFrame, settings: PosSettings) -> pl.DataFrame:
         "18": pl.col("mcc"),
         "22": pl.lit("051"),
         "25": pl.lit("00"),
-        "32": _institution(key.str.extract(_KEY, 1)),
+        "32": key.str.extract(_KEY, 1).str.zfill(8),  # one of zeros alone is blank in the key
         "33": _institution(key.str.extract(_KEY, 2)),
-        "37": pl.col("rrn"),
-        "38": pl.col("auth_code"),
+        "37": pl.col("rrn").str.pad_end(12),
+        "38": pl.col("auth_code").str.pad_end(6),
         "39": pl.when(pl.col("kind") != "REVERSAL").then(pl.lit("00")),
         "41": pl.col("terminal_no").str.pad_end(8),
         "42": pl.col("merchant_no").str.pad_end(15),

@@ -25,7 +25,7 @@ def write_records(layout: Layout, frame: pl.DataFrame, declared: Mapping[str, Va
     texts = [_column_text(layout, spec, frame, name) for spec in layout.record.fields]
     newline = layout.newline_bytes
     body = _join(layout, texts, frame.height)
-    values = {**declared, **_declared(layout, frame)}
+    values = {**declared, **_declared(layout, frame, declared.get("clearing_date"))}
     try:
         head = [encode_line(layout, line, values) for line in layout.header]
         tail = [encode_line(layout, line, values) for line in layout.trailer]
@@ -41,14 +41,16 @@ def write_records(layout: Layout, frame: pl.DataFrame, declared: Mapping[str, Va
     return out
 
 
-def _declared(layout: Layout, frame: pl.DataFrame) -> dict[str, Value]:
-    """What header and trailer fields declare of the records: count and unsigned totals."""
+def _declared(layout: Layout, frame: pl.DataFrame, day: Value) -> dict[str, Value]:
+    """What header and trailer fields declare: count and unsigned totals of the records, and their clearing date."""
     out: dict[str, Value] = {}
     for spec in (field for line in (*layout.header, *layout.trailer) for field in line.fields):
         if spec.declares == "count":
             out[spec.name] = frame.height
         elif spec.declares == "total":
             out[spec.name] = int(frame[spec.of].abs().sum() or 0) if spec.of in frame.columns else 0  # then blank
+        elif spec.declares == "clearing_date":
+            out[spec.name] = day
     return out
 
 

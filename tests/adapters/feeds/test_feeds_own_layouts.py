@@ -128,3 +128,104 @@ def test_a_void_that_repeats_the_key_of_its_sale_is_written_with_it():
     written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
     again, rejects, _ = s.read("citizen_card", written, given)
     assert (rejects, again.drop(s.PLACES).equals(frame.drop(s.PLACES))) == ([], True)
+
+
+DECLARED = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "start": 1, "length": 8}
+COUNTED = {"name": "n", "type": "count", "declares": "count", "start": 10, "length": 3}
+
+
+@pytest.mark.parametrize("shape", ["fixed", "delimited"])
+def test_a_clearing_date_that_stands_in_the_trailer_alone(shape, monkeypatch):
+    """Days without a year are read by it: of the year before, where the file is of 1 January."""
+    monkeypatch.setattr(records, "BLOCK", 90)
+    time = {"occurred_at": {"format": "MMDDhhmmss", "length": 10}}
+    places = ((1, 1), (2, 19), (21, 10), (35, 6), (41, 2))
+    fields = [
+        f | time.get(f["name"], {}) | dict(zip(("start", "length"), p, strict=True))
+        for f, p in zip(FIELDS, places, strict=False)
+    ]
+    trailer = [DECLARED, COUNTED]
+    if shape == "delimited":
+        fields, trailer = (
+            [{k: v for k, v in f.items() if k not in {"start", "length"}} for f in fs] for fs in (fields, trailer)
+        )
+    made = FIXED | {"shape": shape, "record": {"fields": fields}, "trailer": [{"fields": trailer}], "separator": "|"}
+    rows = [f"S|{CARD}|1231230000|{100 + row}|R{row}" for row in range(4)]
+    end = "20270101|4"
+    if shape == "fixed":
+        rows = [f"S{CARD}1231230000||||{100 + row:06d}R{row}" for row in range(4)]
+        end = "20270101|004"
+    given = s.context("X", "own", None, layout=made, rail="purse")
+    data = ("\n".join([*rows, end]) + "\n").encode()
+    frame, rejects, closing = s.read("citizen_card", data, given)
+    assert (rejects, closing.refused, str(closing.clearing_date)) == ([], None, "2027-01-01")
+    assert frame["occurred_at"].dt.year().to_list() == [2026] * 4
+    cut = s.read("citizen_card", data[: -len(end) - 1], given)[2].refused
+    assert cut is not None
+    assert cut.code in {"TRUNCATED", "BAD_TRAILER"}, "what is wrong with the file, not that it says no date"
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    assert s.read("citizen_card", written, given)[0].drop(s.PLACES).equals(frame.drop(s.PLACES))
+
+
+def test_a_fixed_file_may_begin_with_a_byte_order_mark():
+    made = FIXED | {"encoding": "utf-8-sig"}
+    frame, *_, given = read(f"S{CARD}20260507093015000100R1", "", **FIXED)
+    given = s.context("X", "own", s.DAY, layout=made, rail="purse")
+    data = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    assert data.startswith(b"\xef\xbb\xbfS")
+    again, _, closing = s.read("citizen_card", data, given)
+    assert (closing.refused, again["byte_start"].to_list()) == (None, [3])
+    assert s.read("citizen_card", b"\xef\xbb\xbf", given)[2].refused.code == "EMPTY_FILE"
+
+
+@pytest.mark.parametrize(
+    ("lines", "parts"),
+    [
+        ("20260507 000\n", {"trailer": [{"fields": [DECLARED, COUNTED]}]}),
+        ("20260507 000\n\n", {"trailer": [{"fields": [DECLARED, COUNTED]}]}),
+        ("20260507 000\n", {"header": [{"fields": [DECLARED, COUNTED]}]}),
+        ("20260507 000\n\n", {"header": [{"fields": [DECLARED, COUNTED]}]}),
+        ("END", {"end_mark": "END"}),
+        ("END\n", {"end_mark": "END", "end_mark_newline": True}),
+    ],
+)
+def test_a_fixed_file_of_a_day_without_records(lines, parts):
+    given = s.context("X", "own", s.DAY, layout=FIXED | parts, rail="purse")
+    frame, _, closing = s.read("citizen_card", lines.encode(), given)
+    assert (closing.refused, closing.records, frame.height) == (None, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "cell", "fen"), [("fen", "12345", 12_345), ("yuan", "123.45", 12_345), ("yuan", ".45", None)]
+)
+def test_a_wide_amount_is_filled_with_zeros(unit, cell, fen):
+    """Twenty digits with zeros in front are no larger than the amount behind them."""
+    fields = [
+        f | {"start": at, "length": size}
+        for f, (at, size) in zip(FIELDS, ((1, 1), (2, 19), (21, 14), (35, 24), (60, 2)), strict=False)
+    ]
+    made = FIXED | {"unit": unit, "record": {"fields": fields}}
+    frame, rejects, *_, given = read(f"S{CARD}20260507093015{cell.zfill(24)} R1", "", **made)
+    assert (frame["paid_fen"].to_list(), rejects) == ([fen or 45], [])
+    written = s.write("citizen_card", frame.with_columns(card_number=pl.lit(CARD)), given)
+    assert s.read("citizen_card", written, given)[0].equals(frame)
+    assert read(f"S{CARD}20260507093015{'9' * 24} R1", "", **made)[1] == [(1, "paid", "BAD_AMOUNT")]
+
+
+def test_a_sign_may_stand_before_the_first_digit_of_a_fixed_field():
+    """As printf("%10.2f") writes it: a fee of -0.05 is "     -0.05", never 0.05 and never refused."""
+    fee = {"name": "fee", "type": "amount", "unit": "yuan", "signs": {"-": -1, " ": 1}, "start": 43, "length": 10}
+    made = FIXED | {"record": {"fields": [*FIXED["record"]["fields"], fee]}}
+    cells = {"     -0.05": -5, "     12.30": 1230, "-000012.30": -1230, "         ": None}
+    bad = ["   --12.30", "   - 12.30 ", "   +12.30", "   1-2.30"]
+    rows = [
+        f"S{CARD}20260507093015000100R{n}{cell:10}" for n, cell in enumerate([*cells, "   - 12.30", *bad[2:], bad[0]])
+    ]
+    frame, rejects, *_ = read(*rows, "", **made)
+    assert frame["fee_fen"].to_list() == [*cells.values(), -1230]
+    assert [(record, field) for record, field, _ in rejects] == [(6, "fee"), (7, "fee"), (8, "fee")]
+
+
+def test_a_blank_is_no_minus_where_cells_have_no_fixed_place():
+    with pytest.raises(BadInput, match="blanks around a cell mean nothing"):
+        read(ROW, "", fields=[{"name": "fee", "type": "amount", "signs": {" ": -1, "+": 1}}])

@@ -260,3 +260,88 @@ def test_a_reversal_that_was_declined_is_not_counted_by_its_request():
     frame = feed(message(), reversal, declined, messages="responses")[0]
     assert frame["kind"].to_list() == ["SALE"]
     assert code_of(message(), reversal, message(**{"11": "000002", "39": "51"})) is None, "a sale was declined"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_last_line_of_a_file_of_hexadecimal_digits_may_be_empty(newline):
+    lines = [one.hex() for one in (*SALES, closing(**TOTALS))]
+    data = newline.join([*lines, "", ""]).encode()
+    frame, rejects, end = s.read("pos_iso8583", data, s.context("POS20260507", "pos", s.DAY, framing="hex"))
+    assert (frame.height, rejects, end.refused) == (2, [], None)
+
+
+def _terminal_sale(terminal, stan, **fields):
+    return message(**({"41": terminal.ljust(8), "11": f"{stan:06d}"} | fields))
+
+
+def _end(terminal=None, count=0, t="0520", **more):
+    given = TOTALS | {"76": f"{count:010d}", "88": f"{count * 1000:016d}", "41": terminal and terminal.ljust(8)} | more
+    return closing(t=t, **given)
+
+
+def test_each_of_several_closing_messages_proves_its_batch(monkeypatch):
+    a, b, c = (_terminal_sale("A", n) for n in (1, 2, 3))
+    late = message(t="0430", **{"11": "000009", "41": "A       "})
+    undone = {"77": "0000000001", "89": f"{1000:016d}"}
+    whole = [a, b, _end("A", 2), _end("A", 2, t="0521"), closing(t="0530"), c, late, _end("A", 1, **undone)]
+    for size in (framing.BLOCK, 150):
+        monkeypatch.setattr(framing, "BLOCK", size)
+        frame, rejects, end = feed(*whole, reconciliation="batches")
+        assert (frame.height, rejects, end.refused) == (4, [], None)
+        assert (end.declared_records, end.declared_total_fen) == (4, 4000)
+        assert code_of(*whole) == ("AFTER_END", "")
+        assert code_of(*whole[:-1], reconciliation="batches") == ("NO_END_MARK", "")
+        assert code_of(*whole[:1], *whole[2:], reconciliation="batches") == ("COUNT_MISMATCH", "DE76")
+        assert code_of(*whole[:5], *whole[6:], reconciliation="batches") == ("COUNT_MISMATCH", "DE76")
+        refused = feed(*whole[:5], *whole[6:], reconciliation="batches")[2].refused
+        assert refused.record == 7, "the 0520 of the second batch"
+        again = _end("A", 2), _end("A", 2)
+        assert code_of(a, b, *again, reconciliation="batches") == ("COUNT_MISMATCH", "DE76"), "no repeat: all is gone"
+    assert code_of(a, closing(), reconciliation="batches") == ("BAD_TRAILER", "")
+    assert code_of(a, _end("A", 1, **{"88": "A".zfill(16)}), reconciliation="batches") == ("BAD_TOTAL", "DE88")
+    assert code_of(a, message(**{"4": "00000000A000"}), closing(**{"76": "0000000002"}), reconciliation="batches") == (
+        "TOTAL_UNPROVEN", "paid"
+    )  # fmt: skip
+
+
+def test_the_closing_message_of_a_terminal_is_about_its_own(monkeypatch):
+    a, b, c, d = _terminal_sale("A", 1), _terminal_sale("B", 2), _terminal_sale("A", 3), _terminal_sale("B", 4)
+    mixed = [a, b, c, _end("A", 2), d, _end("B", 2), _terminal_sale("A", 5), _end("C", 0), _end("A", 1)]
+    mixed = [one if one[:4] != b"0520" else _with_merchant(one) for one in mixed]
+    for size in (framing.BLOCK, 150):
+        monkeypatch.setattr(framing, "BLOCK", size)
+        frame, rejects, end = feed(*mixed, reconciliation="terminals")
+        assert (frame.height, rejects, end.refused, end.declared_records) == (5, [], None, 5)
+        assert code_of(*mixed, reconciliation="batches") == ("COUNT_MISMATCH", "DE76")
+        for gone in (0, 1, 2, 4, 6):
+            left = mixed[:gone] + mixed[gone + 1 :]
+            assert code_of(*left, reconciliation="terminals") == ("COUNT_MISMATCH", "DE76")
+        assert code_of(*mixed[:5], reconciliation="terminals") == ("NO_END_MARK", "")
+
+
+def _with_merchant(one):
+    fields, _ = iso8583.decode(one, SPECS["cups"])
+    return bytes(
+        iso8583.encode({k: v for k, v in fields.items() if k not in "p1"} | {"42": "M00000000000001"}, SPECS["cups"])[0]
+    )
+
+
+def test_what_moves_no_money_may_follow_the_closing_message():
+    """Sign-off, echo, batch uploads and declined sales come behind the 0520 of a day."""
+    quiet = [message(t="0820", **{"4": None}), message(t="0320"), message(**{"39": "51", "11": "000009"})]
+    assert code_of(*SALES, closing(**TOTALS), *quiet) is None
+    assert code_of(*SALES, closing(**TOTALS), message(**{"3": "990000", "11": "000009"})) == ("AFTER_END", "")
+
+
+def _cups(body, reason=b"00000"):
+    size = f"{len(body) + 46:04d}".encode()
+    return b"\x2e\x02" + size + b"00010000   00010000   \0\0\0\0" + b"00000000\0" + reason + body
+
+
+def test_a_message_that_cups_has_turned_back_moves_nothing():
+    sale, back = _cups(message()), _cups(message(**{"11": "000002"}), b"00025")
+    frame, rejects, end = feed(sale, back, header="cups")
+    assert (frame["stan"].to_list(), rejects, end.refused, end.skipped) == (["000001"], [], None, 1)
+    request = message(t="0200", **{"39": None})
+    assert feed(_cups(request), header="cups")[0].height == 1
+    assert code_of(_cups(request), _cups(request, b"00025"), header="cups") == ("MIXED_MESSAGES", "")

@@ -199,3 +199,13 @@ def test_blocks_do_not_show(monkeypatch):
             assert closing.refused is None, closing.refused
             assert rejects == []
             assert_frame_equal(got.drop(s.PLACES), s.expected(original))
+
+
+@pytest.mark.parametrize("body", ["cups", "pos"])
+def test_what_was_read_is_written_again(body):
+    """A reference shorter than its field, and an institution of zeros alone, which a key has as blank."""
+    frame = s.pos_frame(1).with_columns(
+        rrn=pl.lit("X0000400276"), auth_code=pl.lit("A1"), transaction_id=pl.lit("pos://000000/20260507120000")
+    )
+    frame = frame.with_columns(occurred_at=pl.lit("2026-05-07T04:00:00Z").str.to_datetime(time_zone="UTC"))
+    _same("pos_iso8583", frame, s.context(frame, "pos", body=body))
