@@ -59,6 +59,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "ORIGINAL_INVALID": "name the original by its institutions, trace number and time",
     "OTHER_CURRENCY": "send the amounts in one currency, that of the statement; a transaction's in CNY (156)",
     "OTHER_MESSAGE": "ask the bank which message the payment is of",
+    "OTHER_SHEETS": "name the sheet that is meant (`sheet`), or send each sheet in a file of its own",
     "SIGN_MISMATCH": "correct the sign, or the kind of the record",
     "TOTAL_MISMATCH": "sum the records again: none may be missing or altered",
     "TOTAL_UNPROVEN": "correct the amount that cannot be read: the declared total counts it",
