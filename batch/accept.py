@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table
 
 from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
+from batch.again import Again, again
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
 from batch.refusals import doubt, statement_wrong
@@ -211,31 +212,89 @@ def statements(
     """Stores bank statements; one that does not add up, or does not go on from the last closing, refuses the file."""
     frame = frames.conform(frame, frames.STATEMENT_LINE)
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    sums = frame.group_by("account", "statement", maintain_order=True).agg(
-        pl.col("opening_fen", "closing_fen", "currency").first(),
-        pl.col("amount_fen").sum(),
-        pl.col("line").count(),
-    )
+    sums = _sums(frame)
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
+    frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     wrong, closings = doubt(closing.notes), dict[str, int]()
-    for row in sums.iter_rows(named=True):
+    kept: list[pl.DataFrame] = []
+    for row, own in zip(sums.iter_rows(named=True), _each(frame, sums), strict=True):
         account = accounts.get(row["account"])
         last = closings.get(row["account"])
         if last is None and account is not None:
             _, last = intake.last_statement(connection, account.name, account.first_opening_fen)
-        wrong = wrong or statement_wrong(row, accounts, last)
-        if wrong is None and account is not None and row["line"] and row["opening_fen"] == row["closing_fen"]:
-            # one that moves the balance and comes again is found by its opening
-            wrong = _came_before(connection, account.name, row, day)
+        problem = statement_wrong(row, accounts, last)
+        found = None
+        if wrong is None and account is not None and last is not None and (problem is None or problem[0] == "GAP"):
+            found = again(connection, account.name, row, own.filter(pl.col("line").is_not_null()), last, day)
+            if problem is None:  # an account that is back at a balance it had
+                problem = _came_before(connection, account.name, row, day, found)
+                found = None
+            elif found is not None:
+                problem = found.wrong
+        wrong = wrong or problem
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-        closings[row["account"]] = row["closing_fen"]
-    _store_statements(connection, run, accounts, file_id, frame, sums, day)
-    return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
+        if found is None:
+            kept.append(own)
+        elif found.new.height:
+            kept.append(found.new.with_columns(opening_fen=pl.lit(last, pl.Int64)))
+        if found is None or found.new.height:
+            closings[row["account"]] = row["closing_fen"]
+    return _statements_taken(connection, run, accounts, file_id, kept, frame, closing, day)
 
 
-def _came_before(connection: Connection, account: str, row: dict[str, Any], day: date) -> tuple[str, str] | None:
-    if not intake.same_statement(connection, f"{account}:{row['statement']}", row, day):
+def _sums(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row for each statement: its balances, and the sum and number of its lines."""
+    return frame.group_by("account", "statement", maintain_order=True).agg(
+        pl.col("opening_fen", "closing_fen", "currency").first(),
+        pl.col("amount_fen").sum(),
+        pl.col("line").count(),
+    )
+
+
+def _each(frame: pl.DataFrame, sums: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows of each statement of `sums`."""
+    parts = frame.partition_by("account", "statement", as_dict=True)
+    return [parts[key] for key in sums.select("account", "statement").iter_rows()]
+
+
+def _statements_taken(
+    connection: Connection,
+    run: Run,
+    accounts: dict[str, AccountConfig],
+    file_id: int,
+    kept: list[pl.DataFrame],
+    frame: pl.DataFrame,
+    closing: Closing,
+    day: date,
+) -> Outcome:
+    """Stores what is new of a file's statements; the lines that came before are duplicates."""
+    if not kept:
+        message = "the same statements as before; nothing was done"
+        return Outcome(
+            FileStatus.DUPLICATE, closing=closing, duplicate=closing.accepted, clearing_date=day, code="SAME_ROWS",
+            message=message,
+        )  # fmt: skip
+    new = pl.concat(kept)
+    _store_statements(connection, run, accounts, file_id, new, _sums(new), day)
+    fresh = int(new["line"].count())
+    if fresh == frame["line"].count() and new.height == frame.height:
+        return Outcome(FileStatus.ACCEPTED, closing=closing, accepted=closing.accepted, clearing_date=day)
+    before = max(closing.accepted - fresh, 0)
+    return Outcome(
+        FileStatus.SUPERSET, closing=closing, accepted=closing.accepted - before, duplicate=before, clearing_date=day
+    )
+
+
+def _came_before(
+    connection: Connection, account: str, row: dict[str, Any], day: date, found: Again | None
+) -> tuple[str, str] | None:
+    """(code, message) of a statement that goes on from the last closing, and yet came before."""
+    same_lines = row["line"] and found is not None and found.wrong is None and found.new.is_empty()
+    unmoved = row["line"] and row["opening_fen"] == row["closing_fen"]
+    if not same_lines and not (
+        unmoved and intake.same_statement(connection, f"{account}:{row['statement']}", row, day)
+    ):
         return None
     name = mask_cards(row["statement"])
     return "STATEMENT_TWICE", f"statement {name} of {day} was taken before, with the same balances; nothing is stored"
@@ -271,7 +330,6 @@ def _store_statements(
     lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
     lines = lines.with_columns(
         pl.format("{}/{}", "statement_id", "line").alias("line_id"),
-        booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)),  # camt may leave it out
     )
     lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
     copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))

@@ -215,6 +215,39 @@ def same_statement(connection: Connection, name: str, row: dict[str, Any], day: 
     return connection.execute(text(sql), values).first() is not None
 
 
+STATEMENT: frames.Schema = {
+    "statement_id": pl.String,
+    "opening_fen": pl.Int64,
+    "closing_fen": pl.Int64,
+    "statement_date": pl.Date,
+    "file_id": pl.Int64,
+}
+LINE: frames.Schema = {
+    "booking_date": pl.Date,
+    "amount_fen": pl.Int64,
+    "reversal": pl.Boolean,
+    "reference": pl.String,
+    "end_to_end_id": pl.String,
+    "counterparty_name": pl.String,
+    "remittance": pl.String,
+    "bank_code": pl.String,
+}
+
+
+def statements_of(connection: Connection, account: str) -> pl.DataFrame:
+    """Every statement of an account (STATEMENT) in the order in which their files came."""
+    s = t.bank_statement.c
+    query = select(*[s[name] for name in STATEMENT]).where(s.account == account).order_by(s.file_id, s.statement_id)
+    return copy_out(connection, query, STATEMENT)
+
+
+def lines_of(connection: Connection, statement_id: str) -> pl.DataFrame:
+    """The lines of a statement (LINE) in their order."""
+    b = t.bank_line.c
+    query = select(*[b[name] for name in LINE]).where(b.statement_id == statement_id).order_by(b.line)
+    return copy_out(connection, query, LINE)
+
+
 def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:
     """Those of `names` (account:statement) that statements of earlier files are stored as."""
     wanted(connection, names.rename("id"))
