@@ -190,19 +190,21 @@ def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataF
 
 
 def last_statement(
-    connection: Connection, account: str, first_opening_fen: int, day: date | None = None
+    connection: Connection, account: str, first_opening_fen: int, day: date | None = None, dated: date | None = None
 ) -> tuple[date | None, int]:
     """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
 
+    `dated`: of the statements of that day and before alone.
     A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
     of another, but for the last; where all are, the account is back at its first opening.
     """
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
-        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
+        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)
+          AND (cast(:dated AS date) IS NULL OR statement_date <= :dated)),
       ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
       SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
         ORDER BY fen DESC LIMIT 1)"""
-    newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
+    newest, closing = connection.execute(text(sql), {"account": account, "day": day, "dated": dated}).one()
     return newest, first_opening_fen if closing is None else int(closing)
 
 

@@ -11,7 +11,7 @@ from adapters.base import Closing
 from batch import accept
 from settlement.model.frames import STATEMENT_LINE
 from settlement.store import intake
-from tests.batch.settle.books import FRI, THU, Books
+from tests.batch.settle.books import FRI, SAT, THU, Books
 
 
 def taken(books: Books, *notes: str, **more: Any) -> accept.Outcome:
@@ -174,6 +174,20 @@ def test_a_file_of_a_day_that_came_and_one_that_did_not_brings_the_latter(books:
     outcome = taken_of(books, *both)
     assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 1)
     assert stored(books) == [(100,), (300,)]
+
+
+def test_a_quiet_day_may_come_after_later_ones(books: Books) -> None:
+    """Its day would never close else."""
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    books.begin(SAT)
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=SAT)).status == "ACCEPTED"
+    quiet = {"opening_fen": 1_000_100, "closing_fen": 1_000_100, "line": None, "amount_fen": None, "booking_date": FRI}
+    outcome = taken(books, **quiet, statement="F")
+    assert (outcome.status, outcome.clearing_date) == ("ACCEPTED", FRI)
+    assert taken(books, **quiet | {"opening_fen": 1_000_200, "closing_fen": 1_000_200}).code == "GAP"
+    assert taken(books, **quiet | {"booking_date": THU}).code == "GAP"  # Thursday moved
+    assert taken(books, **moved(1_000_300, 1_000_700, booking_date=SAT, statement="S3")).status == "ACCEPTED"
 
 
 def test_the_last_of_several_statements_in_a_file_closes_the_account(books: Books) -> None:
