@@ -289,7 +289,9 @@ def _record(layout: Layout, raw: _RawLine) -> dict[str, Value]:
 
 def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declared: Declared) -> None:
     """Adds the row's amounts; a row with a bad field still counts if its amounts can be read by themselves."""
-    for name in declared.totals or (spec.of for line in layout.trailer for spec in line.fields if spec.of):
+    of = declared.totals or [spec.of for line in layout.trailer for spec in line.fields if spec.of]
+    told = [] if "amount" in of or layout.record.field("amount") is None else ["amount"]  # on the receipt in any case
+    for name in (*of, *told):
         value = values[name] if values is not None else _amount_alone(layout, raw, name)
         if isinstance(value, int):
             declared.sums[name] = min(declared.sums.get(name, 0) + abs(value), INT64_MAX)

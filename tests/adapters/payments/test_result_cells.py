@@ -89,6 +89,12 @@ def test_a_quoted_file_cut_anywhere_is_refused() -> None:
     assert all(results(raw[:size])[2].refused is not None for size in range(len(raw) - 1))
 
 
+def test_the_amounts_are_summed_where_no_total_is_declared() -> None:
+    bare = quoted('"SZ1","1.20","成功",""', '"SZ2","x","失败",""').rpartition('"合计"'.encode("gb18030"))[0]
+    rows, codes, closing = results(bare, LAYOUT.partition("trailer:")[0])
+    assert (len(rows), codes, closing.total_fen, closing.declared_total_fen) == (1, ["BAD_AMOUNT"], 120, None)
+
+
 def test_without_the_key_a_quote_is_a_letter() -> None:
     refused = results(quoted('"SZ1","1.20","成功",""'), LAYOUT.replace("quotes: true\n", ""))[2].refused
     assert refused is not None
