@@ -253,7 +253,9 @@ def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
     if told["state"]:
         print(f"\nstate: {told['state']}" + (f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""))
     if told["state"] == "open":
-        print(f"next: puhui inbox take {told['number']} --reason …, or keep {told['number']} --reason …")
+        keep = f"keep {told['number']} --reason …"
+        take = "" if told["why_not"] else f"take {told['number']} --reason …, or "
+        print(f"next: puhui inbox {take}{keep}")
     elif told["state"] == "proposed" and told["subsidy_change"] is not None:
         print(f"next, by another person: puhui inbox approve {told['number']} --effect {told['subsidy_change']}")
 
