@@ -5,8 +5,8 @@ delimited. This module holds the description, its loading from YAML, the codec o
 payout rows) and `describe`. Bulk records are read and written by columns in adapters/feeds.
 
     fixed      every field has a byte `start` (from 1) and a `length` in bytes of the encoded text
-    delimited  fields stand in order, separated by `separator`; nothing is quoted: a value that holds the separator
-               is refused
+    delimited  fields stand in order, separated by `separator`; a value that holds the separator is refused (`quotes`
+               of result files: payments/template_file.py)
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from adapters.layout_checks import (
     check_field,
     check_keys,
     check_positions,
+    check_quotes,
     check_transaction,
     check_width,
     dated_pattern,
@@ -161,13 +162,16 @@ class Layout(Document):
     source: str = given("where the description was taken from, for people", "")
     gives: Literal["transaction", "payment", "result"] = given("what its records are", "transaction")
     shape: Literal["fixed", "delimited"] = Field(
-        description="fixed: fields by bytes. delimited: in order, `separator` between them; nothing is quoted"
+        description="fixed: fields by bytes. delimited: in order, `separator` between them; where it is a result file, "
+        "a workbook too, a row for a line"
     )
     encoding: Encoding = Field(description="of the text; gbk is read as GB18030")
     newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, but one kind in a file", "crlf")
     separator: str = Field(
         default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
     )
+    quotes: bool = given("cells of a delimited result file may stand in double quotes, as in a CSV", default=False)
+    sheet: str = given("of a result file that comes as a workbook: the sheet that is read; without it, the first", "")
     unit: Literal["fen", "yuan"] = given("of amounts whose field says none", "fen")
     zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = given(
@@ -206,6 +210,7 @@ class Layout(Document):
                 if self.record.field(name) is None:
                     raise MisfitError(f"the record has no field {name!r}", what, number)
         check_keys(self.key, self.original_key)
+        check_quotes(self)
         try:
             dated_pattern(self.filename) if self.gives == "transaction" else re.compile(self.filename)
         except ValueError as error:
@@ -488,7 +493,11 @@ def check_length(field: LayoutField, text: str, encoding: str) -> None:
 
 def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
     """The values of one line by field name (amounts in fen). CellError: the first field that is wrong."""
-    cells = split_line(layout, line, raw)
+    return decode_cells(layout, line, split_line(layout, line, raw))
+
+
+def decode_cells(layout: Layout, line: Line, cells: Sequence[str]) -> dict[str, Value]:
+    """As `decode_line`, of a line that was cut into its cells already."""
     pairs = list(zip(line.fields, cells, strict=True))
     if layout.shape == "delimited":
         for field, cell in pairs:

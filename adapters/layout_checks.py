@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from adapters.layout_dates import TOKEN, is_varied, names_day
+from adapters.quotes import known_separator
 from adapters.yaml_document import MisfitError
 from settlement.model.outcomes import Kind, Rail
 
@@ -127,6 +128,18 @@ def check_ends(layout: Layout) -> None:
         if field.declares is not None:
             message = f"{field.name}: a header or trailer declares, no record"
             raise MisfitError(message, "record", "fields", number, "declares")
+
+
+def check_quotes(layout: Layout) -> None:
+    """Only readers of result files know quotes and workbooks."""
+    for key in ("quotes", "sheet"):
+        if getattr(layout, key) and (layout.gives, layout.shape) != ("result", "delimited"):
+            raise MisfitError("is for delimited result files (gives: result)", key)
+    if layout.quotes:
+        try:
+            known_separator(layout.separator)
+        except ValueError as error:
+            raise MisfitError(str(error), "separator") from None
 
 
 def check_positions(line: Line, *path: str | int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from adapters.description import Part, lines
 from adapters.layout import CellError, Layout, LayoutField, Line, Value, encode_line, format_cell
-from adapters.shown import Show, Shown, mask_cell, mask_number, mask_text, plain, read_at, show_line
+from adapters.shown import Show, Shown, is_workbook, mask_cell, mask_number, mask_text, plain, read_at, show_line
 from settlement.model.rejects import Reject
 
 _DAY = date(2026, 5, 7)
@@ -142,7 +142,7 @@ def show_record(stream: BinaryIO, reject: Reject, layout: Layout) -> Shown | Non
     kinds = [layout.record] if reject.record else ends
     line = next((kind for kind in kinds if kind.field(reject.field) is not None), None)
     raw = read_at(stream, reject.byte)
-    if line is None or not raw:
+    if line is None or not raw or is_workbook(stream):
         return show_line(stream, reject, {})
     fixed = layout.shape == "fixed"
     whole = raw[: line.width] if fixed else raw.split(b"\n", 1)[0].rstrip(b"\r")

@@ -5,6 +5,7 @@ And texts with a separator in them and no quotes around, where a mark before eac
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -62,3 +63,16 @@ def without_padding(line: str, separator: str) -> str:
     if len(separator) > 1:
         line, separator = line.replace(separator, ONE_MARK), ONE_MARK
     return _padding(separator).sub('"', line) if '" ' in line or '"\t' in line else line
+
+
+def quoted_cells(line: str, separator: str) -> list[str]:
+    """The cells of one line of which some may be quoted. ValueError: its quotes do not close, or close too early."""
+    if '"' not in line:
+        return line.split(separator)
+    told = without_padding(line, separator)
+    try:
+        (cells,) = csv.reader([told], delimiter=delimiter_of(separator), strict=True)
+    except (csv.Error, ValueError):
+        message = "has quotes that do not close, or something behind a closing quote; double a quote within a cell"
+        raise ValueError(message) from None
+    return cells

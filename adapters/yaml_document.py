@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -69,7 +70,9 @@ def read_yaml(path: Path) -> object:
     try:
         with path.open("rb") as stream:
             text = stream.read(MAX_YAML_BYTES + 1).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        raise BadInput(f"{path}: {os.strerror(error.errno or 0).lower()}; give a layout in YAML") from None
+    except UnicodeDecodeError:
         raise wrong from None
     return load_yaml(text, path.name)
 

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Table
 
 from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
+from batch.again import Again, again
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
 from batch.lines_before import Before
-from batch.refusals import block_sums, doubt, in_order, once, statement_sums, statement_wrong, twice_in_file
+from batch.refusals import GAP, block_sums, doubt, in_order, once, statement_sums, statement_wrong, twice_in_file
 from batch.run import Run
 from settlement.model import frames
 from settlement.model.cards import mask
@@ -209,47 +210,124 @@ def numbered(connection: Connection, run: Run, frame: pl.DataFrame, file_id: int
 def statements(
     connection: Connection, run: Run, source: SourceConfig, file_id: int, frame: pl.DataFrame, closing: Closing
 ) -> Outcome:
-    """Stores bank statements; one that does not add up, or does not go on from the last closing, refuses the file."""
-    frame = frames.conform(frame, frames.STATEMENT_LINE)
-    accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    last = {number: intake.last_statement(connection, a.name, a.first_opening_fen)[1] for number, a in accounts.items()}
+    """Stores bank statements; one that does not add up, or does not go on from the last closing, refuses the file.
+
+    Of one that comes again with more lines these are new; one that stands twice in the file counts once.
+    """
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
-    kept, again = once(statement_sums([block_sums(frame)]))
-    rows, wrong = in_order(kept, last), doubt(closing.notes)
-    before = Before(connection, accounts, frame.with_columns(_booked(day)), rows)
+    frame = frames.conform(frame, frames.STATEMENT_LINE)
+    frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
+    accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
+    kept, copies = once(statement_sums([block_sums(frame)]))
+    judged = _Statements(connection, accounts, day)
+    rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
+    before = Before(connection, accounts, frame, rows)
+    parts = frame.partition_by("account", "statement", as_dict=True)
+    new: list[pl.DataFrame] = []
     for row in rows:
-        number = row["account"]
-        wrong = wrong or before.named(row, statement_wrong(row, accounts, last.get(number)))
-        if wrong is None and row["line"] and row["opening_fen"] == row["closing_fen"]:
-            wrong = _came_before(connection, accounts[number].name, row, day)
+        if wrong is None:
+            own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
+            new += [own] if own.height else []
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-        last[number] = row["closing_fen"]
-    heads = frame.select("account", "statement", "currency", "opening_fen", "closing_fen")
-    heads = pl.DataFrame([[row[name] for name in heads.columns] for row in kept], schema=heads.schema, orient="row")
-    frame = frame.join(heads, on=["account", "statement"], how="semi", maintain_order="left")
-    _store_statements(connection, run, accounts, file_id, frame, heads, day)
-    copies = sum(row["entries"] for row in again)
+    return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
+
+
+@dataclass(slots=True)
+class _Statements:
+    """Judges the statements of a file one after the other, beside those that the books have."""
+
+    connection: Connection
+    accounts: dict[str, AccountConfig]
+    day: date
+    last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
+    stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, account in self.accounts.items():
+            self.last[number] = intake.last_statement(self.connection, account.name, account.first_opening_fen)[1]
+
+    def new_of(
+        self, row: dict[str, Any], own: pl.DataFrame, before: Before
+    ) -> tuple[pl.DataFrame, tuple[str, str] | None]:
+        """(what is new of a statement, (code, message) of what is wrong with it); `own` are its rows."""
+        number, last = row["account"], self.last.get(row["account"])
+        wrong = statement_wrong(row, self.accounts, last)
+        if last is None or (wrong is not None and wrong[0] != GAP):
+            return own, wrong
+        if wrong is not None and self._quiet_day(row):
+            return own, None
+        found = self._again(row, own, last)
+        if wrong is None:  # an account may be back at a balance that it had
+            wrong = self._came_before(row, found) or before.named(row, None)
+        elif found is None:
+            wrong = before.named(row, wrong)
+        else:
+            own, wrong = found.new.with_columns(opening_fen=pl.lit(last, pl.Int64)), found.wrong
+        if own.height:
+            self.last[number] = row["closing_fen"]
+        return own, wrong
+
+    def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:
+        number = row["account"]
+        if number not in self.stored:
+            self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
+        lines = own.filter(pl.col("line").is_not_null())
+        return again(self.connection, self.stored[number], row, lines, last, self.day)
+
+    def _quiet_day(self, row: dict[str, Any]) -> bool:
+        """True of a day without lines that comes after later ones, with the balance that the account had then."""
+        if row["line"] or row["opening_fen"] != row["closing_fen"]:
+            return False
+        account = self.accounts[row["account"]]
+        before, closing = intake.last_statement(
+            self.connection, account.name, account.first_opening_fen, dated=self.day
+        )
+        return before is not None and before < self.day and closing == row["opening_fen"]
+
+    def _came_before(self, row: dict[str, Any], found: Again | None) -> tuple[str, str] | None:
+        """(code, message) of a statement that goes on from the last closing, and yet came before."""
+        same_lines = row["line"] and found is not None and found.wrong is None and found.new.is_empty()
+        unmoved = row["line"] and row["opening_fen"] == row["closing_fen"]
+        called = f"{self.accounts[row['account']].name}:{row['statement']}"
+        if not same_lines and not (unmoved and intake.same_statement(self.connection, called, row, self.day)):
+            return None
+        said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, with the same balances"
+        return "STATEMENT_TWICE", f"{said}; nothing is stored"
+
+
+def _statements_taken(
+    connection: Connection,
+    run: Run,
+    accounts: dict[str, AccountConfig],
+    file_id: int,
+    found: tuple[list[dict[str, Any]], list[dict[str, Any]], list[pl.DataFrame]],
+    closing: Closing,
+    day: date,
+) -> Outcome:
+    """Stores what is new of a file's statements. `found`: all of them, those that stand twice in it, what is new."""
+    rows, copies, new = found
+    if not new:
+        message = "the same statements as before; nothing was done"
+        return Outcome(
+            FileStatus.DUPLICATE, closing=closing, duplicate=closing.accepted, clearing_date=day, code="SAME_ROWS",
+            message=message,
+        )  # fmt: skip
+    frame = pl.concat(new)
+    heads = ("account", "statement")
+    sums = frame.group_by(heads, maintain_order=True).agg(pl.col("currency", "opening_fen", "closing_fen").first())
+    _store_statements(connection, run, accounts, file_id, frame, sums, day)
+    fresh = frame.filter(pl.col("line").is_not_null())["record"].n_unique()
+    twice = sum(row["entries"] for row in copies)
+    before = max(closing.accepted - twice - fresh, 0)
     return Outcome(
-        FileStatus.ACCEPTED,
+        FileStatus.SUPERSET if before or len(new) < len(rows) else FileStatus.ACCEPTED,
         closing=closing,
-        accepted=closing.accepted - copies,
-        duplicate=copies,
+        accepted=closing.accepted - twice - before,
+        duplicate=twice + before,
         clearing_date=day,
-        rejects=[twice_in_file(row) for row in again],
+        rejects=[twice_in_file(row) for row in copies],
     )
-
-
-def _booked(day: date) -> pl.Expr:
-    """The day of booking as it is stored: camt may leave it out."""
-    return pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)).alias("booking_date")
-
-
-def _came_before(connection: Connection, account: str, row: dict[str, Any], day: date) -> tuple[str, str] | None:
-    if not intake.same_statement(connection, f"{account}:{row['statement']}", row, day):
-        return None
-    name = mask_cards(row["statement"])
-    return "STATEMENT_TWICE", f"statement {name} of {day} was taken before, with the same balances; nothing is stored"
 
 
 def _store_statements(
@@ -280,6 +358,6 @@ def _store_statements(
         schema={"counterparty_account": pl.String, "counterparty_masked": pl.String, "counterparty_index": pl.String},
     )
     lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
-    lines = lines.with_columns(_booked(day), pl.format("{}/{}", "statement_id", "line").alias("line_id"))
+    lines = lines.with_columns(pl.format("{}/{}", "statement_id", "line").alias("line_id"))
     lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
     copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))

@@ -12,9 +12,11 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch import names
 from batch.config import SourceConfig
 from settlement.model.errors import TryAgain
 from settlement.store.files import file_error
@@ -38,8 +40,11 @@ def folders(home: Path, source: SourceConfig) -> tuple[Path, Path, Path]:
     return root / "in", root / "taking", root / "out"
 
 
-def look(home: Path, source: SourceConfig) -> Seen:
-    """Reads the source's inbox and changes nothing; names outside the pattern are other sources' or rubbish."""
+def look(home: Path, source: SourceConfig, own: Collection[str] = ()) -> Seen:
+    """Reads the source's inbox and changes nothing; names outside the pattern are other sources' or rubbish.
+
+    What is left is told with card numbers masked but those of `own`, our accounts.
+    """
     inbox = folders(home, source)[0]
     try:
         entries = sorted(os.scandir(inbox), key=lambda e: e.name.encode("utf-8", "surrogateescape"))
@@ -47,29 +52,29 @@ def look(home: Path, source: SourceConfig) -> Seen:
         return Seen([], [])
     except OSError as error:
         raise TryAgain(f"{inbox}: cannot be read ({error.strerror}); correct its permissions and run again") from None
-    names = {entry.name for entry in entries}
+    here = {entry.name for entry in entries}
     complete: list[str] = []
     left: list[tuple[str, str]] = []
     for entry in entries:
         name = entry.name
-        if _lone_marker(name, names, source):
+        if _lone_marker(name, here, source):
             left.append((_shown(name), "a marker, and its file is not there"))
         if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
             continue
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
             left.append((_shown(name), "not a plain file with a plain name"))
             continue
-        wrong = _unreadable(inbox / name) or _incomplete(inbox, name, names, source)
+        wrong = _unreadable(inbox / name) or _incomplete(inbox, name, here, source)
         if wrong:
             left.append((name, wrong))
         else:
             complete.append(name)
-    return Seen(complete, left)
+    return Seen(complete, [(names.masked(name, own), names.masked(why, own)) for name, why in left])
 
 
-def _lone_marker(name: str, names: set[str], source: SourceConfig) -> bool:
+def _lone_marker(name: str, here: set[str], source: SourceConfig) -> bool:
     data = name.removesuffix(MARKER)
-    return data != name and data not in names and fnmatch.fnmatchcase(data, source.pattern)
+    return data != name and data not in here and fnmatch.fnmatchcase(data, source.pattern)
 
 
 def name_wrong(name: str, pattern: str) -> str:
@@ -97,7 +102,7 @@ def unknown(home: Path, sources: tuple[SourceConfig, ...]) -> list[tuple[str, st
 
 def _shown(name: str) -> str:
     """A name that anybody may have given, fit to be printed: no control characters, no other scripts, 80 at most."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name)[:80]
+    return names.masked("".join(c if c.isascii() and c.isprintable() else "?" for c in name))[:80]
 
 
 def _unreadable(path: Path) -> str:
@@ -109,11 +114,11 @@ def _unreadable(path: Path) -> str:
     return ""
 
 
-def _incomplete(inbox: Path, name: str, names: set[str], source: SourceConfig) -> str:
+def _incomplete(inbox: Path, name: str, here: set[str], source: SourceConfig) -> str:
     """Why the file must wait; "" when it is complete."""
     if source.complete == "rename":
         return ""
-    if name + MARKER not in names:
+    if name + MARKER not in here:
         return f"waits for {name}{MARKER}"
     marker_file = inbox / (name + MARKER)
     if marker_file.is_symlink() or not marker_file.is_file() or marker_file.stat().st_size > MAX_MARKER:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from adapters.accounts.currency import format_minor
-from settlement.model.cards import mask
+from settlement.model.cards import luhn, mask
 from settlement.model.frames import STATEMENT_LINE, empty
 from settlement.model.money import INT64_MAX
 
@@ -155,14 +155,9 @@ def mask_cards(text: str) -> str:
 def _mask_match(match: re.Match[str]) -> str:
     """UnionPay's numbers are masked whatever their check digit (its own samples fail Luhn); others if Luhn holds."""
     number = match.group().translate(_BARE)
-    if number[0] in "68" or _luhn(number):
+    if number[0] in "68" or luhn(number):
         return mask(number)
     return match.group()
-
-
-def _luhn(number: str) -> bool:
-    doubled = (int(d) * 2 for d in number[-2::-2])
-    return (sum(int(d) for d in number[::-2]) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
 
 
 @dataclass(slots=True)

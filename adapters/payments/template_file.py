@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import BinaryIO
 
-from adapters.layout import CellError, Layout, Line, Value, decode_line, parse_cell, split_line
+from adapters.layout import CellError, Layout, Line, Value, decode_cells, parse_cell, split_line
+from adapters.quotes import quoted_cells
+from adapters.safe_workbook import (
+    MAX_WORKBOOK,
+    UNREAD,
+    UNREAD_CELL,
+    WorkbookRefusedError,
+    is_workbook,
+    number_text,
+    workbook_rows,
+)
 from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX
 
@@ -56,6 +67,7 @@ class _RawLine:
     start: int
     raw: bytes
     newline: bytes
+    cells: list[str] | None = None  # of a workbook's row
 
     @property
     def end(self) -> int:
@@ -69,7 +81,9 @@ def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
     is declared twice with another number, an amount that cannot be read under a declared total, more records than the
     layout allows.
     """
-    lines = _lines(stream, layout)
+    head = stream.read(_CHUNK)
+    book = layout.gives == "result" and layout.shape == "delimited" and is_workbook(head)
+    lines = _workbook_lines(head + stream.read(MAX_WORKBOOK), layout) if book else _lines(head, stream, layout)
     for number, line in enumerate(layout.header, 1):
         raw = next(lines, None)
         if raw is None:
@@ -88,10 +102,11 @@ def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
     _compare(layout, declared)
 
 
-def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
+def _lines(head: bytes, stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
     """The file's lines without its end mark. Each ends as the layout says; the last need not under a declared count."""
     previous: _RawLine | None = None
-    for line in _raw_lines(stream):
+    raw_lines = _raw_lines(head, stream)
+    for line in _joined(raw_lines) if layout.quotes else raw_lines:
         if previous is not None:
             yield _checked(layout, previous)
         previous = line
@@ -106,10 +121,93 @@ def _lines(stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
         yield _checked(layout, previous)
 
 
-def _raw_lines(stream: BinaryIO) -> Iterator[_RawLine]:
+def _joined(lines: Iterator[_RawLine]) -> Iterator[_RawLine]:
+    """Lines, those that end within a quoted cell with what follows; no encoding has a quote within a character."""
+    held: _RawLine | None = None
+    for line in lines:
+        if held is not None:
+            line = _RawLine(held.start, held.raw + held.newline + line.raw, line.newline)
+            _check_length(line.raw, line.start)
+        held = line
+        if line.raw.count(b'"') % 2 == 0:
+            yield line
+            held = None
+    if held is not None:
+        message = "a quoted cell does not close; the file was cut: send it again"
+        raise FileRefusedError("TRUNCATED", message, "", held.start)
+
+
+def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
+    """The rows of a workbook's sheet but blank ones; all name the whole file as their bytes: it is compressed."""
+    others: list[str] = []
+    marked = not layout.end_mark
+    try:
+        for row in workbook_rows(data, layout.sheet, others):
+            cells = [_cell_text(cell) for cell in row]
+            if marked and layout.end_mark and any(cells):
+                raise FileRefusedError("AFTER_END", "rows stand behind the end mark; send the whole file again")
+            if layout.end_mark and [cell for cell in cells if cell] == [layout.end_mark]:
+                marked = True
+            elif any(cell.strip() for cell in cells):
+                yield _RawLine(0, data, b"", cells)
+        if not marked:
+            raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
+        for other in [] if layout.sheet else others:
+            if any(_is_record(layout, row) for row in workbook_rows(data, other)):
+                message = f"the sheet {other!r} has rows too: name the one that is meant in `sheet` of the layout"
+                raise FileRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
+    except WorkbookRefusedError as error:
+        raise FileRefusedError(error.code, error.message) from None
+
+
+def _is_record(layout: Layout, row: list[object]) -> bool:
+    try:
+        _record(layout, _RawLine(0, b"", b"", [_cell_text(cell) for cell in row]))
+    except CellError:
+        return False
+    return True
+
+
+def _cell_text(cell: object) -> str:
+    """A typed cell as text; Excel keeps 15 digits of a number."""
+    if isinstance(cell, bool) or not isinstance(cell, float | int):
+        return str(cell)
+    if abs(cell) >= 10**15:
+        message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
+        raise FileRefusedError("ROUNDED", message + "make the column text and export again")
+    return number_text(float(cell))
+
+
+def _split(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
+    """The cells of a line. Quoted ones and those of a workbook may hold line ends; its rows may lack blank cells."""
+    if raw.cells is None and not layout.quotes:
+        return split_line(layout, line, raw.raw)
+    width, cells = len(line.fields), raw.cells
+    if cells is None:
+        cells = _quoted(layout, raw.raw)
+    elif not any(cells[width:]):
+        cells = (cells + [""] * width)[:width]
+    if len(cells) != width:
+        raise CellError("", "FIELD_COUNT", f"the line has {len(cells)} fields; {width} are expected")
+    for spec, cell in zip(line.fields, cells, strict=True):
+        if cell == UNREAD:
+            raise CellError(spec.name, "UNREAD_CELL", UNREAD_CELL)
+    return [" ".join(cell.splitlines()) if "\n" in cell else cell for cell in cells]
+
+
+def _quoted(layout: Layout, raw: bytes) -> list[str]:
+    try:
+        return quoted_cells(raw.decode(layout.read_encoding), layout.separator)
+    except UnicodeDecodeError as error:
+        raise CellError("", "BAD_ENCODING", f"byte {error.start} of it is not {layout.read_encoding}") from None
+    except ValueError as error:
+        raise CellError("", "BAD_QUOTES", str(error)) from None
+
+
+def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
     """Lines cut at LF; a line longer than MAX_LINE refuses the file, so that memory stays flat."""
     carry, start, first = b"", 0, True
-    while chunk := stream.read(_CHUNK):
+    for chunk in chain([head], iter(lambda: stream.read(_CHUNK), b"")):
         data = carry + chunk
         if first and data.startswith(_BOM):
             data, start = data[3:], 3
@@ -145,7 +243,7 @@ def _checked(layout: Layout, line: _RawLine) -> _RawLine:
 def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: str) -> None:
     """The values of a header or trailer line."""
     try:
-        values = decode_line(layout, line, raw.raw)
+        values = _decoded(layout, line, raw)
     except CellError as error:
         where = f"{error.field} " if error.field else ""
         message = f"the {what.lower()} line is not as laid down: {where}{error}; send the whole file again"
@@ -178,8 +276,12 @@ def _row(layout: Layout, raw: _RawLine, declared: Declared) -> Row:
     return Row(declared.records, raw.start, raw.end, values, error)
 
 
+def _decoded(layout: Layout, line: Line, raw: _RawLine) -> dict[str, Value]:
+    return decode_cells(layout, line, _split(layout, line, raw))
+
+
 def _record(layout: Layout, raw: _RawLine) -> dict[str, Value]:
-    values = decode_line(layout, layout.record, raw.raw)
+    values = _decoded(layout, layout.record, raw)
     if layout.gives == "payment" and values["amount"] == 0:
         raise CellError("amount", "ZERO_AMOUNT", "is zero; a payment has an amount")
     return values
@@ -187,7 +289,9 @@ def _record(layout: Layout, raw: _RawLine) -> dict[str, Value]:
 
 def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declared: Declared) -> None:
     """Adds the row's amounts; a row with a bad field still counts if its amounts can be read by themselves."""
-    for name in declared.totals or (spec.of for line in layout.trailer for spec in line.fields if spec.of):
+    of = declared.totals or [spec.of for line in layout.trailer for spec in line.fields if spec.of]
+    told = [] if "amount" in of or layout.record.field("amount") is None else ["amount"]  # on the receipt in any case
+    for name in (*of, *told):
         value = values[name] if values is not None else _amount_alone(layout, raw, name)
         if isinstance(value, int):
             declared.sums[name] = min(declared.sums.get(name, 0) + abs(value), INT64_MAX)
@@ -200,7 +304,7 @@ def _amount_alone(layout: Layout, raw: _RawLine, name: str) -> Value:
     spec = layout.record.field(name)
     assert spec is not None, "the layout was checked: `of` names an amount of the record"
     try:
-        cells = split_line(layout, layout.record, raw.raw)
+        cells = _split(layout, layout.record, raw)
         return parse_cell(spec, cells[layout.record.fields.index(spec)], layout.unit_of(spec))
     except CellError:
         return None

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from batch import inbox
 from batch.config import SourceConfig
+from batch.names import known_as
 from batch.run import Run, Summary
 from settlement.store import intake, runs
 from settlement.store.archive import Archive
@@ -18,16 +19,19 @@ def receive(database: Database, run: Run) -> Summary:
     """Takes every complete file of every source, in the order of configuration and name; one transaction a file."""
     archive = Archive(run.home / "archive", run.keys)
     left: list[list[str]] = []
+    own = frozenset(account.number for account in run.config.accounts)
     for source in run.config.sources:
         for path, name, delivery in inbox.taken(run.home, source):
-            _claim(database, run, archive, source, path, name, delivery)
-        seen = inbox.look(run.home, source)
+            called = known_as(name, run.keys.keyed_index, own)
+            _claim(database, run, archive, source, path, called, delivery)
+        seen = inbox.look(run.home, source, own)
         left += [[source.name, name, why] for name, why in seen.left]
         for name in seen.complete:
+            called = known_as(name, run.keys.keyed_index, own)
             with database.engine.connect() as connection:
-                delivery = intake.next_delivery(connection, source.name, name)
+                delivery = intake.next_delivery(connection, source.name, called)
             path = inbox.take(run.home, source, name, delivery)
-            _claim(database, run, archive, source, path, name, delivery)
+            _claim(database, run, archive, source, path, called, delivery)
     unknown = inbox.unknown(run.home, run.config.sources)
     left += [[folder, name, "no source has a pattern for it"] for folder, name in unknown]
     with database.engine.connect() as connection:

@@ -39,7 +39,7 @@ def check(
         found = checks(connection, run, wanted)
         missing = missing_files(connection, session.config, wanted)
     rows = [(one.name, one.title, "ok" if one.ok else str(one)) for one in found]
-    rows += [("expected_files", "应到文件", f"{source}: not arrived, not waived") for source in missing]
+    rows += [("expected_files", "应到文件", f"{source}: none of the day was taken, none waived") for source in missing]
     print_rows(("check", "检查", str(wanted)), rows, as_json=as_json)
     wrong = sum(not one.ok for one in found) + len(missing)
     if wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -74,7 +75,8 @@ def print_rows(
 ) -> None:
     """Rows as an aligned table (Chinese counts as two columns wide), or as JSON objects with the headings as keys.
 
-    In a table amounts and counts stand at the right of their column.
+    In a table amounts and counts stand at the right of their column. On a terminal that is too narrow for it each row
+    takes some lines.
     """
     body = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if as_json:
@@ -84,9 +86,41 @@ def print_rows(
     right = [
         any(column) and all(_FIGURE.fullmatch(cell) for cell in column if cell) for column in zip(*body, strict=True)
     ]
+    room = _room() - _width(indent)
+    gap = next((gap for gap in ("  ", " ") if sum(widths) + len(gap) * (len(widths) - 1) <= room), None)
+    if gap is None and body:
+        lead = 1 if len({row[0] for row in body}) == len(body) or len(headings) < 3 else 2
+        for row in body:
+            _print_record(headings, row, lead, room, indent)
+        return
     for row in (list(headings), *body):
         cells = [_padded(*cell) for cell in zip(row, widths, right or [False] * len(row), strict=True)]
-        print((indent + "  ".join(cells)).rstrip())
+        print((indent + (gap or "  ").join(cells)).rstrip())
+
+
+def _room() -> int:
+    """Columns of the terminal; endless where the output goes to a file or another program."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else sys.maxsize
+
+
+def _print_record(headings: Sequence[str], row: Sequence[str], lead: int, room: int, indent: str) -> None:
+    """A row that is too wide for the terminal: its `lead` first cells, below them each other one behind its heading."""
+    print(indent + "  ".join(row[:lead]))
+    line, indent = "", indent + "  "
+    for heading, cell in zip(headings[lead:], row[lead:], strict=True):
+        if not cell:
+            continue
+        pair = f"{heading}: {cell}" if heading else cell
+        if line and _width(line) + 2 + _width(pair) > room - 2:
+            print(indent + line)
+            line = ""
+        line += ("  " if line else "") + pair
+        while _width(line) > room - 2:
+            size = next(n for n in range(len(line), 0, -1) if _width(line[:n]) <= max(room - 2, 2))
+            print(indent + line[:size])
+            line = line[size:]
+    if line:
+        print(indent + line)
 
 
 def _padded(cell: str, width: int, right: bool) -> str:

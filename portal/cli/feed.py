@@ -50,6 +50,7 @@ class Chosen:
     whole: bool = False  # it takes no file with a bad row
     accounts: frozenset[str] | None = None  # whose statements it brings
     pattern: str = "*"
+    own: frozenset[str] = frozenset()  # numbers of our accounts
 
 
 def check(
@@ -88,7 +89,7 @@ def _found(chosen: Chosen, file: Path, stream: BinaryIO, *, keep: bool) -> Findi
     from batch.inbox import name_wrong
     from portal.cli.feed_check import Findings
 
-    name = _shown(file)
+    name = _shown(file, chosen)
     findings = Findings(name, _digest(stream, name), chosen.adapter, keep, whole=chosen.whole, accounts=chosen.accounts)
     for item in _read(chosen, stream, name):
         findings.take(item)
@@ -136,7 +137,7 @@ def convert(
 
     chosen = _choose(source, format_name, settings, home)
     with _opened(file) as stream, open_output(out, chosen.adapter.gives, file) as output:
-        findings = Findings(_shown(file), "", chosen.adapter)
+        findings = Findings(_shown(file, chosen), "", chosen.adapter)
         for item in _read(chosen, stream, findings.name):
             findings.take(item)
             if isinstance(item, Parsed):
@@ -222,7 +223,10 @@ def _choose(source: str | None, format_name: str | None, settings: list[str] | N
     own = frozenset(a.number for a in config.accounts if a.statement_source == source)
     whole, accounts = found.reject_file_on_bad_row, own if found.role == "statement" else None
     settings_now = {**settings_of(found), **given}
-    return Chosen(adapter(found.format), settings_now, source, home, found.role, whole, accounts, found.pattern)
+    all_own = frozenset(a.number for a in config.accounts)
+    return Chosen(
+        adapter(found.format), settings_now, source, home, found.role, whole, accounts, found.pattern, all_own
+    )
 
 
 def _given(settings: list[str]) -> dict[str, Any]:
@@ -251,11 +255,16 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _shown(file: Path) -> str:
-    """A file's name as it is told: on one line, whatever its bytes."""
+def _shown(file: Path, chosen: Chosen) -> str:
+    """A file's name as the night would call it: on one line, whatever its bytes, and without a card number."""
     from adapters.shown import plain
+    from batch.names import known_as
 
-    return plain(file.name)
+    name = plain(file.name)
+    if known_as(name, lambda _: "0") == name:
+        return name
+    keys = _keys(chosen.home)
+    return known_as(name, (lambda _: "0") if keys is None else keys.keyed_index, chosen.own)
 
 
 def _digest(stream: BinaryIO, name: str) -> str:
@@ -286,6 +295,11 @@ def _read(chosen: Chosen, stream: BinaryIO, name: str) -> Iterator[Any]:
 
 def _tokeniser(home: Path | None) -> Any:
     """The card key of a home, where there is one; a bank that checks its own file has none."""
+    keys = _keys(home)
+    return None if keys is None else keys.tokeniser
+
+
+def _keys(home: Path | None) -> Any:
     if home is None:
         return None
     from portal.session import keys_path
@@ -295,4 +309,4 @@ def _tokeniser(home: Path | None) -> Any:
         return None
     from settlement.store.keys import load
 
-    return load(path).tokeniser
+    return load(path)

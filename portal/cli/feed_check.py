@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -39,6 +40,7 @@ from settlement.model.rejects import Reject
 MAX_SHOWN = 1000
 MAX_ROWS = 200
 _WIDTH, _BEFORE = 110, 40
+_ZONE = "Asia/Shanghai"
 _CONTENT = ("kind", "original_key", "merchant_no", "card_token", "card_masked", "gross_fen", "paid_fen", "claimed_fen")
 # what is looked at of rows whose keys stand more than once
 REPEATED = ("transaction_id", "record", "byte_start", "currency", *_CONTENT)
@@ -406,7 +408,7 @@ def _receipt(findings: Findings, closing: Closing) -> Receipt:
         sha256=findings.sha256,
         received_at=now,
         status=status,
-        business_date=closing.clearing_date or now.date(),
+        business_date=closing.clearing_date or now.astimezone(ZoneInfo(_ZONE)).date(),  # as `timezone` of Receipt
         records_read=records,
         records_declared=closing.declared_records,
         total_read_fen=closing.total_fen,

@@ -88,12 +88,15 @@ def waiting(home: Home = HERE, as_json: Json = False) -> None:
     """
     from batch import inbox
     from batch.config import load_config
+    from batch.names import masked
 
     config = load_config(home)
-    rows = [(s.name, name, why) for s in config.sources for name, why in inbox.look(home, s).left]
+    own = frozenset(account.number for account in config.accounts)
+    seen = [(source.name, inbox.look(home, source, own)) for source in config.sources]
+    rows = [(source, name, why) for source, found in seen for name, why in found.left]
     rows += [(folder, name, "no source has a pattern for it") for folder, name in inbox.unknown(home, config.sources)]
-    rows += [(s.name, name, "complete: the next night takes it") for s in config.sources
-             for name in inbox.look(home, s).complete]  # fmt: skip
+    rows += [(source, masked(name, own), "complete: the next night takes it") for source, found in seen
+             for name in found.complete]  # fmt: skip
     print_rows(("source", "name", "why"), sorted(rows), as_json=as_json)
 
 
@@ -250,7 +253,9 @@ def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
     if told["state"]:
         print(f"\nstate: {told['state']}" + (f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""))
     if told["state"] == "open":
-        print(f"next: puhui inbox take {told['number']} --reason …, or keep {told['number']} --reason …")
+        keep = f"keep {told['number']} --reason …"
+        take = "" if told["why_not"] else f"take {told['number']} --reason …, or "
+        print(f"next: puhui inbox {take}{keep}")
     elif told["state"] == "proposed" and told["subsidy_change"] is not None:
         print(f"next, by another person: puhui inbox approve {told['number']} --effect {told['subsidy_change']}")
 

@@ -82,9 +82,12 @@ def show(
         document = statement_document(connection, run, number)
 
     tables = {
-        "lines": _table(STATEMENT_COLUMNS, document.lines),
-        "held": _table(HELD_COLUMNS, document.held),
-        "detail": _table(DETAIL_COLUMNS, document.detail),
+        name: _table(columns, frame, None if as_json else document.timezone)
+        for name, columns, frame in (
+            ("lines", STATEMENT_COLUMNS, document.lines),
+            ("held", HELD_COLUMNS, document.held),
+            ("detail", DETAIL_COLUMNS, document.detail),
+        )
     }
     if as_json:
         whole: dict[str, object] = {"head": dict(document.head), "foot": dict(document.foot), "digest": document.digest}
@@ -102,10 +105,16 @@ def show(
         print(line)
 
 
-def _table(columns: tuple[Column, ...], frame: pl.DataFrame) -> tuple[list[str], list[list[object]]]:
-    """(headings, rows) with money as yuan."""
+def _table(
+    columns: tuple[Column, ...], frame: pl.DataFrame, timezone: str | None
+) -> tuple[list[str], list[list[object]]]:
+    """(headings, rows) with money as yuan; as the documents print them, where a time zone is given."""
+    from adapters.documents.cells import cell_texts
     from settlement.model.money import format_yuan
 
+    headings = [column.heading for column in columns]
+    if timezone is not None:
+        return headings, [list(row) for row in cell_texts(frame, columns, timezone).rows()]
     kinds = [column.kind for column in columns]
     body = [
         [
@@ -114,7 +123,7 @@ def _table(columns: tuple[Column, ...], frame: pl.DataFrame) -> tuple[list[str],
         ]
         for row in frame.rows()
     ]
-    return [column.heading for column in columns], body
+    return headings, body
 
 
 def _text(cell: object) -> str | None:

@@ -35,6 +35,12 @@ def mask_digits(text: str) -> str:
     return _LONG_DIGITS.sub(lambda match: mask(match.group()), text)
 
 
+def luhn(number: str) -> bool:
+    """Whether the last digit is the check digit (ISO/IEC 7812) of those before it."""
+    doubled = (int(d) * 2 for d in number[-2::-2])
+    return (sum(int(d) for d in number[::-2]) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
+
+
 def shown_total(fen: int) -> str:
     """A total in yuan for a message; a file whose columns slipped may sum card numbers, and those stay masked."""
     return mask_digits(format_yuan(fen))

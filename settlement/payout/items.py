@@ -53,7 +53,7 @@ BATCH: Schema = {"batch_no": pl.String, "payee_kind": pl.String, "count": pl.Int
 FAILED = ("returned", "rejected")
 NO_ACCOUNT = "no account: import one of this payee (puhui import accounts) and have it approved"
 NOT_APPROVED = "account not approved: a second person approves the import that brought it"
-SAME_ACCOUNT = "returned by the bank; waits for a corrected account"
+SAME_ACCOUNT = "returned by the bank ({}); waits for a corrected account, or for the same one imported again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _judged(payables: pl.DataFrame, accounts: pl.DataFrame, refused: pl.DataFram
     """Dead payables with their account, and `hold`: why one cannot leave (null: it can)."""
     same = (pl.col("import_id") == pl.col("account_import_id")) & (pl.col("valid_from") == pl.col("account_valid_from"))
     returned = pl.col("result").is_in(FAILED).fill_null(False)
-    bank_says = pl.format("{} ({})", pl.lit(SAME_ACCOUNT), pl.col("reason").fill_null("no reason given"))
+    bank_says = pl.format(SAME_ACCOUNT, pl.col("reason").fill_null("no reason given"))
     return (
         conform(payables, PAYABLE)
         .filter(dead_expr())

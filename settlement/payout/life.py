@@ -61,6 +61,10 @@ def may_approve(batch: Batch, actor: str, open_date: date) -> None:
 def may_release(batch: Batch, actor: str, rebuilt: str, open_date: date) -> Decided:
     """The approval under which `actor` may release `batch`, whose file rebuilt from its rows has digest `rebuilt`."""
     approval = batch.taken("approved")
+    if batch.state == "voided":
+        raise _refuse(batch, "it is voided", "the night drafted what it pays anew (puhui payout list)")
+    if batch.state in {"released", "sent"}:
+        raise _refuse(batch, f"it is {batch.state}", "its file has left and leaves once (puhui payout show)")
     if batch.state != "approved" or approval is None:
         raise _refuse(batch, f"it is {batch.state}", "only an approved batch is released (puhui payout approve)")
     if actor in {batch.maker, approval.actor}:

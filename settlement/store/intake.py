@@ -190,19 +190,21 @@ def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataF
 
 
 def last_statement(
-    connection: Connection, account: str, first_opening_fen: int, day: date | None = None
+    connection: Connection, account: str, first_opening_fen: int, day: date | None = None, dated: date | None = None
 ) -> tuple[date | None, int]:
     """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
 
+    `dated`: of the statements of that day and before alone.
     A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
     of another, but for the last; where all are, the account is back at its first opening.
     """
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
-        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
+        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)
+          AND (cast(:dated AS date) IS NULL OR statement_date <= :dated)),
       ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
       SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
         ORDER BY fen DESC LIMIT 1)"""
-    newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
+    newest, closing = connection.execute(text(sql), {"account": account, "day": day, "dated": dated}).one()
     return newest, first_opening_fen if closing is None else int(closing)
 
 
@@ -215,10 +217,18 @@ def same_statement(connection: Connection, name: str, row: dict[str, Any], day: 
     return connection.execute(text(sql), values).first() is not None
 
 
-# What tells a line of a statement from another one of its account.
+STATEMENT: frames.Schema = {
+    "statement_id": pl.String,
+    "opening_fen": pl.Int64,
+    "closing_fen": pl.Int64,
+    "statement_date": pl.Date,
+    "file_id": pl.Int64,
+}
+# What tells a line of a statement from another one of its account; its number in the statement does not.
 LINE: frames.Schema = {
     "booking_date": pl.Date,
     "amount_fen": pl.Int64,
+    "reversal": pl.Boolean,
     "reference": pl.String,
     "end_to_end_id": pl.String,
     "counterparty_name": pl.String,
@@ -234,6 +244,20 @@ def lines_between(connection: Connection, account: str, first: date, last: date)
     query = select(*columns, copies).where(t.bank_line.c.account == account).group_by(*columns)
     query = query.where(t.bank_line.c.booking_date.between(first, last))
     return copy_out(connection, query, {**LINE, "copies": pl.Int64})
+
+
+def statements_of(connection: Connection, account: str) -> pl.DataFrame:
+    """Every statement of an account (STATEMENT) in the order in which their files came."""
+    s = t.bank_statement.c
+    query = select(*[s[name] for name in STATEMENT]).where(s.account == account).order_by(s.file_id, s.statement_id)
+    return copy_out(connection, query, STATEMENT)
+
+
+def lines_of(connection: Connection, statement_id: str) -> pl.DataFrame:
+    """The lines of a statement (LINE) in their order."""
+    b = t.bank_line.c
+    query = select(*[b[name] for name in LINE]).where(b.statement_id == statement_id).order_by(b.line)
+    return copy_out(connection, query, LINE)
 
 
 def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:

@@ -52,7 +52,7 @@ MORE: dict[str, dict[str, Any]] = {
     "CsvColumn": {"unit": "fen", "note": "since 2024", "pad": "0"},
     "End": {"required": False},
     "SpokenTotal": {"of": "paid"},
-    "Layout": {"zone": "Asia/Shanghai", "maximum_records": 5000},
+    "Layout": {"zone": "Asia/Shanghai", "maximum_records": 5000, "quotes": True, "sheet": "回盘明细"},
     "Line": {"length": 310},
 }
 # keys by which a part is known from another kind's

@@ -197,3 +197,14 @@ def test_a_pipe_is_no_layout_and_is_not_waited_for(smk: Path, capsys: pytest.Cap
     os.mkfifo(pipe)
     assert run(["feed", "check", str(smk), "--format", "citizen_card", "--set", f"layout={pipe}"]) == 2
     assert capsys.readouterr().err == f"puhui: {pipe}: cannot be read as UTF-8 text; give a layout in YAML\n"
+
+
+def test_the_receipt_of_a_file_without_a_day_has_that_of_our_clocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half past midnight here is still yesterday in UTC."""
+    monkeypatch.setenv("PUHUI_NOW", "2026-05-08T00:30:00+08:00")
+    (tmp_path / "e.xml").write_bytes(b"")
+    assert run(["feed", "check", str(tmp_path / "e.xml"), "--format", "camt053", "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["business_date"], said["received_at"]) == ("2026-05-08", "2026-05-08T00:30:00+08:00")

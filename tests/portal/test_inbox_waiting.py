@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
 from batch.config import load_config
+from batch.deliveries import Look
 from batch.inbox import look, take
+from portal.cli.inbox import _print
 from portal.cli.main import run
 from settlement.model.errors import BadConfiguration
+from settlement.store.intake import OUTCOME
 
 SUZHOU = Path(__file__).resolve().parents[2] / "examples" / "suzhou"
 
@@ -84,3 +90,26 @@ def test_a_file_that_cannot_be_read_is_left_lying_and_stops_nobody(
     monkeypatch.setattr(Path, "rename", denied)
     with pytest.raises(BadConfiguration, match="SMK_20260508: cannot be moved to taking/"):
         take(tmp_path, source, "SMK_20260508", 1)
+
+
+def test_a_card_number_in_a_name_is_told_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "puhui.toml").write_bytes((SUZHOU / "puhui.toml").read_bytes())
+    inbox = tmp_path / "exchange" / "bank" / "in"
+    inbox.mkdir(parents=True)
+    card = "6217000000000000004"
+    for name in (f"camt053_{card}.xml", f"camt053_{card}_2.xml", f"camt053_{card}_2.xml.ok", f"{card}.doc"):
+        (inbox / name).touch()
+    assert run(["inbox", "waiting", "--home", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert card not in said
+    assert said.count("621700*********0004") == 4  # one of them names its marker
+
+
+def test_what_cannot_be_taken_is_not_proposed_as_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    row = dict.fromkeys(OUTCOME, 0) | {"file_id": 12, "name": "f", "source": "smk", "sha256": "", "status": "CONFLICT"}
+    row |= {"received_at": datetime(2026, 5, 8, tzinfo=UTC), "business_date": date(2026, 5, 8), "message": None}
+    rejects = pl.DataFrame(schema={"record": pl.Int64, "byte": pl.Int64, "field": pl.String, "code": pl.String,
+                                   "message": pl.String})  # fmt: skip
+    for why, said in (("ask for it again", "next: puhui inbox keep 12"), ("", "next: puhui inbox take 12")):
+        _print(Look(row, rejects, [], "open", why_not=why), ZoneInfo("Asia/Shanghai"), as_json=False)
+        assert said in capsys.readouterr().out

@@ -78,7 +78,7 @@ def test_rejects_are_one_and_refusals_two(smk, tmp_path, capsys):
             ["describe", "--format", "mapped_csv", "--set", "instrument=card"],
             "'card' is none of citizen_card, bank_card",
         ),
-        (["describe", "--format", "citizen_card", "--set", "layout=none.yaml"], "cannot be read"),
+        (["describe", "--format", "citizen_card", "--set", "layout=none.yaml"], "no such file"),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments, words, capsys):
@@ -247,7 +247,7 @@ def test_a_source_may_have_a_layout_of_its_own(smk, tmp_path, capsys):
     assert "own.yaml:" in capsys.readouterr().err
     (tmp_path / "own.yaml").unlink()
     assert run(arguments) == 2
-    assert "own.yaml: cannot be read as UTF-8 text" in capsys.readouterr().err
+    assert "own.yaml: no such file or directory; give a layout" in capsys.readouterr().err
 
 
 def test_a_payout_file_is_read_as_its_bank_will(tmp_path, capsys):

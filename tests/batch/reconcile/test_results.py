@@ -57,7 +57,7 @@ def test_a_refused_payment_goes_back_and_leaves_again_with_a_corrected_account(p
     done = books.finish()
     assert (done["settle"]["payouts"], done["settle"]["payouts_held"]) == (0, 1)
     ((reason,),) = books.rows("SELECT reason FROM puhui.payout_hold WHERE business_date = :d", d=FRI)
-    assert reason == "returned by the bank; waits for a corrected account (AC01)"
+    assert reason == "returned by the bank (AC01); waits for a corrected account, or for the same one imported again"
     ((entry,),) = books.rows("SELECT count(*) FROM puhui.entry WHERE event = 'rejected'")
     assert entry == 1
     footed(books)

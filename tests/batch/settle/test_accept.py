@@ -11,7 +11,7 @@ from adapters.base import Closing
 from batch import accept
 from settlement.model.frames import STATEMENT_LINE
 from settlement.store import intake
-from tests.batch.settle.books import FRI, THU, Books
+from tests.batch.settle.books import FRI, SAT, THU, Books
 
 
 def taken(books: Books, *notes: str, **more: Any) -> accept.Outcome:
@@ -72,6 +72,122 @@ def test_a_statement_that_comes_again_in_other_bytes_is_not_taken_twice(books: B
     again = taken_of(books, *lines)
     assert (again.status, again.code) == ("REJECTED", "STATEMENT_TWICE")
     assert books.rows("SELECT count(*) FROM puhui.bank_line") == [(2,)]
+
+
+def line(opening: int, closing: int, number: int, fen: int, **more: Any) -> dict[str, Any]:
+    """One line of a statement of several."""
+    return {"opening_fen": opening, "closing_fen": closing, "amount_fen": fen, "line": number, "record": number} | more
+
+
+def stored(books: Books) -> list[tuple[Any, ...]]:
+    return books.rows("SELECT amount_fen FROM puhui.bank_line ORDER BY amount_fen")
+
+
+def test_the_same_lines_in_another_export_are_a_duplicate_whatever_came_since(books: Books) -> None:
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    assert taken(books, statement="20260507").status == "DUPLICATE"  # another name, another time of writing
+    books.begin(FRI)
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=FRI, statement="S2")).status == "ACCEPTED"
+    outcome = taken(books)
+    assert (outcome.status, outcome.code, outcome.accepted, outcome.duplicate) == ("DUPLICATE", "SAME_ROWS", 0, 1)
+    assert stored(books) == [(100,), (200,)]
+
+
+def test_an_export_with_more_lines_brings_those_alone(books: Books) -> None:
+    """Noon, evening, the month so far: each opens where the first did."""
+    books.begin(THU)
+    noon = [line(1_000_000, 1_000_200, 1, 100), line(1_000_000, 1_000_200, 2, 100)]  # two equal lines are two
+    assert taken_of(books, *noon).status == "ACCEPTED"
+    evening = [line(1_000_000, 999_950, n, fen) for n, fen in ((1, 100), (2, 100), (3, 100), (4, -350))]
+    outcome = taken_of(books, *evening)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
+    assert stored(books) == [(-350,), (100,), (100,), (100,)]
+    books.begin(FRI)
+    again = [row | {"closing_fen": 1_000_000, "line": n} for n, row in enumerate(evening, 2)]
+    month = [line(1_000_000, 1_000_000, 1, 50, booking_date=FRI, reference="R"), *again]
+    outcome = taken_of(books, *month)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 4)
+    assert books.rows("SELECT opening_fen, closing_fen FROM puhui.bank_statement ORDER BY file_id") == [
+        (1_000_000, 1_000_200),
+        (1_000_200, 999_950),
+        (999_950, 1_000_000),
+    ]
+    back = taken_of(books, *evening)  # it goes on from the last closing, as the account is back at its first opening
+    assert (back.status, back.code) == ("REJECTED", "STATEMENT_TWICE")
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([line(1_000_000, 1_000_100, 1, 100)], "lacks 1 line of 2.00; nothing"),
+        ([line(1_000_000, 1_000_400, 1, 100), line(1_000_000, 1_000_400, 2, 300)], "lacks 1 line of 2.00 and adds 1"),
+        ([line(1_000_000, 1_000_300, 1, 300)], "lacks 2 lines of 3.00 and adds 1 line of 3.00"),
+    ],
+)
+def test_an_export_that_says_otherwise_is_refused_with_the_money(books: Books, rows: Any, says: str) -> None:
+    books.begin(THU)
+    both = [line(1_000_000, 1_000_300, 1, 100), line(1_000_000, 1_000_300, 2, 200)]
+    assert taken_of(books, *both).status == "ACCEPTED"
+    outcome = taken_of(books, *rows)
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_CHANGED")
+    assert says in (outcome.message or "")
+    assert stored(books) == [(100,), (200,)]
+
+
+def test_a_line_added_to_a_day_that_was_followed_is_told_and_another_opening_is_a_gap(books: Books) -> None:
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_100, 1_000_300, reference="R2")).status == "ACCEPTED"
+    more = [line(1_000_000, 1_000_600, 1, 100), line(1_000_000, 1_000_600, 2, 500, reference="late")]
+    assert taken_of(books, *more).code == "STATEMENT_CHANGED"
+    assert taken(books, **moved(1_000_777, 1_000_900)).code == "GAP"
+    empty = {"opening_fen": 1_000_000, "closing_fen": 1_000_000, "line": None, "amount_fen": None, "record": 0}
+    assert (
+        taken(books, **empty, booking_date=FRI).code == "GAP"
+    )  # an empty day elsewhere is no copy of a day that moved
+    assert stored(books) == [(100,), (200,)]
+
+
+def test_lines_of_a_day_that_came_back_to_its_balance_are_not_taken_twice(books: Books) -> None:
+    """1,000,100 is the closing of the first and of the last: the lines between are known too."""
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    loop = [line(1_000_100, 1_000_100, 1, 5, reference="a"), line(1_000_100, 1_000_100, 2, -5, reference="b")]
+    assert taken_of(books, *loop).status == "ACCEPTED"
+    all_rows = [
+        line(1_000_000, 1_000_170, 1, 100),
+        line(1_000_000, 1_000_170, 2, 5, reference="a"),
+        line(1_000_000, 1_000_170, 3, -5, reference="b"),
+        line(1_000_000, 1_000_170, 4, 70, reference="c"),
+    ]
+    outcome = taken_of(books, *all_rows)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 3)
+    assert stored(books) == [(-5,), (5,), (70,), (100,)]
+
+
+def test_a_file_of_a_day_that_came_and_one_that_did_not_brings_the_latter(books: Books) -> None:
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    books.begin(FRI)
+    both = [moved(1_000_000, 1_000_100), moved(1_000_100, 1_000_400, statement="S2", booking_date=FRI, record=2)]
+    outcome = taken_of(books, *both)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 1)
+    assert stored(books) == [(100,), (300,)]
+
+
+def test_a_quiet_day_may_come_after_later_ones(books: Books) -> None:
+    """Its day would never close else."""
+    books.begin(THU)
+    assert taken(books).status == "ACCEPTED"
+    books.begin(SAT)
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=SAT)).status == "ACCEPTED"
+    quiet = {"opening_fen": 1_000_100, "closing_fen": 1_000_100, "line": None, "amount_fen": None, "booking_date": FRI}
+    outcome = taken(books, **quiet, statement="F")
+    assert (outcome.status, outcome.clearing_date) == ("ACCEPTED", FRI)
+    assert taken(books, **quiet | {"opening_fen": 1_000_200, "closing_fen": 1_000_200}).code == "GAP"
+    assert taken(books, **quiet | {"booking_date": THU}).code == "GAP"  # Thursday moved
+    assert taken(books, **moved(1_000_300, 1_000_700, booking_date=SAT, statement="S3")).status == "ACCEPTED"
 
 
 def test_the_last_of_several_statements_in_a_file_closes_the_account(books: Books) -> None:

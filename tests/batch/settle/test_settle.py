@@ -189,7 +189,7 @@ def test_the_week_of_a_payout_that_comes_back(books):
     books.finish()
     assert "waits for the banking day" in holds(books, SAT)[0][1]
     books.night(SUN)
-    assert "waits for a corrected account (AC04)" in holds(books, SUN)[0][1]
+    assert "returned by the bank (AC04); waits for a corrected account" in holds(books, SUN)[0][1]
     books.account("M1", since=MON)
     books.night(MON)
     assert books.rows("SELECT end_to_end_id, replaces FROM puhui.payout_item ORDER BY 1")[-1] == (

@@ -1,0 +1,160 @@
+"""回盘 whose cells are quoted, or that come as a workbook: read by the same layout, nothing lost or guessed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from adapters.base import Closing, Context, Parsed
+from adapters.layout import load_layout
+from adapters.payments.bank_template import read
+from portal.cli.main import run
+from settlement.model.errors import BadInput
+
+HEAD = ["付款编号", "金额", "处理结果", "失败原因"]
+LAYOUT = """
+format: our_result
+title: 回盘
+gives: result
+shape: delimited
+encoding: gb18030
+separator: ","
+newline: any
+unit: yuan
+quotes: true
+header:
+  - fields: [{name: c1, constant: 付款编号}, {name: c2, constant: 金额}, {name: c3, constant: 处理结果},
+             {name: c4, constant: 失败原因}]
+record:
+  fields:
+    - {name: end_to_end_id, required: true}
+    - {name: amount, type: amount, required: true}
+    - {name: result, required: true, values: {成功: paid, 失败: rejected}}
+    - {name: reason}
+trailer:
+  - fields: [{name: c1, constant: 合计}, {name: total, type: amount, declares: total, of: amount},
+             {name: count, type: count, declares: count}, {name: c4}]
+"""
+
+
+def results(raw: bytes, layout: str = LAYOUT) -> tuple[list[tuple[Any, ...]], list[str], Closing]:
+    items = list(read(io.BytesIO(raw), Context("x.csv", "bank", {"layout": load_layout(layout, "x.yaml")})))
+    closing = items.pop()
+    assert isinstance(closing, Closing)
+    blocks = [item for item in items if isinstance(item, Parsed)]
+    rows = [row for b in blocks for row in b.frame.select("end_to_end_id", "amount_fen", "result", "reason").rows()]
+    return rows, [reject.code for block in blocks for reject in block.rejects], closing
+
+
+def quoted(*rows: str, total: str = "3.50", count: int = 2) -> bytes:
+    lines = (",".join(f'"{cell}"' for cell in HEAD), *rows, f'"合计","{total}","{count}",""')
+    return "".join(f"{line}\r\n" for line in lines).encode("gb18030")
+
+
+def workbook(*rows: list[Any], more: list[list[Any]] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        for number, lines in enumerate((rows, more or [])):
+            sheet = book.add_worksheet(f"表{number}")
+            for place, row in enumerate(lines):
+                sheet.write_row(place, 0, row)
+                for column, cell in enumerate(row):
+                    if cell == "#N/A":
+                        sheet.write_formula(place, column, "=NA()", value=cell)
+    return buffer.getvalue()
+
+
+def test_cells_may_be_quoted_and_hold_separator_quote_and_line_end() -> None:
+    raw = quoted('"SZ1","1.20","成功",""', '"SZ2" ,2.30,"失败","户名不符,""甲""\r\n请更正"')
+    rows, codes, closing = results(raw)
+    assert rows == [("SZ1", 120, "paid", "成功"), ("SZ2", 230, "rejected", '失败 户名不符,"甲" 请更正')]
+    assert (codes, closing.refused, closing.declared_records, closing.total_fen) == ([], None, 2, 350)
+
+
+def test_a_row_whose_quotes_are_damaged_is_a_reject_and_one_that_does_not_close_refuses() -> None:
+    raw = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","失败","a"b""', total="3.50").replace(b'"3.50"', b'"1.20"')
+    assert results(raw)[2].refused is not None  # the amount of the damaged row is not known, so no total is proven
+    cut = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","失败","户名')
+    refused = results(cut)[2].refused
+    assert refused is not None
+
+
+def test_a_quoted_file_cut_anywhere_is_refused() -> None:
+    raw = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","失败","户名不符"')
+    assert results(raw)[2].refused is None
+    assert all(results(raw[:size])[2].refused is not None for size in range(len(raw) - 1))
+
+
+def test_the_amounts_are_summed_where_no_total_is_declared() -> None:
+    bare = quoted('"SZ1","1.20","成功",""', '"SZ2","x","失败",""').rpartition('"合计"'.encode("gb18030"))[0]
+    rows, codes, closing = results(bare, LAYOUT.partition("trailer:")[0])
+    assert (len(rows), codes, closing.total_fen, closing.declared_total_fen) == (1, ["BAD_AMOUNT"], 120, None)
+
+
+def test_without_the_key_a_quote_is_a_letter() -> None:
+    refused = results(quoted('"SZ1","1.20","成功",""'), LAYOUT.replace("quotes: true\n", ""))[2].refused
+    assert refused is not None
+    assert refused.code == "BAD_HEADER"
+
+
+@pytest.mark.parametrize("layout", [LAYOUT, LAYOUT.replace("quotes: true\n", "")])
+def test_a_workbook_is_read_by_the_same_layout(layout: str) -> None:
+    rows = [HEAD, ["SZ1", 1.2, "成功"], [], ["SZ2", "2.30", "失败", "户名不符"], ["合计", 3.5, 2]]
+    assert results(workbook(*rows), layout)[:2] == (
+        [("SZ1", 120, "paid", "成功"), ("SZ2", 230, "rejected", "失败 户名不符")],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "code"),
+    [
+        ([HEAD, ["SZ1", 1.2, "成功"], ["合计", 3.5, 2]], [], "COUNT_MISMATCH"),
+        ([HEAD, ["SZ1", 1.2, "成功"]], [], "BAD_TRAILER"),
+        ([HEAD, ["SZ1", 1.2, "成功"], ["合计", 1.2, 1]], [["SZ2", "2.30", "失败"]], "OTHER_SHEETS"),
+        ([HEAD, [1234567890123456, 1.2, "成功"], ["合计", 1.2, 1]], [], "ROUNDED"),
+        ([HEAD, ["SZ1", "#N/A", "成功"], ["合计", 1.2, 1]], [], "TOTAL_UNPROVEN"),
+        ([[*HEAD[:3], "别的"], ["SZ1", 1.2, "成功"], ["合计", 1.2, 1]], [], "BAD_HEADER"),
+        ([], [], "EMPTY_FILE"),
+    ],
+)
+def test_a_workbook_that_cannot_be_trusted_is_refused(rows: list[Any], more: list[Any], code: str) -> None:
+    refused = results(workbook(*rows, more=more))[2].refused
+    assert refused is not None
+    assert refused.code == code
+
+
+def test_the_sheet_may_be_named_and_a_row_may_not_be_longer_than_the_layout() -> None:
+    main_rows = [HEAD, ["SZ1", 1.2, "成功", "", "x"], ["SZ2", 2.3, "成功"], ["合计", 3.5, 2]]
+    raw = workbook(["说明"], more=main_rows)
+    layout = LAYOUT.replace("unit: yuan", "unit: yuan\nsheet: 表1").partition("trailer:")[0] + "end_mark: 完\n"
+    refused = results(raw, layout)[2].refused
+    assert refused is not None
+    assert refused.code == "NO_END_MARK"
+    rows, codes, closing = results(raw, layout.replace("end_mark: 完\n", ""))
+    assert [row[0] for row in rows] == ["SZ2"]
+    assert (codes, closing.rejected) == (["FIELD_COUNT", "UNKNOWN_CODE"], 2)
+    marked = workbook(HEAD, ["SZ1", 1.2, "成功"], ["完"])
+    assert results(marked, layout.replace("sheet: 表1\n", ""))[0] == [("SZ1", 120, "paid", "成功")]
+
+
+@pytest.mark.parametrize("change", [("gives: result", "gives: payment"), ('separator: ","', 'separator: "-"')])
+def test_quotes_are_for_delimited_result_files(change: tuple[str, str]) -> None:
+    with pytest.raises(BadInput, match=r"result files|separator"):
+        load_layout(LAYOUT.replace(*change), "x.yaml")
+
+
+def test_check_tells_of_a_workbook_and_of_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = tmp_path / "own.yaml"
+    layout.write_text(LAYOUT.partition("trailer:")[0], "utf-8")
+    file = tmp_path / "r.xlsx"
+    file.write_bytes(workbook(HEAD, ["SZ1", 1.2, "成功"], ["SZ2", 2.3, "待定"]))
+    assert run(["feed", "check", str(file), "--format", "bank_result", "--set", f"layout={layout}"]) == 1
+    said = capsys.readouterr().out
+    assert "accepted 1, rejected 1" in said
+    assert "is none of 成功, 失败 [UNKNOWN_CODE]" in said
+    assert "PK" not in said
