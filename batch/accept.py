@@ -317,9 +317,9 @@ def _statements_taken(
     heads = ("account", "statement")
     sums = frame.group_by(heads, maintain_order=True).agg(pl.col("currency", "opening_fen", "closing_fen").first())
     _store_statements(connection, run, accounts, file_id, frame, sums, day)
-    fresh = frame.filter(pl.col("line").is_not_null())["record"].n_unique()
+    fresh = frame.filter(pl.col("line").is_not_null()).select("account", "statement", "record").n_unique()
     twice = sum(row["entries"] for row in copies)
-    before = max(closing.accepted - twice - fresh, 0)
+    before = sum(row["entries"] for row in rows) - fresh
     return Outcome(
         FileStatus.SUPERSET if before or len(new) < len(rows) else FileStatus.ACCEPTED,
         closing=closing,

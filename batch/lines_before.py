@@ -70,8 +70,6 @@ class Before:
             return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
         if wrong is None or wrong[0] != GAP or not count:
             return wrong
-        if count == row["line"]:
-            return "STATEMENT_TWICE", f"{name}: {lines}; nothing is stored"
         gap = wrong[1].partition(";")[0]
         return GAP, f"{gap}; {lines}: it is another version of one that was, or overlaps it"
 

@@ -104,7 +104,7 @@ def test_an_export_with_more_lines_brings_those_alone(books: Books) -> None:
     assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
     assert stored(books) == [(-350,), (100,), (100,), (100,)]
     books.begin(FRI)
-    again = [row | {"closing_fen": 1_000_000, "line": n} for n, row in enumerate(evening, 2)]
+    again = [row | {"closing_fen": 1_000_000, "line": n, "record": n} for n, row in enumerate(evening, 2)]
     month = [line(1_000_000, 1_000_000, 1, 50, booking_date=FRI, reference="R"), *again]
     outcome = taken_of(books, *month)
     assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 4)

@@ -157,18 +157,19 @@ def test_a_statement_that_came_before_is_not_called_a_gap(books: Books) -> None:
     books.begin(THU)
     assert taken_of(books, moved(OPEN, OPEN + 100)).status == "ACCEPTED"
     outcome = taken_of(books, moved(OPEN, OPEN + 100))
-    assert (outcome.code, outcome.message) == (
-        "STATEMENT_TWICE",
-        "statement S1: 1 of its 1 lines were taken before; nothing is stored",
-    )
+    assert (outcome.status, outcome.code, outcome.duplicate) == ("DUPLICATE", "SAME_ROWS", 1)
     more = (moved(OPEN, OPEN + 107, amount_fen=100), moved(OPEN, OPEN + 107, amount_fen=7, line=2, record=2))
-    outcome = taken_of(books, *more)
+    outcome = taken_of(books, *more)  # of one that goes on where it opened, what is new is taken
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 1)
+    assert stored(books) == (2, 107)
+    late = ({"opening_fen": OPEN + 50, "closing_fen": OPEN + 157} | {"statement": "S2"}) | {"amount_fen": 100}
+    over = moved(0, 0) | late, moved(0, 0) | late | {"amount_fen": 7, "line": 2, "record": 2}
+    outcome = taken_of(books, *over)
     assert outcome.code == "GAP"
     assert outcome.message == (
-        "statement S1 opens -1.00 away from the last closing; 1 of its 2 lines were taken before: it is another "
+        "statement S2 opens -0.57 away from the last closing; 2 of its 2 lines were taken before: it is another "
         "version of one that was, or overlaps it"
     )
-    assert stored(books) == (1, 100)
 
 
 def test_files_of_a_night_are_taken_in_the_order_of_their_balances(
