@@ -1,12 +1,10 @@
 """A record layout as data: one YAML description reads, writes, validates and documents a format (feeds.md).
 
-A layout names header lines, one record line, trailer lines and an end mark. A line is fixed-width by bytes, or
-delimited. This module holds the description, its loading from YAML, the codec of a single line (headers, trailers,
-payout rows) and `describe`. Bulk records are read and written by columns in adapters/feeds.
+A layout names header lines, one record line, trailer lines and an end mark. This module holds the description and the
+codec of a single line (headers, trailers, payout rows). Bulk records are read and written by columns in adapters/feeds.
 
-    fixed      every field has a byte `start` (from 1) and a `length` in bytes of the encoded text
-    delimited  fields stand in order, separated by `separator`; a value that holds the separator is refused (`quotes`
-               of result files: payments/template_file.py)
+    fixed      every field has a byte `start` (from 1) and a `length` in bytes
+    delimited  fields stand in order, separated by `separator`, which no value may hold (but quoted: `quotes`)
 """
 
 from __future__ import annotations
@@ -351,8 +349,8 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
     Only where cells have no fixed places may the mark be left out: in a fixed field a digit there is one too many.
     """
     sign = 1
-    if field.start is not None and text.lstrip(" ")[:1] in {"+", "-"} & field.signs.keys():
-        text = text.lstrip(" ")  # programs write it before the first digit
+    if field.start is not None and (bare := text.lstrip(" "))[:1] in {"+", "-"} & field.signs.keys():
+        text = bare  # programs write it before the first digit
     if field.signs and text[:1] in field.signs:
         sign, text = field.signs[text[0]], text[1:]
     elif field.signs and (field.start is not None or not text.removeprefix(".")[:1].isdigit()):
@@ -361,8 +359,7 @@ def parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) ->
         )
     text = text.strip(" ")
     if len(text) > 18:  # a wide field filled with zeros
-        text = text.lstrip("0")
-        text = text if text[:1].isdigit() else "0" + text
+        text = re.sub("^0+(?=[0-9])", "", text)
     if text.startswith(".") and field.start is None and unit == "yuan":  # as Oracle writes 0.50
         text = "0" + text
     try:
@@ -455,8 +452,7 @@ def split_line(layout: Layout, line: Line, raw: bytes) -> list[str]:
         return [_decode_text(f.name, raw[(f.start or 1) - 1 : f.end], layout.read_encoding) for f in line.fields]
     cells = _decode_text("", raw, layout.read_encoding).split(layout.separator)
     if len(cells) != len(line.fields):
-        message = f"the line has {len(cells)} fields; {len(line.fields)} are expected"
-        raise CellError("", "FIELD_COUNT", message)
+        raise CellError("", "FIELD_COUNT", f"the line has {len(cells)} fields; {len(line.fields)} are expected")
     return cells
 
 
@@ -485,10 +481,9 @@ def _decode_text(field: str, raw: bytes, encoding: str) -> str:
 
 def check_length(field: LayoutField, text: str, encoding: str) -> None:
     """CellError where a delimited cell is longer than its field may be."""
-    if field.length is not None and len(text) * 4 > field.length:
-        size = len(text.encode(encoding))
-        if size > field.length:
-            raise CellError(field.name, "TOO_LONG", f"is {size} bytes; at most {field.length} fit")
+    most = field.length
+    if most is not None and len(text) * 4 > most and (size := len(text.encode(encoding))) > most:
+        raise CellError(field.name, "TOO_LONG", f"is {size} bytes; at most {most} fit")
 
 
 def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
@@ -499,7 +494,6 @@ def decode_line(layout: Layout, line: Line, raw: bytes) -> dict[str, Value]:
 def decode_cells(layout: Layout, line: Line, cells: Sequence[str]) -> dict[str, Value]:
     """As `decode_line`, of a line that was cut into its cells already."""
     pairs = list(zip(line.fields, cells, strict=True))
-    if layout.shape == "delimited":
-        for field, cell in pairs:
-            check_length(field, cell.strip(" "), layout.text_encoding)
+    for field, cell in pairs if layout.shape == "delimited" else ():
+        check_length(field, cell.strip(" "), layout.text_encoding)
     return {field.name: parse_cell(field, cell, layout.unit_of(field)) for field, cell in pairs}
