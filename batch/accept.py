@@ -220,7 +220,7 @@ def statements(
     for row in rows:
         number = row["account"]
         wrong = wrong or before.named(row, statement_wrong(row, accounts, last.get(number)))
-        if wrong is None and row["line"] and row["opening_fen"] == row["closing_fen"]:
+        if wrong is None and row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row)):
             wrong = _came_before(connection, accounts[number].name, row, day)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
