@@ -259,7 +259,7 @@ class _Statements:
             return own, None
         found = self._again(row, own, last)
         if wrong is None:  # an account may be back at a balance that it had
-            wrong = self._came_before(row, found) or before.named(row, None)
+            wrong = self._came_before(row, found, before) or before.named(row, None)
         elif found is None:
             wrong = before.named(row, wrong)
         else:
@@ -285,12 +285,12 @@ class _Statements:
         )
         return before is not None and before < self.day and closing == row["opening_fen"]
 
-    def _came_before(self, row: dict[str, Any], found: Again | None) -> tuple[str, str] | None:
+    def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
         same_lines = row["line"] and found is not None and found.wrong is None and found.new.is_empty()
-        unmoved = row["line"] and row["opening_fen"] == row["closing_fen"]
+        doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
-        if not same_lines and not (unmoved and intake.same_statement(self.connection, called, row, self.day)):
+        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day)):
             return None
         said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, with the same balances"
         return "STATEMENT_TWICE", f"{said}; nothing is stored"

@@ -3,7 +3,8 @@
 Balances prove that nothing comes twice, but where what comes twice sums to nothing: a day's statement sent again while
 the account is back at its opening, exports whose days overlap, parts of a day and then the whole of it. Where the
 statement sums to nothing itself, as each does of an account that is emptied daily, one line that the bank has numbered
-is enough: the statement is another version of one before.
+is enough: the statement is another version of one before. So is one that moves the balance, all of whose lines are
+there under numbers of the bank's: it came again while the account was back at its opening.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from sqlalchemy import Connection
@@ -25,6 +26,16 @@ _LINE = list(intake.LINE)
 _PLACE = "place"
 
 
+class _Again(NamedTuple):
+    """What of a statement is there already."""
+
+    lines: int = 0
+    fen: int = 0
+    numbered: bool = False  # one of them has an id, of the bank's or the payer's
+    by_bank: bool = False  # one of them has the bank's own
+    whole: bool = False  # all lines that move money
+
+
 class Before:
     """Which lines of a file's statements the books have, or an earlier statement of the same file."""
 
@@ -36,7 +47,7 @@ class Before:
         rows: Sequence[Mapping[str, Any]],
     ) -> None:
         """`frame`: STATEMENT_LINE rows with the day of booking as it is stored; `rows`: their statements in order."""
-        self._of: dict[tuple[str, str], tuple[int, int, bool]] = {}
+        self._of: dict[tuple[str, str], _Again] = {}
         self._sums: dict[str, int] = {}
         self._moves: Counter[str] = Counter()
         for row in rows:
@@ -50,28 +61,52 @@ class Before:
             if not isinstance(first, date) or not isinstance(last, date):
                 continue
             stored = intake.lines_between(connection, accounts[str(number)].name, first, last)
-            self._take(str(number), _again(lines, stored))
+            self._take(str(number), lines, _again(lines, stored))
 
-    def _take(self, account: str, again: pl.DataFrame) -> None:
-        numbered = (pl.col("reference").is_not_null() | pl.col("end_to_end_id").is_not_null()).any()
-        sums = again.group_by("statement").agg(pl.len(), pl.col("amount_fen").sum(), numbered.alias("numbered"))
-        self._of |= {(account, name): (count, fen, said) for name, count, fen, said in sums.iter_rows()}
+    def _take(self, account: str, lines: pl.DataFrame, again: pl.DataFrame) -> None:
+        by_bank = _is_number(lines, "reference")
+        numbered = (by_bank | _is_number(lines, "end_to_end_id")).any()
+        sums = again.group_by("statement").agg(
+            pl.len(), pl.col("amount_fen").sum(), numbered, by_bank.any().alias("own")
+        )
+        moving = dict(lines.group_by("statement").len().iter_rows())
+        for name, count, fen, said, own in sums.iter_rows():
+            self._of[account, name] = _Again(count, fen, said, own, count == moving[name])
         if again.height:
             self._sums[account] = int(again["amount_fen"].sum())
+
+    def whole(self, row: Mapping[str, Any]) -> bool:
+        """Whether all lines of a statement that move money are there."""
+        return self._of.get((row["account"], row["statement"]), _Again()).whole
 
     def named(self, row: Mapping[str, Any], wrong: tuple[str, str] | None) -> tuple[str, str] | None:
         """What is wrong with a statement (`statement_sums`), where `wrong` was found without knowing its lines."""
         account, statement = row["account"], row["statement"]
-        count, fen, numbered = self._of.get((account, statement), (0, 0, False))
-        lines = f"{count} of its {row['line']} lines were taken before"
+        again = self._of.get((account, statement), _Again())
+        lines = f"{again.lines} of its {row['line']} lines were taken before"
         name = f"statement {mask_cards(statement)}"
         proven = 0 not in {row["amount_fen"], self._moves[account]}
-        if wrong is None and count and (0 in {fen, self._sums[account]} or (numbered and not proven)):
-            return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
-        if wrong is None or wrong[0] != GAP or not count:
+        if wrong is None and again.lines:
+            if 0 in {again.fen, self._sums[account]} or (again.numbered and not proven):
+                return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
+            if again.whole and again.by_bank:
+                return "STATEMENT_TWICE", f"{name}: {lines}, under the same numbers of the bank; nothing is stored"
+        if wrong is None or wrong[0] != GAP or not again.lines:
             return wrong
+        if again.whole:
+            return "STATEMENT_TWICE", f"{name}: {lines}; nothing is stored"
         gap = wrong[1].partition(";")[0]
         return GAP, f"{gap}; {lines}: it is another version of one that was, or overlaps it"
+
+
+def _is_number(lines: pl.DataFrame, column: str) -> pl.Expr:
+    """Whether an id tells a line: not one that a statement gives to several entries of one direction (POS, SALARY).
+
+    A payout and its return have one id and go two ways; the details of an entry have that of their entry.
+    """
+    entries = lines.group_by(_PLACE, column, pl.col("amount_fen") > 0).agg(pl.col("record").n_unique())
+    common = entries.filter(pl.col("record") > 1, pl.col(column).is_not_null())[column].unique()
+    return pl.col(column).is_not_null() & ~pl.col(column).is_in(common.implode())
 
 
 def _again(lines: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

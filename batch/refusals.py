@@ -149,9 +149,16 @@ def _ordered(rows: list[dict[str, Any]], last: int | None) -> list[dict[str, Any
     for order in (by_day, _by_day(rows[::-1])):
         chained = _chained(order, order[0]["opening_fen"] if last is None else last)
         days = [row["day"] for row in chained or () if row["day"] is not None]
-        if chained is not None and days == sorted(days):
+        if chained is not None and (days == sorted(days) or _no_balance_twice(chained)):
             return chained
     return by_day
+
+
+def _no_balance_twice(chain: list[dict[str, Any]]) -> bool:
+    """Then no other order follows, and none with a gap in it: days may be those of value, which lie ahead of others."""
+    balances = [row["opening_fen"] for row in chain if row["opening_fen"] != row["closing_fen"]]
+    balances.append(chain[-1]["closing_fen"])
+    return len(set(balances)) == len(balances)
 
 
 def _by_day(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -193,7 +193,7 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
 def _other_side(text: str, payer: bool) -> tuple[str | None, str | None]:
     """Of a text that names both sides: who paid, or who was paid."""
     side, own = ("ORDP", "BENM") if payer else ("BENM", "ORDP")
-    said = text[text.index(f"/{side}/") :].partition(f"/{own}/")[0]
+    said = text[text.index(f"/{side}/") :].partition(f"/{own}/")[0].removesuffix(f"/{_ENDED}")
     return _code_words(said.split("/"), (payer, payer))[1:3]
 
 

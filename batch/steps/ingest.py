@@ -50,6 +50,10 @@ class Content:
     closing: Closing
 
 
+# what another statement of the night may make good
+WAITING = frozenset({GAP, "STATEMENT_TWICE", "STATEMENT_CHANGED"})
+
+
 def ingest(database: Database, run: Run) -> Summary:
     """Gives every pending delivery its outcome."""
     archive = Archive(run.home / "archive", run.keys)
@@ -70,7 +74,8 @@ def ingest(database: Database, run: Run) -> Summary:
 def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool) -> bool:
     """False, and nothing is done: before this statement one is missing, which another file may bring (`last`: none).
 
-    Files stand in the order of their names, and a bank's numbers need not sort: 10 comes before 9.
+    Files stand in the order of their names, and a bank's numbers need not sort: 10 comes before 9. One that looks like
+    one of before waits too: behind the one that is missing its balance proves its lines.
     """
     source = _source(run, delivery)
     with database.engine.connect() as connection:
@@ -83,7 +88,7 @@ def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Deliv
             outcome = _same_bytes(before or "")
         else:
             outcome = _stored(connection, run, delivery, source, content)
-            if outcome.code == GAP and not last:
+            if outcome.code in WAITING and not last:
                 return False
         _write_outcome(connection, run, delivery, outcome)
         return True

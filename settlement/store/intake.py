@@ -58,14 +58,17 @@ def delivery(connection: Connection, file_id: int) -> pl.DataFrame:
 
 
 def same_bytes_before(connection: Connection, file_id: int, source: str, sha256: str) -> str | None:
-    """Name of an earlier delivery of the source with the same bytes that was not refused; None if there is none."""
+    """Name of another delivery of the source with the same bytes that was taken; None if there is none.
+
+    One that came later may have been taken earlier: a night tries statements again behind which another was missing.
+    """
     query = (
         select(t.file.c.name)
         .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
         .where(
             t.file.c.source == source,
             t.file.c.sha256 == sha256,
-            t.file.c.file_id < file_id,
+            t.file.c.file_id != file_id,
             t.file_outcome.c.status != "REJECTED",
         )
         .order_by(t.file.c.file_id)

@@ -310,3 +310,8 @@ def test_an_iban_may_stand_where_names_go_on() -> None:
 
 def test_a_type_without_its_first_letter_is_no_reference() -> None:
     assert said("/TYPE/150:FEE", ":61:260507C1,00TRF//B1")[0] is None
+
+
+def test_a_side_before_the_other_one_on_a_line_of_its_own() -> None:
+    found = read_information("/ORDP/ACME 123\n/BENM/US\n/REMI/x", (True, False))
+    assert found == (None, None, "ACME 123", "x")

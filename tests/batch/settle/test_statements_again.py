@@ -63,6 +63,17 @@ def test_balances_that_follow_against_the_days_are_a_gap(books: Books) -> None:
     )
 
 
+def test_days_of_value_may_go_back_where_no_balance_comes_twice(books: Books) -> None:
+    """Some banks write no day of booking, and a line may be of value the day after tomorrow."""
+    books.begin(THU)
+    days = [
+        moved(OPEN + 100, OPEN + 300, statement="2", booking_date=FRI),
+        moved(OPEN, OPEN + 100, statement="1", booking_date=SAT),
+    ]
+    assert taken_of(books, *days).status == "ACCEPTED"
+    assert stored(books) == (2, 300)
+
+
 def test_a_gap_is_named_where_it_is_in_time(books: Books) -> None:
     books.begin(THU)
     outcome = taken_of(
@@ -153,6 +164,32 @@ def test_lines_that_look_like_others_count_where_the_balance_proves_them(books: 
     assert stored(books) == (6, 2010)
 
 
+@pytest.mark.parametrize(("name", "number"), [("1", None), ("1", "R1"), ("b", "R1")])
+def test_one_that_comes_again_while_the_account_is_back_at_its_opening(
+    books: Books, name: str, number: str | None
+) -> None:
+    """The account is funded for a payout and is empty after it; then the bank sends the first statement once more."""
+    books.begin(THU)
+    funded = moved(OPEN, OPEN + 500, statement="1", reference=number)
+    assert taken_of(books, funded).status == "ACCEPTED"
+    assert taken_of(books, moved(OPEN + 500, OPEN, statement="2", booking_date=FRI)).status == "ACCEPTED"
+    outcome = taken_of(books, funded | {"statement": name})
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert stored(books) == (2, 1000)
+    assert taken_of(books, moved(OPEN, OPEN + 7, statement="3", booking_date=SAT)).status == "ACCEPTED"
+
+
+def test_pages_of_an_emptied_account_whose_lines_have_one_id(books: Books) -> None:
+    """An id that many lines have, as POS, is no number: equal lines on two pages are two."""
+    books.begin(THU)
+    first = {"end_to_end_id": "POS", "opening_fen": OPEN, "closing_fen": OPEN + 200}
+    second = {"end_to_end_id": "POS", "opening_fen": OPEN + 200, "closing_fen": OPEN, "statement": "S1#2"}
+    swept = second | {"end_to_end_id": "SWEEP", "amount_fen": -300, "line": 2, "record": 4}
+    pages = [first, first | {"line": 2, "record": 2}, second | {"record": 3}, swept]
+    assert taken_of(books, *pages).status == "ACCEPTED"
+    assert stored(books) == (4, 600)
+
+
 def test_a_statement_that_came_before_is_not_called_a_gap(books: Books) -> None:
     books.begin(THU)
     assert taken_of(books, moved(OPEN, OPEN + 100)).status == "ACCEPTED"
@@ -162,29 +199,48 @@ def test_a_statement_that_came_before_is_not_called_a_gap(books: Books) -> None:
     outcome = taken_of(books, *more)  # of one that goes on where it opened, what is new is taken
     assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 1)
     assert stored(books) == (2, 107)
-    late = ({"opening_fen": OPEN + 50, "closing_fen": OPEN + 157} | {"statement": "S2"}) | {"amount_fen": 100}
-    over = moved(0, 0) | late, moved(0, 0) | late | {"amount_fen": 7, "line": 2, "record": 2}
+    late = moved(OPEN + 50, OPEN + 160, amount_fen=100, statement="S2")
+    over = (late, late | {"amount_fen": 10, "line": 2, "record": 2})
     outcome = taken_of(books, *over)
     assert outcome.code == "GAP"
     assert outcome.message == (
-        "statement S2 opens -0.57 away from the last closing; 2 of its 2 lines were taken before: it is another "
+        "statement S2 opens -0.57 away from the last closing; 1 of its 2 lines were taken before: it is another "
         "version of one that was, or overlaps it"
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"10": (OPEN + 100, OPEN + 300, 1), "12": (OPEN + 900, OPEN, 2), "9": (OPEN, OPEN + 100, 3)},
+            [("10", "ACCEPTED", None), ("12", "REJECTED", "GAP"), ("9", "ACCEPTED", None)],
+        ),
+        (  # a fee as the one before, of the same day
+            {"1": (OPEN, OPEN - 5, 1), "10": (OPEN + 2, OPEN - 3, 2), "9": (OPEN - 5, OPEN + 2, 3)},
+            [("1", "ACCEPTED", None), ("10", "ACCEPTED", None), ("9", "ACCEPTED", None)],
+        ),
+        (  # one that waits comes twice
+            {"10": (OPEN + 2, OPEN - 3, 1), "9": (OPEN, OPEN + 2, 2), "9a": (OPEN + 2, OPEN - 3, 1)},
+            [("10", "DUPLICATE", "DUPLICATE_FILE"), ("9", "ACCEPTED", None), ("9a", "ACCEPTED", None)],
+        ),
+    ],
+)
 def test_files_of_a_night_are_taken_in_the_order_of_their_balances(
-    books: Books, monkeypatch: pytest.MonkeyPatch
+    books: Books,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, tuple[int, int, int]],
+    expected: list[tuple[str, str, str | None]],
 ) -> None:
     """Files stand in the order of their names, where 10 comes before 9; what is missing still refuses the rest."""
     books.begin(THU)
     number = books.run.config.accounts[0].number
-    given = {"10": (OPEN + 100, OPEN + 300), "12": (OPEN + 900, OPEN), "9": (OPEN, OPEN + 100)}
-    for place, name in enumerate(given, 100):
-        row = {"file_id": place, "source": "bank", "name": name, "delivery": 1, "sha256": f"{place:064d}", "size": 1}
+    for place, (name, (_, _, digest)) in enumerate(given.items(), 100):
+        row = {"file_id": place, "source": "bank", "name": name, "delivery": 1, "sha256": f"{digest:064d}", "size": 1}
         books.put(t.file, row | {"received_at": at(THU), "business_date": THU})
 
     def parsed(_run: Any, _archive: Any, delivery: ingest.Delivery, _source: Any) -> ingest.Content:
-        row = dict.fromkeys(STATEMENT_LINE) | moved(*given[delivery.name], statement=delivery.name, account=number)
+        row = dict.fromkeys(STATEMENT_LINE) | moved(*given[delivery.name][:2], statement=delivery.name, account=number)
         row |= {"currency": "CNY", "line": 1, "booking_date": THU, "reversal": False, "record": 1, "file": "f"}
         frame = pl.DataFrame([row | {"byte_start": 0, "byte_end": 1}], schema=STATEMENT_LINE)
         return ingest.Content(frame, [], Closing(1, 1, 0))
@@ -196,5 +252,6 @@ def test_files_of_a_night_are_taken_in_the_order_of_their_balances(
         "SELECT f.name, o.status, o.code FROM puhui.file f JOIN puhui.file_outcome o USING (file_id)"
         " WHERE f.source = 'bank' ORDER BY file_id"
     )
-    assert found == [("10", "ACCEPTED", None), ("12", "REJECTED", "GAP"), ("9", "ACCEPTED", None)]
-    assert stored(books) == (2, 300)
+    assert found == expected
+    taken = [given[name] for name, status, _ in expected if status == "ACCEPTED"]
+    assert stored(books) == (len(taken), sum(abs(closing - opening) for opening, closing, _ in taken))
