@@ -216,6 +216,12 @@ def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
     return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
 
 
+def is_reference(cell: Cell) -> bool:
+    """True for the number of a line, which sums have none of; in its column they may have their day or an amount."""
+    text = text_of(cell)
+    return is_somebody(None, text, frozenset()) and not is_like_a_day(text, "ISO") and not {".", ","} & set(text)
+
+
 def name_of(cell: Cell) -> str | None:
     """The name of the other side; a workbook that has the number 0 there has none."""
     return None if isinstance(cell, int | float) and not cell else value_of(cell)

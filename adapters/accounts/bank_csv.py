@@ -23,6 +23,7 @@ from adapters.accounts.bank_cells import (
     amount_of,
     date_of,
     is_like_a_day,
+    is_reference,
     is_somebody,
     name_of,
     text_of,
@@ -278,9 +279,8 @@ class _Reader:
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
-        cells = [(self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES]
-        cells.append((None, self._cell(row, "reference")))  # which sums have none of
-        known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
+        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        known = is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
         return known and self._day(row) is not None and self._has_amount(row)
 
     def _day(self, row: Row) -> date | None:

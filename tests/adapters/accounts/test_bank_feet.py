@@ -191,3 +191,17 @@ def test_blank_cells_behind_backquotes_are_no_text(end: str) -> None:
     frame, rejects, closing = read("bank_csv", text.encode(), layout=NAMED, account="1")
     assert (rejects, closing.notes) == ([], ())
     assert frame.select("amount_fen", "closing_fen").rows() == [(100, 700), (200, 700)]
+
+
+def test_who_printed_it_is_no_account() -> None:
+    text = FIRST + "打印日期：20260507 柜员 账号：00712\n2026-05-08,2.00,,乙\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=NAMED)
+    assert (frame["account"].unique().to_list(), frame.height, rejects) == (["600012345678901"], 2, [])
+
+
+@pytest.mark.parametrize(("reference", "lines"), [("20260507", 1), ("123456.00", 1), ("900000000017", 2)])
+def test_the_day_or_an_amount_of_a_sum_is_no_reference(reference: str, lines: int) -> None:
+    layout = {**NAMED, "columns": {**NAMED["columns"], "reference": ["流水号"]}}
+    text = f"日期,流水号,收入,支出,户名\n2026-05-07,900000000016,1.00,,甲\n2026-05-07,{reference},1.00,,本日合计\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame.height, rejects) == (lines, [])
