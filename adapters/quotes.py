@@ -41,21 +41,20 @@ def csv_lines(lines: Iterable[str], separator: str, prefix: str = "") -> Iterato
     width = 0
     for line in lines:
         if prefix and len(separator) == 1:
+            bare = line.rstrip(f"{separator} \t\r\n")  # blank cells may stand behind the last one
             if not line.startswith(prefix):
-                width = line.count(separator) + 1
-            elif line.count(separator) >= width > 1:
-                line = _quoted(line, separator, prefix, width)
+                width = bare.count(separator) + 1
+            elif bare.count(separator) >= width > 1:
+                line = _quoted(bare, separator, prefix, width) + line[len(bare) :]
         yield without_padding(line, separator)
 
 
-def _quoted(line: str, separator: str, prefix: str, width: int) -> str:
-    bare = line.rstrip("\r\n")
+def _quoted(bare: str, separator: str, prefix: str, width: int) -> str:
     cells = bare.split(separator + prefix)
     if len(cells) != width:
-        return line
+        return bare
     marked = (cell if place == 0 else prefix + cell for place, cell in enumerate(cells))
-    quoted = separator.join('"' + cell.replace('"', '""') + '"' for cell in marked)
-    return quoted + line[len(bare) :]
+    return separator.join('"' + cell.replace('"', '""') + '"' for cell in marked)
 
 
 def without_padding(line: str, separator: str) -> str:

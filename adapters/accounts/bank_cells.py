@@ -45,10 +45,12 @@ _LOCAL = re.compile(r"([0-9]{1,2}|[A-Z]{3})([-/. ])([0-9]{1,2}|[A-Z]{3})\2([0-9]
 _SHORT = re.compile(r"([0-9]{1,2})([-/.])(?P<middle>[0-9]{1,2})\2(?P<last>[0-9]{1,2})", re.ASCII)
 _SHORT_COMPACT = re.compile(r"([0-9]{2})(?P<middle>[0-9]{2})(?P<last>[0-9]{2})", re.ASCII)
 _LIKE_A_DAY = re.compile(
-    r"(?:[0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}|20[0-9]{6})"
-    r"(?:[ T][0-9:.]*)?",
-    re.ASCII,
+    r"(?:[0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{1,2})|20[0-9]{6}"
+    r"|20[0-9]{2}[-/.]\S{1,6}|[0-9]{1,2}[-/. ][A-Z]{3}[-/. ][0-9]{4})(?:[ T][0-9:.]*)?",
+    re.ASCII | re.IGNORECASE,
 )
+# the same where the form has no whole year; elsewhere they may be counts and sums
+_LIKE_A_SHORT_DAY = re.compile(r"(?:[0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{4}|[0-9]{6})(?:[ T][0-9:.]*)?", re.ASCII)
 _YEARLESS = re.compile(r"([0-9]{1,2})[-/.月]([0-9]{1,2})日?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.ASCII | re.IGNORECASE)
@@ -198,10 +200,12 @@ def _yearless_date(text: str, latest: date | None) -> date:
     return date(latest.year - ((month, day) > (latest.month, latest.day)), month, day)
 
 
-def is_like_a_day(cell: Cell) -> bool:
+def is_like_a_day(cell: Cell, form: DateForm) -> bool:
     """True where a day is meant, though it may be none (2026-13-01), be written otherwise, or have been computed."""
     text = text_of(cell)
-    return text == UNREAD or _LIKE_A_DAY.fullmatch(text) is not None
+    if text == UNREAD or _LIKE_A_DAY.fullmatch(text):
+        return True
+    return form != "ISO" and "YYYY" not in form and _LIKE_A_SHORT_DAY.fullmatch(text) is not None
 
 
 def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
@@ -210,6 +214,12 @@ def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
     if any(map(str.isalpha, told)) and told not in words and not any(map(str.isdigit, told)):
         return True
     return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
+
+
+def is_reference(cell: Cell) -> bool:
+    """True for the number of a line, which sums have none of; in its column they may have their day or an amount."""
+    text = text_of(cell)
+    return is_somebody(None, text, frozenset()) and not is_like_a_day(text, "ISO") and not {".", ","} & set(text)
 
 
 def name_of(cell: Cell) -> str | None:

@@ -23,11 +23,13 @@ from adapters.accounts.bank_cells import (
     amount_of,
     date_of,
     is_like_a_day,
+    is_reference,
     is_somebody,
     name_of,
     text_of,
     value_of,
 )
+from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
 from adapters.accounts.bank_headings import headings_of, keys_of, places_of
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import account_in, has_label, heading_key, in_common_signs, labels_of, month_end
@@ -59,8 +61,6 @@ _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word befor
 _SIDES = ("counterparty", "payer", "payee")
 _DIGIT = re.compile("[0-9]")
 _RULE = re.compile(r"[-=_*#+~. ]*")
-# a foot of counts and sums (1 收 50,000.00; 共2条), or of a page (第1页/共2页)
-_TALLY = re.compile(r"[0-9]+笔?[收支借贷]|[第共][0-9]+[页笔条]")
 
 
 def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -262,8 +262,9 @@ class _Reader:
 
         Behind a trailer a row with a day, though it cannot be read, is a line again (本页小计 stands in the middle).
         """
-        if (first.startswith(self.trailers) or _TALLY.match(first)) and not self._is_line(row, first):
-            self.foot = True
+        is_page = PAGE.match(first) is not None
+        if (is_page or first.startswith(self.trailers) or TALLY.match(first)) and not self._is_line(row, first):
+            self.foot = self.foot or not is_page
             self.totals.see_labelled(texts)
             self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
             return True
@@ -278,9 +279,8 @@ class _Reader:
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
-        cells = [(self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES]
-        cells.append((None, self._cell(row, "reference")))  # which sums have none of
-        known = any(is_somebody(name, account, self.no_lines) for name, account in cells)
+        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
+        known = is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
         return known and self._day(row) is not None and self._has_amount(row)
 
     def _day(self, row: Row) -> date | None:
@@ -307,8 +307,10 @@ class _Reader:
     def _begin_again(self) -> None:
         """Above a line may stand another account, whose line it is, and those below it are."""
         above = ([text_of(cell) for cell in row.cells] for row in self.between)
-        heads = (texts for texts in above if not heading_key("".join(texts)).lstrip("#").startswith(self.trailers))
-        if not any(map(self._has_account, heads)) or "account" in self.context.settings:
+        if (
+            not any(self._has_account(texts) for texts in above if is_head(texts, self.trailers))
+            or "account" in self.context.settings
+        ):
             return
         account, currency = self.account, self.currency
         self.account = self.currency = ""
@@ -321,12 +323,12 @@ class _Reader:
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        if first.startswith(tuple(map(heading_key, self.bank.totals))):
+        if first.startswith(tuple(map(heading_key, self.bank.totals))) or PRINTED.match(first):
             return False
         return self._has_amount(row) and (self._day(row) is not None or self._is_like_a_day(row))
 
     def _is_like_a_day(self, row: Row) -> bool:
-        return is_like_a_day(self._cell(row, "booking_date"))
+        return is_like_a_day(self._cell(row, "booking_date"), self.form.date_format)
 
     def _cell(self, row: Row, name: str) -> Cell:
         """The cell of a column; None where the file lacks the column or the row is short."""

@@ -2,6 +2,7 @@
 
 The text is decoded strictly, as a CSV is, before lxml has it. A DOCTYPE is refused in XML; a web page has no entities
 of its own. A page whose tables do not all end was cut. Merged cells give their text once, as those of a workbook do.
+Of a page lxml has the tags of tables alone, without attributes: for one tag with many it would take hours.
 """
 
 from __future__ import annotations
@@ -22,8 +23,15 @@ from adapters.utf16 import utf16_codec
 MAX_MARKUP = 8 * 1024 * 1024
 MAX_ELEMENTS = 1_000_000  # each takes memory until the end, also an empty one
 _SHEET = "{urn:schemas-microsoft-com:office:spreadsheet}"
-_TABLES = re.compile(r"<(/?)table[\s>]", re.IGNORECASE)
-_CELLS = re.compile(r"<t[rdh][\s>]", re.IGNORECASE)  # and the rows that hold them
+_CELLS = re.compile(r"<(?:t[rdh]|/?table)[\s/>]", re.IGNORECASE)  # and what holds them
+# comments, programs and styles; tags; a mark that begins none of these
+_PARTS = re.compile(
+    r"""<(?:!--.*?(?:-->|\Z)|(?:script|style)\b.*?(?:</(?:script|style)|\Z)"""
+    r"""|(?P<end>/?)(?P<tag>[a-z][a-z0-9:]*|[!?])(?P<rest>(?:=\s*"[^"]*"|=\s*'[^']*'|[^<>]){0,9999}+)>|)""",
+    re.IGNORECASE | re.DOTALL,
+)
+_KEPT = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th", "br"})
+_SPANS = re.compile(r"""\s((?:col|row)span)\s*=\s*["']?\s*([0-9]+)""", re.IGNORECASE | re.ASCII)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:E[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 IsTable = Callable[[list[Cell], list[Cell]], bool]
@@ -40,10 +48,12 @@ def markup_rows(data: bytes, encoding: str, sheet: str, is_table: IsTable) -> It
     if len(data) > MAX_MARKUP:
         raise FileRefusedError("TOO_LARGE", f"a page of more than {MAX_MARKUP} bytes; export a shorter time", 0)
     text = _text_of(data, encoding)
-    if text.count("<") - text.count("</") > MAX_ELEMENTS:
-        raise FileRefusedError("TOO_LARGE", f"more than {MAX_ELEMENTS} elements; export a shorter time", 0)
+    is_sheet = _SHEET[1:-1] in text[:4096]
+    if text.count("<") - text.count("</") + is_sheet * text.count("=") > MAX_ELEMENTS:
+        message = f"more than {MAX_ELEMENTS} elements and attributes; export a shorter time"
+        raise FileRefusedError("TOO_LARGE", message, 0)
     try:
-        if _SHEET[1:-1] in text[:4096]:
+        if is_sheet:
             yield from _sheet_rows(text, sheet, is_table)
         elif _CELLS.search(text) is not None:
             yield from _page_rows(text)
@@ -81,13 +91,16 @@ def _elements(text: str, **how: Any) -> Iterator[Any]:
 
 
 def _page_rows(text: str) -> Iterator[list[Cell]]:
-    ends = [match[1] == "/" for match in _TABLES.finditer(text)]
-    if 2 * sum(ends) != len(ends):
+    text = _PARTS.sub(_bare_part, text)
+    if text.count("<table") != text.count("</table"):
         raise FileRefusedError("TRUNCATED", "a table of the page does not end: it was cut; send the file again", 0)
-    left = len(_CELLS.findall(text))
+    left = sum(map(text.count, ("<tr", "<td", "<th>", "<th ")))
+    group = None
     over: dict[int, int] = {}  # columns that a cell above reaches into, and how many rows it still does
     for row in _elements(text, tag="tr", html=True, encoding="utf-8"):
         left -= 1
+        if row.getparent() is not group:  # no cell reaches into another table, nor from its head into its body
+            group, over = row.getparent(), {}
         cells: list[Cell] = []
         below: dict[int, int] = {}
         for cell in row.iter("td", "th"):  # those of a table within have been let go
@@ -101,7 +114,26 @@ def _page_rows(text: str) -> Iterator[list[Cell]]:
         over = {place: rows - 1 for place, rows in over.items() if rows > 1} | below
         yield cells
     if left:
-        raise FileRefusedError("DAMAGED", "cells of the page cannot be read; save it as .xlsx or CSV, and send that", 0)
+        raise _unreadable()
+
+
+def _bare_part(part: re.Match[str]) -> str:
+    """A tag of a table with its spans alone; nothing of any other tag, of comments, programs and styles."""
+    rest = part["rest"] or ""
+    if (part.group() == "<" and _CELLS.match(part.string, part.start())) or ("<" in rest and _CELLS.search(rest)):
+        raise _unreadable()
+    if part.group() == "<":
+        return "&lt;"
+    tag = (part["tag"] or "").lower()
+    if tag not in _KEPT:
+        return ""
+    spans = "".join(f' {name.lower()}="{number[:9]}"' for name, number in _SPANS.findall(rest)[:2])
+    return f"<{part['end']}{tag}{'' if part['end'] else spans}>"
+
+
+def _unreadable() -> FileRefusedError:
+    message = "cells of the page cannot be read; save it as .xlsx or CSV, and send that"
+    return FileRefusedError("DAMAGED", message, 0)
 
 
 def _skip(cells: list[Cell], over: dict[int, int]) -> None:
@@ -116,7 +148,7 @@ def _span(text: str | None) -> int:
 def _cell_text(cell: Any) -> str:
     for end in cell.iter("br"):
         end.tail = " " + (end.tail or "")
-    return " ".join("".join(cell.itertext("*")).split(" ")) if len(cell) else cell.text or ""
+    return "".join(cell.itertext()) if len(cell) else cell.text or ""
 
 
 # --- SpreadsheetML ---------------------------------------------------------------------------------------------------

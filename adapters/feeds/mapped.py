@@ -93,7 +93,8 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         while block := _next_block(sheet, rows):
             yield _parsed(block, context, sheet, tally)
         tail = list(zip(sheet.tail, sheet.tail_at, strict=True))
-        declared = check_end(mapping, tail, sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
+        seen = (sheet.ignored, sheet.numbers, sheet.sums, sheet.unreadable)
+        declared = check_end(mapping, tail, *seen, is_workbook=sheet.is_workbook)
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
         _check_cut(sheet)

@@ -69,6 +69,8 @@ def check_end(
     numbers: Mapping[str, int],
     sums: Sums,
     unreadable: Unreadable,
+    *,
+    is_workbook: bool = False,
 ) -> EndRows:
     """Compares what the rows from the end row on (cells, byte) declare, and sentences in rows that were passed over.
 
@@ -85,9 +87,10 @@ def check_end(
         return EndRows(None, None)
     count: int | None = None
     total: int | None = None
+    written = mapping.model_copy(update={"decimal": "."}) if is_workbook else mapping  # its numbers have a point
     for spec, text in _declared_cells(end, tail):
         with _standing_at(rows[end.where == "next"][1]):
-            value = _value(spec, text, mapping)
+            value = _value(spec, text, written)
             if spec.declares == "count":
                 count = value
                 _compare_count(spec.title, value, sum(numbers.values()))

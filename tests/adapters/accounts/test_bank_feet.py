@@ -135,3 +135,73 @@ def test_a_line_with_a_number_of_the_bank_is_no_sum() -> None:
     for count in ("", "2", "共2笔"):
         sums = line.replace("2026050800002", count)
         assert read("bank_csv", (text + sums).encode(), layout=layout)[0].height == 1
+
+
+NAMED = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"]}}
+FIRST = "账号：600012345678901\n日期,收入,支出,户名\n2026-05-07,1.00,,甲\n"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "打印时间：2026-05-07,账号：700012345678901\n",
+        "查询时间：2026-05-01至2026-05-07 账号：700012345678901\n",
+        "期初余额：1.00,账号：700012345678901\n",
+        "第1页,账号：700012345678901\n",
+    ],
+)
+def test_what_begins_as_a_foot_may_name_the_next_account(above: str) -> None:
+    text = FIRST + above + "日期,收入,支出,户名\n2026-05-07,2.00,,乙\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=NAMED)
+    assert rejects == []
+    assert frame.select("account", "amount_fen").rows() == [("600012345678901", 100), ("700012345678901", 200)]
+
+
+def test_behind_the_number_of_a_page_nothing_is_lost() -> None:
+    text = FIRST + "第1页/共2页\n2026-O5-08,2.00,,乙\n,3.00,,丙\n2026-05-08,4.00,,丁\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=NAMED)
+    assert (frame["amount_fen"].to_list(), [r.code for r in rejects]) == ([100, 400], ["BAD_DATE"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "wrong"),
+    [
+        ("YY/MM/DD", "26/05/07", "26/02/30"),
+        ("YY/MM/DD", "260507", "260230"),
+        ("MM/DD", "05/07", "02/30 10:00"),
+        ("DD/MM/YYYY", "07 May 2026", "31 Jun 2026"),
+        ("ISO", "2026-05-07", "2026-O5-07"),
+    ],
+)
+def test_a_wrong_day_of_any_form_behind_a_foot_is_a_reject(form: str, good: str, wrong: str) -> None:
+    text = f"日期,收入,支出,户名\n{good},1.00,,甲\n本页小计,1.00,,\n{wrong},2.00,,乙\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout={**NAMED, "date_format": form})
+    assert (frame["amount_fen"].to_list(), [r.code for r in rejects]) == ([100], ["BAD_DATE"])
+
+
+def test_when_it_was_printed_and_by_whom_is_no_line() -> None:
+    text = "序号,日期,收入,支出,户名\n1,2026-05-07,1.00,,甲\n打印时间,2026-05-08,00123,,\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=NAMED)
+    assert (frame["amount_fen"].to_list(), rejects) == ([100], [])
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_blank_cells_behind_backquotes_are_no_text(end: str) -> None:
+    text = f"日期,户名,收入,支出,余额{end}\n`2026-05-07,`甲,`1.00,`,`5.00,\n`2026-05-08,`乙,丙,`2.00,`,`7.00,\n"
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=NAMED, account="1")
+    assert (rejects, closing.notes) == ([], ())
+    assert frame.select("amount_fen", "closing_fen").rows() == [(100, 700), (200, 700)]
+
+
+def test_who_printed_it_is_no_account() -> None:
+    text = FIRST + "打印日期：20260507 柜员 账号：00712\n2026-05-08,2.00,,乙\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=NAMED)
+    assert (frame["account"].unique().to_list(), frame.height, rejects) == (["600012345678901"], 2, [])
+
+
+@pytest.mark.parametrize(("reference", "lines"), [("20260507", 1), ("123456.00", 1), ("900000000017", 2)])
+def test_the_day_or_an_amount_of_a_sum_is_no_reference(reference: str, lines: int) -> None:
+    layout = {**NAMED, "columns": {**NAMED["columns"], "reference": ["流水号"]}}
+    text = f"日期,流水号,收入,支出,户名\n2026-05-07,900000000016,1.00,,甲\n2026-05-07,{reference},1.00,,本日合计\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame.height, rejects) == (lines, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from accounts_support import read
 
@@ -64,7 +66,8 @@ def test_a_web_page(encoding: str, named: str) -> None:
     [
         (PAGE[: PAGE.index("<tr><td>合计")], "TRUNCATED"),
         (PAGE[: PAGE.index("</TABLE>") + 7], "TRUNCATED"),
-        (PAGE.replace("<tr><td>合计", "<!-- <tr><td>合计").replace("</TABLE>", "--></TABLE>"), "DAMAGED"),
+        (PAGE.replace("<td>合计", '<td x="<td>">合计'), "DAMAGED"),
+        (PAGE.replace("<tr><td>合计", "</tr></TABLE><td>合计").replace("</tr></TABLE></body>", "</body>"), "DAMAGED"),
         ("<html><body>请重新登录</body></html>", "NOT_CSV"),
         ("<table><tr><td>请重新登录</td></tr></table>", "NO_HEADINGS"),
         ('<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022"/>', "NOT_CSV"),
@@ -102,3 +105,45 @@ def test_a_value_that_was_not_saved_is_none_and_other_sheets_are_told() -> None:
     ):
         refused = read("bank_csv", BOOK.format(sheets).encode("gb18030"), layout=PLAIN, **settings)[2].refused
         assert (refused and refused.code) == code
+
+
+TABLE = "<tr><td>日期</td><td>收入</td><td>支出</td><td>户名</td></tr>"
+LINE = "<tr><td>2026-05-08</td><td></td><td>2.00</td><td></td></tr>"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<table>{TABLE}{LINE}</table>",
+        f"<table>{TABLE}{LINE.replace('<td></td>', '<td/>')}</table>",
+        f"<table>{TABLE}<!-- <tr><td>x</td></tr> -->{LINE}</table><script>a = '<td>'</script><style><!--a<!--</style>",
+        f"<table><tr><td>账号</td><td rowspan=2>1</td></tr></table><table>{TABLE}{LINE}</table>",
+        f"<table><thead><tr><td>x</td><td rowspan=9>1</td></tr></thead><tbody>{TABLE}{LINE}</tbody></table>",
+        f'<table><tr><td title=\'a>b\' w="1"">x</td></tr>{TABLE}{LINE}</table>',
+    ],
+)
+def test_what_pages_have_around_their_cells(page: str) -> None:
+    frame, rejects, closing = read("bank_csv", page.encode(), layout=PLAIN)
+    assert (rejects, closing.refused, frame["amount_fen"].to_list()) == ([], None, [-200])
+
+
+def test_text_that_looks_like_a_tag_is_text() -> None:
+    page = f"<table>{TABLE}{LINE.replace('<td></td></tr>', '<td>甲<乙 <font color=red>5</font></td></tr>')}</table>"
+    assert read("bank_csv", page.encode(), layout=PLAIN)[0]["counterparty_name"].to_list() == ["甲<乙 5"]
+
+
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [
+        ("<table><tr {0}><td>1</td></tr></table>", "DAMAGED"),
+        ("<table><tr><td>1<b {0}></b></td></tr></table>", "NO_HEADINGS"),
+        (BOOK.format("<Row {0}/>"), "NO_HEADINGS"),
+    ],
+)
+def test_a_tag_with_many_attributes_takes_no_time(page: str, code: str) -> None:
+    begun = process_time()
+    refused = read("bank_csv", page.format(" ".join(f'a{n}=""' for n in range(60_000))).encode(), layout=PLAIN)[
+        2
+    ].refused
+    assert (refused and refused.code) == code
+    assert process_time() - begun < 5  # seconds; squares of them would be more

@@ -203,3 +203,10 @@ def test_in_a_workbook_a_number_has_its_point():
     rows = (*ROWS, ("3", datetime(2026, 5, 8), "消费", "1.234,56", 0))
     frame, rejects, _ = _read(_book((HEAD, *rows)), mapping)
     assert (frame["paid_fen"].to_list(), [r.code for r in rejects]) == ([30, 123_450], ["BAD_AMOUNT"])
+    end = {"starts_with": ["合计"], "where": "same"}
+    end["fields"] = [{"name": "mark"}, {"name": "total", "type": "amount", "declares": "total", "of": "paid"}]
+    mapping = _mapping("YYYY-MM-DD hh:mm:ss", thousands=True, decimal=",", end=end)
+    for total, code in ((1234.25, None), (1234.24, "TOTAL_MISMATCH"), ("1.234,25", "BAD_TRAILER")):
+        rows = (("1", datetime(2026, 5, 7), "消费", 1234.25, 0), ("合计", total, None, None, None))
+        refused = _read(_book((HEAD, *rows)), mapping)[2].refused
+        assert (refused and refused.code) == code
