@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 
 from adapters.feeds import records
+from adapters.layout import shipped_layout
+from settlement.model.cards import mask
 from settlement.model.errors import BadInput
 
 CARD = "2150001234567890123"
@@ -229,3 +231,95 @@ def test_a_sign_may_stand_before_the_first_digit_of_a_fixed_field():
 def test_a_blank_is_no_minus_where_cells_have_no_fixed_place():
     with pytest.raises(BadInput, match="blanks around a cell mean nothing"):
         read(ROW, "", fields=[{"name": "fee", "type": "amount", "signs": {" ": -1, "+": 1}}])
+
+
+def _unionpay(**changed):
+    """A ZM layout of one's own: its fields without those between, with changes; and a record by field name."""
+    names = {"acquirer", "forwarder", "stan", "transmitted_at", "card_number", "paid", "original_stan",
+             "original_transmitted_at", "settlement", "kind", "merchant_no", "claimed"}  # fmt: skip
+    fields, start = [], 1
+    shipped = shipped_layout("adapters.feeds", "unionpay_zm").record.fields
+    given = [field.model_dump(exclude_defaults=True) for field in shipped if field.name in names]
+    for field in [*given, {"name": "rrn", "length": 12}]:
+        fields.append(field | changed.get(field["name"], {}) | {"start": start})
+        start += fields[-1]["length"]
+    made = FIXED | {"key": ["acquirer", "forwarder", "stan", "transmitted_at"], "record": {"fields": fields}}
+
+    def line(**cells):
+        base = {"acquirer": "00012345", "stan": "000001", "transmitted_at": "0507093015", "kind": "01",
+                "paid": "000000000100", "settlement": "C000000000100", "merchant_no": "M1"}  # fmt: skip
+        return "".join((base | cells).get(field["name"], "").ljust(field["length"]) for field in fields) + "\n"
+
+    return made, line
+
+
+def _zm(made, *lines):
+    frame, rejects, closing = s.read("unionpay_zm", "".join(lines).encode(), s.context("X", "own", s.DAY, layout=made))
+    assert (rejects, closing.refused) == ([], None)
+    return frame
+
+
+def test_a_card_number_that_has_slipped_into_the_key_is_masked_there():
+    """Where columns have slipped, all records have it in another field too: the key shows what that field shows."""
+    fields = [*FIXED["record"]["fields"][:4], {"name": "rrn", "start": 41, "length": 19}]
+    made = FIXED | {"record": {"fields": fields}}
+    for other in (CARD, "1234567890123456789"):
+        rows = [f"S{CARD}20260507093015000100{reference}" for reference in (CARD, other)]
+        keys = read(*rows, "", **made)[0]["transaction_id"].to_list()
+        assert keys == [f"own:{mask(CARD)}", f"own:{mask(CARD) if other == CARD else other}"]
+
+
+def test_a_card_number_may_be_a_text_in_a_key():
+    card = FIELDS[1] | {"type": "text", "start": 2, "length": 19}
+    made = FIXED | {"record": {"fields": [FIXED["record"]["fields"][0], card, *FIXED["record"]["fields"][2:]]}}
+    made["key"] = ["card_number", "rrn"]
+    for text, shown in (("21/0001234567890123", "21%2F000*********0123"), ("无卡消费一二三四五x", None)):
+        rows = [f"S{text}20260507093015000100R{n}" for n in range(2)]
+        frame, rejects, refused, *_ = read(*rows, "", **made)
+        shown = shown or mask(text)
+        assert (rejects, refused) == ([], None)
+        assert frame["transaction_id"].to_list() == [f"own:{shown}/R0", f"own:{shown}/R1"]
+
+
+def test_a_field_may_have_any_name():
+    made = FIXED | {"record": {"fields": [*FIXED["record"]["fields"][:4],
+            {"name": "plain_key", "start": 41, "length": 3}, {"name": "rrn", "start": 44, "length": 3}]}}  # fmt: skip
+    rows = [f"S{CARD}20260507093015000100{cell}" for cell in ("x  a b", "y  b  ")]
+    frame, rejects, *_ = read(*rows, "", **made | {"key": ["plain_key", "rrn"]})
+    assert (rejects, frame["transaction_id"].to_list()) == ([], ["own:x/a b", "own:y/b"])
+
+
+@pytest.mark.parametrize("reference", ["R1", "R 1"])
+def test_the_key_of_a_zm_record_has_the_rrn_that_stands_in_it(reference):
+    """A canonical ZM record has no rrn; its key may be one, and is then the same in each block."""
+    made, line = _unionpay()
+    made["key"] = ["rrn"]
+    frame = _zm(made, line(rrn=reference), line(rrn="R2", stan="000002"))
+    assert frame["transaction_id"].to_list() == [f"own:{reference}", "own:R2"]
+    assert frame["rrn"].null_count() == 2
+
+
+def test_a_time_of_unionpay_may_have_its_year():
+    form = {"format": "YYYYMMDDhhmmss", "length": 14, "blanks": []}
+    made, line = _unionpay(transmitted_at=form, original_transmitted_at=form)
+    made["original_key"] = ["acquirer", "forwarder", "original_stan", "original_transmitted_at"]
+    first = line(transmitted_at="20251231235959")
+    named = {"original_stan": "000001", "original_transmitted_at": "20251231235959"}
+    back = line(kind="04", transmitted_at="20260507093015", settlement="D000000000100", stan="000002", **named)
+    frame = _zm(made, first, back)
+    assert frame["transaction_id"].to_list() == ["own:12345//000001/20251231235959", "own:12345//000002/20260507093015"]
+    assert frame["original_key"].to_list() == [None, "own:12345//000001/20251231235959"]
+    assert [str(at)[:19] for at in frame["occurred_at"]] == ["2025-12-31 15:59:59", "2026-05-07 01:30:15"]
+    assert _zm(made | {"original_key": []}, first, back)["original_key"].null_count() == 2
+
+
+def test_a_layout_of_unionpay_has_what_is_read_of_it():
+    made, line = _unionpay()
+    with pytest.raises(BadInput, match="needs a key"):
+        _zm(made | {"key": []}, line())
+    for gone in ("claimed", "settlement", "transmitted_at", "original_stan", "original_transmitted_at", "paid", "kind"):
+        fields = [field for field in made["record"]["fields"] if field["name"] != gone]
+        with pytest.raises(BadInput, match=f"needs {gone}"):
+            _zm(made | {"key": ["stan"], "record": {"fields": fields}}, line())
+    with pytest.raises(BadInput, match="a unionpay_acom feed needs accepted_amount, condition_code"):
+        s.read("unionpay_acom", line().encode(), s.context("X", "own", s.DAY, layout=made, record="acomn"))
