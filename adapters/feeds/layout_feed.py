@@ -64,7 +64,7 @@ class Tally:
         self.accepted += other.accepted
         self.rejected += other.rejected
         self.skipped += other.skipped
-        self.clearing = other.clearing or self.clearing
+        self.clearing = self.clearing or other.clearing  # one of the last block alone, from a trailer, must be this
         self.notes += other.notes
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from datetime import date
+
 import feeds_support as s
 import polars as pl
 import pytest
 
+from adapters.base import Context
 from adapters.feeds import records
 from adapters.layout import shipped_layout
+from adapters.registry import adapter
 from settlement.model.cards import mask
 from settlement.model.errors import BadInput
 
@@ -323,3 +328,73 @@ def test_a_layout_of_unionpay_has_what_is_read_of_it():
             _zm(made | {"key": ["stan"], "record": {"fields": fields}}, line())
     with pytest.raises(BadInput, match="a unionpay_acom feed needs accepted_amount, condition_code"):
         s.read("unionpay_acom", line().encode(), s.context("X", "own", s.DAY, layout=made, record="acomn"))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_day_without_records_whose_trailer_is_a_byte_shorter_than_a_record(newline):
+    """The LF of the trailer's CRLF stands where a record would end."""
+    trailer = [
+        {"fields": [{"name": "n", "type": "count", "declares": "count", "start": 1, "length": 18}], "length": 41}
+    ]
+    data = ("0" * 18 + " " * 23 + newline).encode()
+    given = s.context("X", "own", s.DAY, layout=FIXED | {"newline": "any", "trailer": trailer}, rail="purse")
+    assert s.read("citizen_card", data, given)[2].refused is None
+
+
+class _Stream(io.BytesIO):
+    """A stream that can only be read once, or whose second reading is another."""
+
+    def __init__(self, data, again=None):
+        super().__init__(data)
+        self.again = again
+
+    def seekable(self):
+        return self.again is not None
+
+    def seek(self, *place):
+        self.__init__(self.again, self.again)
+        return super().seek(*place)
+
+
+@pytest.mark.parametrize("shape", ["fixed", "delimited"])
+def test_a_file_whose_trailer_says_the_day_is_refused_where_it_changes_or_is_read_once(shape):
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "required": True}
+    made = FIXED | {"trailer": [{"fields": [day | {"start": 1, "length": 8}]}]}
+    row = f"S{CARD}20260507093015000100R1\n"
+    if shape == "delimited":
+        made = {"format": "own", "title": "own", "shape": shape, "encoding": "gb18030", "newline": "lf",
+                "separator": "|", "key": ["rrn"], "record": {"fields": FIELDS}}  # fmt: skip
+        made["trailer"], row = [{"fields": [day]}], ROW + "\n"
+    given = Context("X", "own", {"layout": made, "rail": "purse"}, s.TOKENISER)
+
+    def of(stream):
+        *blocks, closing = adapter("citizen_card").read(stream, given)
+        return blocks, closing.refused and closing.refused.code
+
+    data = f"{row}20260507\n".encode()
+    assert of(_Stream(data, data))[1] is None
+    changed, code = of(_Stream(data, f"{row}20260508\n".encode()))
+    if shape == "delimited":  # the one block is read with its trailer
+        assert (code, changed[0].frame["clearing_date"].to_list()) == (None, [date(2026, 5, 8)])
+    else:
+        assert code == "BAD_TRAILER"
+        assert of(_Stream(data)) == ([], "NO_CLEARING_DATE")
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_trailer_of_another_day_than_the_name_of_a_file_of_several_blocks(monkeypatch, rows):
+    """The first blocks are read by the name: half of a file would be of one day, and half of another."""
+    monkeypatch.setattr(records, "BLOCK", 200)
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "required": True}
+    made = {"format": "own", "title": "own", "shape": "delimited", "encoding": "gb18030", "newline": "lf",
+            "separator": "|", "key": ["rrn"], "record": {"fields": FIELDS}, "trailer": [{"fields": [day]}],
+            "filename": "(?P<clearing_date>20[0-9]{6})"}  # fmt: skip
+    given = Context("X20260507", "own", {"layout": made, "rail": "purse"}, s.TOKENISER)
+    for trailer in ("20260507", "20260508"):
+        data = "".join(ROW.replace("R1", f"R{n}") + "\n" for n in range(rows)) + trailer + "\n"
+        *blocks, closing = adapter("citizen_card").read(io.BytesIO(data.encode()), given)
+        days = {str(one)[:10] for block in blocks for one in block.frame["clearing_date"]}
+        if rows == 1 or trailer == "20260507":
+            assert (days, closing.refused) == ({f"{trailer[:4]}-{trailer[4:6]}-{trailer[6:]}"}, None)
+        else:
+            assert closing.refused.code == "BAD_TRAILER"
