@@ -114,8 +114,8 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
         raise FileRefused(
             "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
         )
-    for width in widths:
-        for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):
+    for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):  # a LF at one width may be the end of a CRLF at another
+        for width in widths:
             if layout.newline in {name, "any"} and head[width:].startswith(newline):
                 return newline
     if head == layout.end_mark_bytes and not layout.header:

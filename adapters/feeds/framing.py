@@ -119,9 +119,16 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
         if not more and cut < len(data):
             message = "the last line has no line end; the file was cut: send it again"
             raise FileRefused("TRUNCATED", message, "", record + data.count(b"\n"), position + cut)
-        if len(data) - cut > 2 * MAX_MESSAGE + 2:
+        tail = cut
+        for _ in range(2 if more else 0):  # the last line, which may be empty, and the one before are told together
+            cut = data.rfind(b"\n", 0, max(cut - 1, 0)) + 1
+        if len(data) - tail > 2 * MAX_MESSAGE + 2:
             raise FileRefused(
-                "BAD_FRAME", "a line is longer than any message; not framed hex", "", record, position + cut
+                "BAD_FRAME",
+                "a line is longer than any message; not framed hex",
+                "",
+                record + data.count(b"\n"),
+                position + tail,
             )
         for start, end in _parts(data, cut):
             block = _hex_block(data[start:end], record, position + start, last=not more and end == cut)

@@ -15,6 +15,7 @@ import polars as pl
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
 from adapters.feeds.fixed_blocks import fixed_blocks
+from adapters.feeds.plain_keys import PLAIN
 from adapters.feeds.records import (
     HOPELESS,
     Block,
@@ -63,7 +64,7 @@ class Tally:
         self.accepted += other.accepted
         self.rejected += other.rejected
         self.skipped += other.skipped
-        self.clearing = other.clearing or self.clearing
+        self.clearing = self.clearing or other.clearing  # one of the last block alone, from a trailer, must be this
         self.notes += other.notes
 
 
@@ -267,6 +268,7 @@ def _with_masks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if not hits:
         return frame
     shown = masked(cards)
+    frame = frame.drop(PLAIN, strict=False)  # keys joined before: they may hold the number
     return frame.with_columns(shown.zip_with(same, frame[name]).alias(name) for name, same in hits.items())
 
 

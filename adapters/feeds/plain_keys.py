@@ -17,7 +17,7 @@ from adapters.feeds.canonical import ZEROS_STRIPPED, key_text
 from adapters.feeds.columns import BLANK, LAST_PRINTABLE, ZERO, Bounds, Bytes, as_binary, masked_bytes
 from adapters.layout import Layout, LayoutField
 
-PLAIN = "plain_key"  # the column of a block that holds such a table
+PLAIN = "plain key"  # the column of a block that holds such a table; no field can be called so
 _SLASH = ord("/")
 _TIME, _YEARLESS = "YYYYMMDDhhmmss", "MMDDhhmmss"
 _YEAR = slice(-len(_TIME), -len(_YEARLESS))  # a time without a year is the last part
@@ -55,8 +55,8 @@ def _piece(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Bytes | None:
     first, end = len(bounds.high) - len(bounds.high.lstrip(b" ")), bounds.end
     if spec.values or spec.constant is not None or spec.blanks or not end:
         return None
-    if spec.name == "card_number":
-        return masked_bytes(cells, bounds)
+    if spec.name == "card_number":  # as a text it may hold a '/', or characters of several bytes
+        return None if spec.type == "text" else masked_bytes(cells, bounds)
     if not bounds.of(slice(first, end)).within(BLANK + 1, LAST_PRINTABLE):
         return None
     if spec.type == "datetime":

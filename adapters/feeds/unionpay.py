@@ -49,6 +49,10 @@ _CODES = {
     "REFUND": ("0220", "200000"),
     "REVERSAL": ("0420", "000000"),
 }
+_ACOM_FIELDS = (
+    "mti", "processing_code", "condition_code", "response_code", "accepted_amount", "fee_payable", "fee_receivable",
+    "switch_fee",
+)  # fmt: skip
 _ZM_CODE = "S56"  # the one code seen in a real file; its list is not public, and the kind stands in 交易类型
 
 
@@ -70,9 +74,16 @@ def approved_codes(context: Context) -> list[str]:
 
 def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """transaction_id, original_key and occurred_at from the year-less times and the trace numbers."""
-    frame = frame.with_columns(resolve_year(frame, "transmitted_at", clearing))
-    frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
-    original = pl.col("original_stan").is_not_null() & pl.col("original_transmitted_at").is_not_null()
+    yearless = {spec.name for spec in layout.record.fields if "YY" not in spec.format}
+    if "transmitted_at" in yearless:
+        frame = frame.with_columns(resolve_year(frame, "transmitted_at", clearing))
+    if "original_transmitted_at" in yearless:
+        frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
+    original = (
+        pl.lit(bool(layout.original_key))
+        & pl.col("original_stan").is_not_null()
+        & pl.col("original_transmitted_at").is_not_null()
+    )
     frame = frame.with_columns(
         transaction_id=own_keys(frame, layout, f"{context.source}:"),
         original_key=key_where(frame, original & (pl.col("kind") != "SALE"), layout.original_key, f"{context.source}:"),
@@ -106,9 +117,11 @@ def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout
 
 def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """ZM: the settlement's sign must say the same direction as the kind; 优惠金额 is the claimed discount."""
-    frame = frame.with_columns(rrn=pl.lit(None, pl.String), currency=pl.lit("156"), claimed=pl.col("claimed").abs())
+    frame = frame.with_columns(claimed=pl.col("claimed").abs())
     way = pl.when(pl.col("kind") == "SALE").then(pl.col("settlement")).otherwise(-pl.col("settlement"))
-    return _with_fault(add_keys(amounts(frame), context, clearing, layout), (way < 0, "SIGN_MISMATCH"))
+    frame = add_keys(amounts(frame), context, clearing, layout)  # of what stands in the record, before it is left out
+    frame = frame.with_columns(rrn=pl.lit(None, pl.String), currency=pl.lit("156"))
+    return _with_fault(frame, (way < 0, "SIGN_MISMATCH"))
 
 
 def acom_layout(settings: Mapping[str, object]) -> Layout:
@@ -124,14 +137,25 @@ def zm_layout(settings: Mapping[str, object]) -> Layout:
     return layout_of(settings, "unionpay_zm")
 
 
+def _needs(layout: Layout, form: str, *names: str) -> Layout:
+    """The layout of a source's own, which must have what the interpreter reads. BadInput: it has not."""
+    times = ("transmitted_at", "original_transmitted_at", "original_stan")
+    missing = {"paid", *times, *names} - {spec.name for spec in layout.record.fields}
+    if missing or not layout.key:
+        raise BadInput(f"layout {layout.format}: a {form} feed needs {', '.join(sorted(missing)) or 'a key'}")
+    return layout
+
+
 def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of an institution file, then Closing."""
-    return read_feed(stream, context, acom_layout(context.settings), interpret_acom)
+    layout = _needs(acom_layout(context.settings), "unionpay_acom", *_ACOM_FIELDS)
+    return read_feed(stream, context, layout, interpret_acom)
 
 
 def read_zm(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of a merchant file, then Closing."""
-    return read_feed(stream, context, zm_layout(context.settings), interpret_zm)
+    layout = _needs(zm_layout(context.settings), "unionpay_zm", "kind", "claimed", "settlement")
+    return read_feed(stream, context, layout, interpret_zm)
 
 
 def _raw(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:

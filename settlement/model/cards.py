@@ -54,8 +54,8 @@ class Tokeniser:
     key: bytes = field(repr=False)
 
     def token(self, number: str) -> str:
-        """32 hex digits of HMAC-SHA-256 over the ASCII number."""
-        return self.tokens([number.encode("ascii")]).decode("ascii")
+        """32 hex digits of HMAC-SHA-256 over the ASCII number; where a bank writes words for it, over their UTF-8."""
+        return self.tokens([number.encode()]).decode("ascii")
 
     def tokens(self, numbers: Iterable[bytes]) -> bytes:
         """The tokens of many numbers, joined. RFC 2104 with the key hashed once: half the time of hmac.new."""

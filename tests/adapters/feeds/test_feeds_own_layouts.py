@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from datetime import date
+
 import feeds_support as s
 import polars as pl
 import pytest
 
+from adapters.base import Context
 from adapters.feeds import records
+from adapters.layout import shipped_layout
+from adapters.registry import adapter
+from settlement.model.cards import mask
 from settlement.model.errors import BadInput
 
 CARD = "2150001234567890123"
@@ -229,3 +236,165 @@ def test_a_sign_may_stand_before_the_first_digit_of_a_fixed_field():
 def test_a_blank_is_no_minus_where_cells_have_no_fixed_place():
     with pytest.raises(BadInput, match="blanks around a cell mean nothing"):
         read(ROW, "", fields=[{"name": "fee", "type": "amount", "signs": {" ": -1, "+": 1}}])
+
+
+def _unionpay(**changed):
+    """A ZM layout of one's own: its fields without those between, with changes; and a record by field name."""
+    names = {"acquirer", "forwarder", "stan", "transmitted_at", "card_number", "paid", "original_stan",
+             "original_transmitted_at", "settlement", "kind", "merchant_no", "claimed"}  # fmt: skip
+    fields, start = [], 1
+    shipped = shipped_layout("adapters.feeds", "unionpay_zm").record.fields
+    given = [field.model_dump(exclude_defaults=True) for field in shipped if field.name in names]
+    for field in [*given, {"name": "rrn", "length": 12}]:
+        fields.append(field | changed.get(field["name"], {}) | {"start": start})
+        start += fields[-1]["length"]
+    made = FIXED | {"key": ["acquirer", "forwarder", "stan", "transmitted_at"], "record": {"fields": fields}}
+
+    def line(**cells):
+        base = {"acquirer": "00012345", "stan": "000001", "transmitted_at": "0507093015", "kind": "01",
+                "paid": "000000000100", "settlement": "C000000000100", "merchant_no": "M1"}  # fmt: skip
+        return "".join((base | cells).get(field["name"], "").ljust(field["length"]) for field in fields) + "\n"
+
+    return made, line
+
+
+def _zm(made, *lines):
+    frame, rejects, closing = s.read("unionpay_zm", "".join(lines).encode(), s.context("X", "own", s.DAY, layout=made))
+    assert (rejects, closing.refused) == ([], None)
+    return frame
+
+
+def test_a_card_number_that_has_slipped_into_the_key_is_masked_there():
+    """Where columns have slipped, all records have it in another field too: the key shows what that field shows."""
+    fields = [*FIXED["record"]["fields"][:4], {"name": "rrn", "start": 41, "length": 19}]
+    made = FIXED | {"record": {"fields": fields}}
+    for other in (CARD, "1234567890123456789"):
+        rows = [f"S{CARD}20260507093015000100{reference}" for reference in (CARD, other)]
+        keys = read(*rows, "", **made)[0]["transaction_id"].to_list()
+        assert keys == [f"own:{mask(CARD)}", f"own:{mask(CARD) if other == CARD else other}"]
+
+
+def test_a_card_number_may_be_a_text_in_a_key():
+    card = FIELDS[1] | {"type": "text", "start": 2, "length": 19}
+    made = FIXED | {"record": {"fields": [FIXED["record"]["fields"][0], card, *FIXED["record"]["fields"][2:]]}}
+    made["key"] = ["card_number", "rrn"]
+    for text, shown in (("21/0001234567890123", "21%2F000*********0123"), ("无卡消费一二三四五x", None)):
+        rows = [f"S{text}20260507093015000100R{n}" for n in range(2)]
+        frame, rejects, refused, *_ = read(*rows, "", **made)
+        shown = shown or mask(text)
+        assert (rejects, refused) == ([], None)
+        assert frame["transaction_id"].to_list() == [f"own:{shown}/R0", f"own:{shown}/R1"]
+
+
+def test_a_field_may_have_any_name():
+    made = FIXED | {"record": {"fields": [*FIXED["record"]["fields"][:4],
+            {"name": "plain_key", "start": 41, "length": 3}, {"name": "rrn", "start": 44, "length": 3}]}}  # fmt: skip
+    rows = [f"S{CARD}20260507093015000100{cell}" for cell in ("x  a b", "y  b  ")]
+    frame, rejects, *_ = read(*rows, "", **made | {"key": ["plain_key", "rrn"]})
+    assert (rejects, frame["transaction_id"].to_list()) == ([], ["own:x/a b", "own:y/b"])
+
+
+@pytest.mark.parametrize("reference", ["R1", "R 1"])
+def test_the_key_of_a_zm_record_has_the_rrn_that_stands_in_it(reference):
+    """A canonical ZM record has no rrn; its key may be one, and is then the same in each block."""
+    made, line = _unionpay()
+    made["key"] = ["rrn"]
+    frame = _zm(made, line(rrn=reference), line(rrn="R2", stan="000002"))
+    assert frame["transaction_id"].to_list() == [f"own:{reference}", "own:R2"]
+    assert frame["rrn"].null_count() == 2
+
+
+def test_a_time_of_unionpay_may_have_its_year():
+    form = {"format": "YYYYMMDDhhmmss", "length": 14, "blanks": []}
+    made, line = _unionpay(transmitted_at=form, original_transmitted_at=form)
+    made["original_key"] = ["acquirer", "forwarder", "original_stan", "original_transmitted_at"]
+    first = line(transmitted_at="20251231235959")
+    named = {"original_stan": "000001", "original_transmitted_at": "20251231235959"}
+    back = line(kind="04", transmitted_at="20260507093015", settlement="D000000000100", stan="000002", **named)
+    frame = _zm(made, first, back)
+    assert frame["transaction_id"].to_list() == ["own:12345//000001/20251231235959", "own:12345//000002/20260507093015"]
+    assert frame["original_key"].to_list() == [None, "own:12345//000001/20251231235959"]
+    assert [str(at)[:19] for at in frame["occurred_at"]] == ["2025-12-31 15:59:59", "2026-05-07 01:30:15"]
+    assert _zm(made | {"original_key": []}, first, back)["original_key"].null_count() == 2
+
+
+def test_a_layout_of_unionpay_has_what_is_read_of_it():
+    made, line = _unionpay()
+    with pytest.raises(BadInput, match="needs a key"):
+        _zm(made | {"key": []}, line())
+    for gone in ("claimed", "settlement", "transmitted_at", "original_stan", "original_transmitted_at", "paid", "kind"):
+        fields = [field for field in made["record"]["fields"] if field["name"] != gone]
+        with pytest.raises(BadInput, match=f"needs {gone}"):
+            _zm(made | {"key": ["stan"], "record": {"fields": fields}}, line())
+    with pytest.raises(BadInput, match="a unionpay_acom feed needs accepted_amount, condition_code"):
+        s.read("unionpay_acom", line().encode(), s.context("X", "own", s.DAY, layout=made, record="acomn"))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_day_without_records_whose_trailer_is_a_byte_shorter_than_a_record(newline):
+    """The LF of the trailer's CRLF stands where a record would end."""
+    trailer = [
+        {"fields": [{"name": "n", "type": "count", "declares": "count", "start": 1, "length": 18}], "length": 41}
+    ]
+    data = ("0" * 18 + " " * 23 + newline).encode()
+    given = s.context("X", "own", s.DAY, layout=FIXED | {"newline": "any", "trailer": trailer}, rail="purse")
+    assert s.read("citizen_card", data, given)[2].refused is None
+
+
+class _Stream(io.BytesIO):
+    """A stream that can only be read once, or whose second reading is another."""
+
+    def __init__(self, data, again=None):
+        super().__init__(data)
+        self.again = again
+
+    def seekable(self):
+        return self.again is not None
+
+    def seek(self, *place):
+        self.__init__(self.again, self.again)
+        return super().seek(*place)
+
+
+@pytest.mark.parametrize("shape", ["fixed", "delimited"])
+def test_a_file_whose_trailer_says_the_day_is_refused_where_it_changes_or_is_read_once(shape):
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "required": True}
+    made = FIXED | {"trailer": [{"fields": [day | {"start": 1, "length": 8}]}]}
+    row = f"S{CARD}20260507093015000100R1\n"
+    if shape == "delimited":
+        made = {"format": "own", "title": "own", "shape": shape, "encoding": "gb18030", "newline": "lf",
+                "separator": "|", "key": ["rrn"], "record": {"fields": FIELDS}}  # fmt: skip
+        made["trailer"], row = [{"fields": [day]}], ROW + "\n"
+    given = Context("X", "own", {"layout": made, "rail": "purse"}, s.TOKENISER)
+
+    def of(stream):
+        *blocks, closing = adapter("citizen_card").read(stream, given)
+        return blocks, closing.refused and closing.refused.code
+
+    data = f"{row}20260507\n".encode()
+    assert of(_Stream(data, data))[1] is None
+    changed, code = of(_Stream(data, f"{row}20260508\n".encode()))
+    if shape == "delimited":  # the one block is read with its trailer
+        assert (code, changed[0].frame["clearing_date"].to_list()) == (None, [date(2026, 5, 8)])
+    else:
+        assert code == "BAD_TRAILER"
+        assert of(_Stream(data)) == ([], "NO_CLEARING_DATE")
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_a_trailer_of_another_day_than_the_name_of_a_file_of_several_blocks(monkeypatch, rows):
+    """The first blocks are read by the name: half of a file would be of one day, and half of another."""
+    monkeypatch.setattr(records, "BLOCK", 200)
+    day = {"name": "day", "type": "date", "format": "YYYYMMDD", "declares": "clearing_date", "required": True}
+    made = {"format": "own", "title": "own", "shape": "delimited", "encoding": "gb18030", "newline": "lf",
+            "separator": "|", "key": ["rrn"], "record": {"fields": FIELDS}, "trailer": [{"fields": [day]}],
+            "filename": "(?P<clearing_date>20[0-9]{6})"}  # fmt: skip
+    given = Context("X20260507", "own", {"layout": made, "rail": "purse"}, s.TOKENISER)
+    for trailer in ("20260507", "20260508"):
+        data = "".join(ROW.replace("R1", f"R{n}") + "\n" for n in range(rows)) + trailer + "\n"
+        *blocks, closing = adapter("citizen_card").read(io.BytesIO(data.encode()), given)
+        days = {str(one)[:10] for block in blocks for one in block.frame["clearing_date"]}
+        if rows == 1 or trailer == "20260507":
+            assert (days, closing.refused) == ({f"{trailer[:4]}-{trailer[4:6]}-{trailer[6:]}"}, None)
+        else:
+            assert closing.refused.code == "BAD_TRAILER"

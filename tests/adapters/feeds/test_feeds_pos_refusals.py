@@ -270,6 +270,16 @@ def test_the_last_line_of_a_file_of_hexadecimal_digits_may_be_empty(newline):
     assert (frame.height, rejects, end.refused) == (2, [], None)
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_an_empty_last_line_of_hexadecimal_digits_may_stand_where_a_block_ends(monkeypatch, newline):
+    lines = [one.hex() for one in (*SALES, closing(**TOTALS))]
+    data = newline.join([*lines, "", ""]).encode()
+    for size in (len(data) // 2, *range(len(data) - 3, len(data) + 2)):
+        monkeypatch.setattr(framing, "BLOCK", size)
+        frame, _, end = s.read("pos_iso8583", data, s.context("POS20260507", "pos", s.DAY, framing="hex"))
+        assert (frame.height, end.refused) == (2, None), size
+
+
 def _terminal_sale(terminal, stan, **fields):
     return message(**({"41": terminal.ljust(8), "11": f"{stan:06d}"} | fields))
 
