@@ -87,14 +87,14 @@ def test_a_regular_file_has_its_keys_joined_as_bytes(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_keys_are_those_of_the_parts(monkeypatch, name, seed):
     """Cells of the key's parts are overwritten: in one record, or in all, so that the field stays of one width."""
     form, data, given, head = _file(name)
     layout, rng, ways = shipped_layout("adapters.feeds", name), random.Random(seed), set()
     specs = [spec for spec in layout.record.fields if spec.name in layout.key]
     stride = layout.record.width + 2
-    for _ in range(40):
+    for _ in range(20):
         body = np.frombuffer(data, np.uint8)[head : head + RECORDS * stride].reshape(RECORDS, stride).copy()
         for _ in range(rng.choice((1, 1, 2))):
             spec, piece = rng.choice(specs), rng.choice(PIECES)
