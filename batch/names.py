@@ -3,8 +3,8 @@
 Its middle digits become others, made of the number by a key and with a wrong check digit: the same name is always the
 same again, so deliveries count on, and patterns of names fit as before. The receipt has that name too, and the SHA-256
 of the bytes. Our own accounts' numbers stay, as banks call statements by them. Citizen cards have no check digit: their
-numbers cannot be told from others. Nor is a number a card's that ends in a day (20260507), with four digits more at most:
-banks call files by a code of eight digits and the day, one in ten has a right check digit, and the day would be lost.
+numbers cannot be told from others. A number that ends in a day (20260507), or in one and four digits at most, is no
+card's: banks call files by a code of eight digits and the day; one in ten has a right check digit, and lost its day.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ def _print_record(headings: Sequence[str], row: Sequence[str], lead: int, room: 
         line += ("  " if line else "") + pair
         while _width(line) > room - 2:
             size = _fitting(line, room - 2)
-            print(indent + line[:size])
-            line = "  " + line[size:]  # further in than where a heading begins
+            print(indent + line[:size].rstrip())
+            line = "  " + line[size:].lstrip()  # further in than where a heading begins
     if line:
         print(indent + line)
 
