@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ trailer:
   - fields: [{name: c1, constant: 合计}, {name: total, type: amount, declares: total, of: amount},
              {name: count, type: count, declares: count}, {name: c4}]
 """
+HEADER = LAYOUT[LAYOUT.index("header:") : LAYOUT.index("record:")]
+TOTAL_ABOVE = """header:
+  - fields: [{name: c1, constant: P}, {name: total, type: amount, declares: total, of: amount}]
+"""
 
 
 def results(raw: bytes, layout: str = LAYOUT) -> tuple[list[tuple[Any, ...]], list[str], Closing]:
@@ -57,7 +62,7 @@ def quoted(*rows: str, total: str = "3.50", count: int = 2) -> bytes:
 
 def workbook(*rows: list[Any], more: list[list[Any]] | None = None) -> bytes:
     buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(buffer, {"in_memory": True, "default_date_format": "yyyy/m/d"}) as book:
         for number, lines in enumerate((rows, more or [])):
             sheet = book.add_worksheet(f"表{number}")
             for place, row in enumerate(lines):
@@ -140,6 +145,58 @@ def test_the_sheet_may_be_named_and_a_row_may_not_be_longer_than_the_layout() ->
     assert (codes, closing.rejected) == (["FIELD_COUNT", "UNKNOWN_CODE"], 2)
     marked = workbook(HEAD, ["SZ1", 1.2, "成功"], ["完"])
     assert results(marked, layout.replace("sheet: 表1\n", ""))[0] == [("SZ1", 120, "paid", "成功")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("type: date, format: YYYYMMDD", dt.datetime(2026, 5, 7)),
+        ("type: date, format: YYYY/M/D", dt.datetime(2026, 5, 7)),
+        ("type: date, format: YYYYMMDD", 20260507),
+        ('type: datetime, format: "YYYY-MM-DD hh:mm:ss"', dt.datetime(2026, 5, 7, 9, 5, 3, 500000)),
+    ],
+)
+def test_a_day_of_a_workbook_is_read_whatever_the_layout_writes(kind: str, cell: object) -> None:
+    layout = LAYOUT.partition("trailer:")[0].replace("{name: reason}", f"{{name: reason}}\n    - {{name: day, {kind}}}")
+    rows, codes, _ = results(workbook(["SZ1", 1.2, "成功", "", cell]), layout.replace(HEADER, ""))
+    assert (rows, codes) == ([("SZ1", 120, "paid", "成功")], [])
+
+
+def test_a_long_number_in_a_sheet_that_is_not_read_refuses_nothing() -> None:
+    layout = LAYOUT.partition("trailer:")[0]
+    rows = [HEAD, ["SZ1", 1.2, "成功"]]
+    assert results(workbook(*rows, more=[["账号", 6217000000000000004]]), layout)[2].refused is None
+    refused = results(workbook(*rows, more=[[6217000000000000004, 1.2, "成功"]]), layout)[2].refused
+    assert refused is not None
+    assert refused.code == "OTHER_SHEETS"
+
+
+def test_blanks_and_tabs_around_cells_are_none_of_them() -> None:
+    rows = [HEAD, ["SZ1\t", 1.2, "成功", "", " "], ["完"], [" "]]
+    marked = LAYOUT.partition("trailer:")[0] + "end_mark: 完\n"
+    assert results(workbook(*rows), marked)[0] == [("SZ1", 120, "paid", "成功")]
+    rows_of_text, codes, _ = results(quoted('"SZ1\t","1.20","成功",""', '"\tSZ2","2.30\u3000","成功","甲\r乙"'))
+    assert (rows_of_text, codes) == ([("SZ1", 120, "paid", "成功"), ("SZ2", 230, "paid", "成功 甲 乙")], [])
+
+
+def test_an_end_mark_may_be_quoted_and_a_quoted_cell_hold_a_separator_of_several_marks() -> None:
+    layout = LAYOUT.partition("trailer:")[0].replace('separator: ","', 'separator: "|@|"') + "end_mark: 完\n"
+    rows = ["|@|".join(f'"{cell}"' for cell in row) for row in (HEAD, ["SZ1", "1.20", "失败", "甲|@|乙"])]
+    for mark, code in (('"完"', None), ("完", None), ('"完', "TRUNCATED"), ('""完""', "NO_END_MARK")):
+        found, codes, closing = results("\r\n".join([*rows, mark]).encode("gb18030"), layout)
+        assert (closing.refused and closing.refused.code) == code
+        assert code or (found, codes) == ([("SZ1", 120, "rejected", "失败 甲|@|乙")], [])
+
+
+def test_header_and_trailer_may_declare_totals_of_two_amounts() -> None:
+    fee = "{name: fee, type: amount}"
+    layout = LAYOUT.partition("trailer:")[0].replace(HEADER, TOTAL_ABOVE).replace("{name: reason}", fee)
+    layout += "trailer:\n  - fields: [{name: c1, constant: T}, {name: f, type: amount, declares: total, of: fee}]\n"
+    text = "P,3.50\nSZ1,1.20,成功,0.10\nSZ2,2.30,成功,0.20\nT,{}\n"
+    assert results(text.format("0.30").encode("gb18030"), layout)[2].refused is None
+    refused = results(text.format("0.31").encode("gb18030"), layout)[2].refused
+    assert refused is not None
+    assert refused.code == "TOTAL_MISMATCH"
 
 
 @pytest.mark.parametrize("change", [("gives: result", "gives: payment"), ('separator: ","', 'separator: "-"')])
