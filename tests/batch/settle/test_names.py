@@ -70,3 +70,10 @@ def test_check_tells_no_card_number_of_a_name(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert CARD not in said
     assert re.fullmatch(r"x_621700[0-9]{9}0004\.xml", json.loads(said)["name"])
+
+
+def test_an_error_tells_no_card_number_of_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["feed", "check", str(tmp_path / f"x_{CARD}.xml"), "--format", "camt053"]) == 2
+    said = capsys.readouterr().err
+    assert CARD not in said
+    assert "x_621700*********0004.xml: No such file" in said
