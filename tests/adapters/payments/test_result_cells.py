@@ -205,6 +205,17 @@ def test_quotes_are_for_delimited_result_files(change: tuple[str, str]) -> None:
         load_layout(LAYOUT.replace(*change), "x.yaml")
 
 
+def test_describe_tells_of_quotes_and_of_the_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = tmp_path / "own.yaml"
+    layout.write_text(LAYOUT.replace("unit: yuan", "unit: yuan\nsheet: 表1"), "utf-8")
+    assert run(["feed", "describe", "--format", "bank_result", "--set", f"layout={layout}"]) == 0
+    said = capsys.readouterr().out
+    assert "\ncells may stand in double quotes\nor a workbook, a row for a line; its sheet 表1\n" in said
+    assert "lines end with CR LF or LF;" in said  # either, line by line
+    mixed = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","成功",""').replace(b"\r\n", b"\n", 2)
+    assert results(mixed)[2].refused is None
+
+
 def test_check_tells_of_a_workbook_and_of_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layout = tmp_path / "own.yaml"
     layout.write_text(LAYOUT.partition("trailer:")[0], "utf-8")
