@@ -92,6 +92,8 @@ def print_rows(
     gap = next((gap for gap in ("  ", " ") if sum(widths) + len(gap) * (len(widths) - 1) <= room), None)
     if gap is None and body:
         lead = 1 if len({row[0] for row in body}) == len(body) or len(headings) < 3 else 2
+        if any(headings[:lead]):
+            print(indent + "  ".join(headings[:lead]))  # what the first line of each row is
         for row in body:
             _print_record(headings, row, lead, room, indent)
         return

@@ -49,9 +49,9 @@ print_rows(("id", "kind", "ours", "detail"), [("D-1", "短款", "-1.20", "对方
 def test_a_row_that_is_too_wide_for_the_terminal_takes_some_lines() -> None:
     lines = on_terminal(60, PRINT)
     assert all(_width(line) <= 60 for line in lines)
-    assert lines[:2] == ["D-1", "  kind: 短款  ours: -1.20"]
-    assert "".join(line.strip() for line in lines[2:-2]) == "detail: " + "对方文件无此笔" * 9
-    assert lines[3].startswith("    ")  # further in than a heading
+    assert lines[:3] == ["id", "D-1", "  kind: 短款  ours: -1.20"]
+    assert "".join(line.strip() for line in lines[3:-2]) == "detail: " + "对方文件无此笔" * 9
+    assert lines[4].startswith("    ")  # further in than a heading
     assert lines[-2:] == ["D-2", "  ours: 3.00  detail: x"]
 
 
