@@ -204,8 +204,8 @@ def _split(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
     for spec, cell in zip(line.fields, cells, strict=True):
         if cell == UNREAD:
             raise CellError(spec.name, "UNREAD_CELL", UNREAD_CELL)
-    texts = [_cell_text(spec, cell).strip(_BLANKS) for spec, cell in zip(line.fields, cells, strict=True)]
-    return [_LINE_ENDS.sub(" ", text) for text in texts]
+    texts = [_cell_text(spec, cell) for spec, cell in zip(line.fields, cells, strict=True)]
+    return [" ".join(part.strip(_BLANKS) for part in _LINE_ENDS.split(text)).strip(_BLANKS) for text in texts]
 
 
 def _quoted(layout: Layout, raw: bytes) -> list[str]:

@@ -175,7 +175,7 @@ def test_blanks_and_tabs_around_cells_are_none_of_them() -> None:
     rows = [HEAD, ["SZ1\t", 1.2, "成功", "", " "], ["完"], [" "]]
     marked = LAYOUT.partition("trailer:")[0] + "end_mark: 完\n"
     assert results(workbook(*rows), marked)[0] == [("SZ1", 120, "paid", "成功")]
-    rows_of_text, codes, _ = results(quoted('"SZ1\t","1.20","成功",""', '"\tSZ2","2.30\u3000","成功","甲\r乙"'))
+    rows_of_text, codes, _ = results(quoted('"SZ1\t","1.20","成功",""', '"\tSZ2","2.30\u3000","成功","甲\t\r乙\t\n"'))
     assert (rows_of_text, codes) == ([("SZ1", 120, "paid", "成功"), ("SZ2", 230, "paid", "成功 甲 乙")], [])
 
 
