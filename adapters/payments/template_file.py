@@ -128,18 +128,20 @@ def _lines(head: bytes, stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
 
 def _joined(lines: Iterator[_RawLine]) -> Iterator[_RawLine]:
     """Lines, those that end within a quoted cell with what follows; no encoding has a quote within a character."""
-    held: _RawLine | None = None
+    held: list[_RawLine] = []  # joined once: a cell may have thousands of line ends
+    size, is_open = 0, False
     for line in lines:
-        if held is not None:
-            line = _RawLine(held.start, held.raw + held.newline + line.raw, line.newline)
-            _check_length(line.raw, line.start)
-        held = line
-        if line.raw.count(b'"') % 2 == 0:
-            yield line
-            held = None
-    if held is not None:
+        held.append(line)
+        size += len(line.raw) + len(line.newline)
+        if len(held) > 1:
+            _check_length(size, held[0].start)
+        is_open ^= line.raw.count(b'"') % 2 == 1
+        if not is_open:
+            yield _RawLine(held[0].start, b"".join(one.raw + one.newline for one in held[:-1]) + line.raw, line.newline)
+            held, size = [], 0
+    if held:
         message = "a quoted cell does not close; the file was cut: send it again"
-        raise FileRefusedError("TRUNCATED", message, "", held.start)
+        raise FileRefusedError("TRUNCATED", message, "", held[0].start)
 
 
 def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
@@ -228,17 +230,17 @@ def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
         parts = data.split(b"\n")
         carry = parts.pop()
         for part in parts:
-            _check_length(part, start)
+            _check_length(len(part), start)
             body = part.removesuffix(b"\r")
             yield _RawLine(start, body, part[len(body) :] + b"\n")
             start += len(part) + 1
-        _check_length(carry, start)
+        _check_length(len(carry), start)
     if carry:
         yield _RawLine(start, carry, b"")
 
 
-def _check_length(line: bytes, start: int) -> None:
-    if len(line) > MAX_LINE:
+def _check_length(size: int, start: int) -> None:
+    if size > MAX_LINE:
         message = f"a line of more than {MAX_LINE} bytes; is it this format?"
         raise FileRefusedError("LINE_TOO_LONG", message, "", start)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,19 @@ def test_a_quoted_file_cut_anywhere_is_refused() -> None:
     raw = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","失败","户名不符"')
     assert results(raw)[2].refused is None
     assert all(results(raw[:size])[2].refused is not None for size in range(len(raw) - 1))
+
+
+def test_a_cell_with_thousands_of_line_ends_is_read_at_once() -> None:
+    head = quoted().partition(b"\r\n")[0] + b"\n"
+    layout = LAYOUT.partition("trailer:")[0]
+    row = b'SZ%d,1.20,\xb3\xc9\xb9\xa6,"' + b"\n" * 64_000 + b'"\n'
+    start = time.process_time()
+    rows, codes, closing = results(head + b"".join(row % number for number in range(4)), layout)
+    assert time.process_time() - start < 2  # joined line by line it took a second for each row
+    assert (len(rows), codes, closing.refused) == (4, [], None)
+    refused = results(head + row.replace(b'"\n', b"\n" * 2_000 + b'"\n') % 1, layout)[2].refused
+    assert refused is not None
+    assert refused.code == "LINE_TOO_LONG"
 
 
 def test_the_amounts_are_summed_where_no_total_is_declared() -> None:
