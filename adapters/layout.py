@@ -164,7 +164,7 @@ class Layout(Document):
         "a workbook too, a row for a line"
     )
     encoding: Encoding = Field(description="of the text; gbk is read as GB18030")
-    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, but one kind in a file", "crlf")
+    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, of transactions one kind in a file", "crlf")
     separator: str = Field(
         default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
     )

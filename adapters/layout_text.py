@@ -27,11 +27,17 @@ _DIGIT_RUN = re.compile(r"\d{11,}")
 def describe(layout: Layout) -> list[Part]:
     """The layout for people: one row per field, then an example of every line of the file."""
     how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
-    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF, one kind in a file"}[layout.newline]
+    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
+    ends += ", one kind in a file" if (layout.newline, layout.gives) == ("any", "transaction") else ""
     head = [
         f"{layout.format}: {layout.title}",
         f"{how}; encoding {layout.encoding}; lines end with {ends}; amounts in {layout.unit}; times in {layout.zone}",
     ]
+    head += ["cells may stand in double quotes"] if layout.quotes else []
+    if (layout.gives, layout.shape) == ("result", "delimited"):
+        head += [
+            f"or a workbook, a row for a line; {f'its sheet {layout.sheet}' if layout.sheet else 'its first sheet'}"
+        ]
     head += [f"file name: {layout.filename}"] if layout.filename else []
     head += [f"end mark: {layout.end_mark}"] if layout.end_mark else []
     head += [f"at most {layout.maximum_records} records"] if layout.maximum_records else []

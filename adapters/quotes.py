@@ -74,4 +74,4 @@ def quoted_cells(line: str, separator: str) -> list[str]:
     except (csv.Error, ValueError):
         message = "has quotes that do not close, or something behind a closing quote; double a quote within a cell"
         raise ValueError(message) from None
-    return cells
+    return cells if len(separator) == 1 else [cell.replace(ONE_MARK, separator) for cell in cells]

@@ -90,7 +90,7 @@ class Level:
     items: int | None
     total: int | None
     declared: dict[str, tuple[int, int | None]]
-    line: int  # where it begins
+    line: int = field(compare=False)  # where it begins; libxml2 does not know it for certain behind 65535
     byte: int = field(default=-1, compare=False)  # of its first item, where there is one
 
     @property

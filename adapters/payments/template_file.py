@@ -6,13 +6,16 @@ each of its rows is looked at by people. Bulk transaction feeds have their own c
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from adapters.layout import CellError, Layout, Line, Value, decode_cells, parse_cell, split_line
+from adapters.layout import CellError, Layout, LayoutField, Line, Value, decode_cells, parse_cell, split_line
+from adapters.layout_dates import strftime_format
 from adapters.quotes import quoted_cells
 from adapters.safe_workbook import (
     MAX_WORKBOOK,
@@ -29,6 +32,8 @@ from settlement.model.money import INT64_MAX
 MAX_LINE = 64 * 1024
 _CHUNK = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
+_BLANKS = " \t\u3000\u00a0"  # banks put a tab behind a number, so that Excel keeps it as text
+_LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 class FileRefusedError(Exception):
@@ -67,7 +72,7 @@ class _RawLine:
     start: int
     raw: bytes
     newline: bytes
-    cells: list[str] | None = None  # of a workbook's row
+    cells: list[Any] | None = None  # of a workbook's row, typed
 
     @property
     def end(self) -> int:
@@ -113,8 +118,8 @@ def _lines(head: bytes, stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
     if previous is None:
         return
     if layout.end_mark:
-        mark = layout.end_mark_bytes
-        if previous.raw.rstrip(b"\r\n") != mark:
+        mark, found = layout.end_mark_bytes, previous.raw.rstrip(b"\r\n")
+        if found != mark and not (layout.quotes and found == b'"' + mark + b'"'):
             raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
         return
     if previous.raw:
@@ -123,18 +128,20 @@ def _lines(head: bytes, stream: BinaryIO, layout: Layout) -> Iterator[_RawLine]:
 
 def _joined(lines: Iterator[_RawLine]) -> Iterator[_RawLine]:
     """Lines, those that end within a quoted cell with what follows; no encoding has a quote within a character."""
-    held: _RawLine | None = None
+    held: list[_RawLine] = []  # joined once: a cell may have thousands of line ends
+    size, is_open = 0, False
     for line in lines:
-        if held is not None:
-            line = _RawLine(held.start, held.raw + held.newline + line.raw, line.newline)
-            _check_length(line.raw, line.start)
-        held = line
-        if line.raw.count(b'"') % 2 == 0:
-            yield line
-            held = None
-    if held is not None:
+        held.append(line)
+        size += len(line.raw) + len(line.newline)
+        if len(held) > 1:
+            _check_length(size, held[0].start)
+        is_open ^= line.raw.count(b'"') % 2 == 1
+        if not is_open:
+            yield _RawLine(held[0].start, b"".join(one.raw + one.newline for one in held[:-1]) + line.raw, line.newline)
+            held, size = [], 0
+    if held:
         message = "a quoted cell does not close; the file was cut: send it again"
-        raise FileRefusedError("TRUNCATED", message, "", held.start)
+        raise FileRefusedError("TRUNCATED", message, "", held[0].start)
 
 
 def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
@@ -142,13 +149,14 @@ def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
     others: list[str] = []
     marked = not layout.end_mark
     try:
-        for row in workbook_rows(data, layout.sheet, others):
-            cells = [_cell_text(cell) for cell in row]
-            if marked and layout.end_mark and any(cells):
+        for cells in workbook_rows(data, layout.sheet, others):
+            given = [text for text in (str(cell).strip(_BLANKS) for cell in cells) if text]
+            if marked and layout.end_mark and given:
                 raise FileRefusedError("AFTER_END", "rows stand behind the end mark; send the whole file again")
-            if layout.end_mark and [cell for cell in cells if cell] == [layout.end_mark]:
+            if layout.end_mark and given == [layout.end_mark]:
                 marked = True
-            elif any(cell.strip() for cell in cells):
+            elif given:
+                _check_rounded(cells)
                 yield _RawLine(0, data, b"", cells)
         if not marked:
             raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
@@ -160,21 +168,27 @@ def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
         raise FileRefusedError(error.code, error.message) from None
 
 
-def _is_record(layout: Layout, row: list[object]) -> bool:
+def _is_record(layout: Layout, row: list[Any]) -> bool:
     try:
-        _record(layout, _RawLine(0, b"", b"", [_cell_text(cell) for cell in row]))
+        _record(layout, _RawLine(0, b"", b"", row))
     except CellError:
         return False
     return True
 
 
-def _cell_text(cell: object) -> str:
-    """A typed cell as text; Excel keeps 15 digits of a number."""
-    if isinstance(cell, bool) or not isinstance(cell, float | int):
-        return str(cell)
-    if abs(cell) >= 10**15:
+def _check_rounded(row: list[Any]) -> None:
+    """Excel keeps 15 digits of a number."""
+    if any(isinstance(cell, float | int) and abs(cell) >= 10**15 for cell in row):
         message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
         raise FileRefusedError("ROUNDED", message + "make the column text and export again")
+
+
+def _cell_text(spec: LayoutField, cell: Any) -> str:
+    """A typed cell as text; a day or time as its field writes them."""
+    if isinstance(cell, date) and spec.type in {"date", "datetime"}:
+        return cell.strftime(strftime_format(spec.format))
+    if isinstance(cell, bool) or not isinstance(cell, float | int):
+        return str(cell)
     return number_text(float(cell))
 
 
@@ -185,14 +199,15 @@ def _split(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
     width, cells = len(line.fields), raw.cells
     if cells is None:
         cells = _quoted(layout, raw.raw)
-    elif not any(cells[width:]):
+    elif not any(str(cell).strip(_BLANKS) for cell in cells[width:]):
         cells = (cells + [""] * width)[:width]
     if len(cells) != width:
         raise CellError("", "FIELD_COUNT", f"the line has {len(cells)} fields; {width} are expected")
     for spec, cell in zip(line.fields, cells, strict=True):
         if cell == UNREAD:
             raise CellError(spec.name, "UNREAD_CELL", UNREAD_CELL)
-    return [" ".join(cell.splitlines()) if "\n" in cell else cell for cell in cells]
+    texts = [_cell_text(spec, cell) for spec, cell in zip(line.fields, cells, strict=True)]
+    return [" ".join(part.strip(_BLANKS) for part in _LINE_ENDS.split(text)).strip(_BLANKS) for text in texts]
 
 
 def _quoted(layout: Layout, raw: bytes) -> list[str]:
@@ -215,17 +230,17 @@ def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
         parts = data.split(b"\n")
         carry = parts.pop()
         for part in parts:
-            _check_length(part, start)
+            _check_length(len(part), start)
             body = part.removesuffix(b"\r")
             yield _RawLine(start, body, part[len(body) :] + b"\n")
             start += len(part) + 1
-        _check_length(carry, start)
+        _check_length(len(carry), start)
     if carry:
         yield _RawLine(start, carry, b"")
 
 
-def _check_length(line: bytes, start: int) -> None:
-    if len(line) > MAX_LINE:
+def _check_length(size: int, start: int) -> None:
+    if size > MAX_LINE:
         message = f"a line of more than {MAX_LINE} bytes; is it this format?"
         raise FileRefusedError("LINE_TOO_LONG", message, "", start)
 
@@ -289,7 +304,7 @@ def _record(layout: Layout, raw: _RawLine) -> dict[str, Value]:
 
 def _add(layout: Layout, raw: _RawLine, values: dict[str, Value] | None, declared: Declared) -> None:
     """Adds the row's amounts; a row with a bad field still counts if its amounts can be read by themselves."""
-    of = declared.totals or [spec.of for line in layout.trailer for spec in line.fields if spec.of]
+    of = dict.fromkeys([*declared.totals, *(spec.of for line in layout.trailer for spec in line.fields if spec.of)])
     told = [] if "amount" in of or layout.record.field("amount") is None else ["amount"]  # on the receipt in any case
     for name in (*of, *told):
         value = values[name] if values is not None else _amount_alone(layout, raw, name)

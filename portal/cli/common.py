@@ -30,8 +30,10 @@ As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The u
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HERE = Path()
 SHOWN = 20
+NARROWEST = 20  # columns; less says a terminal without a size, as those that `script` or `docker exec -t` open
 # a card or account number in one piece, or in groups of four; dates and reference numbers of 12 digits are shorter
 _NUMBER = re.compile(r"(?<![0-9])(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}(?:[ -]?[0-9]{1,3})?)(?![0-9])")
+_WORD = re.compile(r"[!-~]{2}")
 _FIGURE = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?(%|次)?")
 
 
@@ -90,6 +92,8 @@ def print_rows(
     gap = next((gap for gap in ("  ", " ") if sum(widths) + len(gap) * (len(widths) - 1) <= room), None)
     if gap is None and body:
         lead = 1 if len({row[0] for row in body}) == len(body) or len(headings) < 3 else 2
+        if any(headings[:lead]):
+            print(indent + "  ".join(headings[:lead]))  # what the first line of each row is
         for row in body:
             _print_record(headings, row, lead, room, indent)
         return
@@ -99,8 +103,9 @@ def print_rows(
 
 
 def _room() -> int:
-    """Columns of the terminal; endless where the output goes to a file or another program."""
-    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else sys.maxsize
+    """Columns of the terminal; endless where the output goes to a file or another program, or nobody knows (0)."""
+    columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    return columns if columns >= NARROWEST else sys.maxsize
 
 
 def _print_record(headings: Sequence[str], row: Sequence[str], lead: int, room: int, indent: str) -> None:
@@ -116,11 +121,18 @@ def _print_record(headings: Sequence[str], row: Sequence[str], lead: int, room: 
             line = ""
         line += ("  " if line else "") + pair
         while _width(line) > room - 2:
-            size = next(n for n in range(len(line), 0, -1) if _width(line[:n]) <= max(room - 2, 2))
-            print(indent + line[:size])
-            line = line[size:]
+            size = _fitting(line, room - 2)
+            print(indent + line[:size].rstrip())
+            line = "  " + line[size:].lstrip()  # further in than where a heading begins
     if line:
         print(indent + line)
+
+
+def _fitting(line: str, room: int) -> int:
+    """How many characters of a line that is too wide stand in `room`; no figure and no word is cut but a long one."""
+    most = next(n for n in range(len(line), 0, -1) if _width(line[:n]) <= room)
+    whole = (n for n in range(most, most // 2, -1) if not _WORD.fullmatch(line[n - 1 : n + 1]))
+    return next(whole, most)
 
 
 def _padded(cell: str, width: int, right: bool) -> str:

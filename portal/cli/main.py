@@ -146,7 +146,10 @@ def _usage(error: TyperException) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    told = "".join(char if char.isprintable() else "?" for char in message)  # a path may hold any character
+    from batch.names import masked
+
+    # a path may hold any character, and the number of a card
+    told = masked("".join(char if char.isprintable() else "?" for char in message))
     print(f"puhui: {told}", file=sys.stderr)
     return status
 

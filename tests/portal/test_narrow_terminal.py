@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import pytest
 
+from portal.cli import common
 from portal.cli.common import _width
 
 
@@ -48,9 +49,26 @@ print_rows(("id", "kind", "ours", "detail"), [("D-1", "短款", "-1.20", "对方
 def test_a_row_that_is_too_wide_for_the_terminal_takes_some_lines() -> None:
     lines = on_terminal(60, PRINT)
     assert all(_width(line) <= 60 for line in lines)
-    assert lines[:2] == ["D-1", "  kind: 短款  ours: -1.20"]
-    assert "".join(line.strip() for line in lines[2:-2]) == "detail: " + "对方文件无此笔" * 9
+    assert lines[:3] == ["id", "D-1", "  kind: 短款  ours: -1.20"]
+    assert "".join(line.strip() for line in lines[3:-2]) == "detail: " + "对方文件无此笔" * 9
+    assert lines[4].startswith("    ")  # further in than a heading
     assert lines[-2:] == ["D-2", "  ours: 3.00  detail: x"]
+
+
+def test_no_figure_is_cut_in_two(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "渠道申报优惠 12345.67 元, 规则核给 0.00 元; 挂账/调账/核销动账 -12345.67 元"
+    for columns in range(30, 80):
+        monkeypatch.setattr(common, "_room", lambda columns=columns: columns)
+        common.print_rows(("id", "detail"), [("D-1", text)])
+        lines = capsys.readouterr().out.splitlines()
+        assert all(_width(line) <= columns for line in lines)
+        words = " ".join(line.strip() for line in lines).split()
+        assert {"12345.67", "-12345.67", "0.00"} <= set(words), columns
+
+
+@pytest.mark.parametrize("columns", [0, 1, 19])
+def test_a_terminal_without_a_size_shows_a_table(columns: int) -> None:
+    assert on_terminal(columns, PRINT) == on_terminal(200, PRINT)
 
 
 def test_one_that_is_wide_enough_shows_a_table_and_so_does_a_file() -> None:

@@ -411,3 +411,11 @@ def test_a_report_without_the_message_it_answers_is_refused_with_what_it_says() 
     refused = results(raw)[2].refused
     assert refused is not None
     assert refused.message.endswith("(OrgnlMsgId); of that message it says: RJCT FF01")
+
+
+def test_a_block_far_down_in_the_file_is_the_same_at_its_end() -> None:
+    raw = report(*(item(number).replace("><", ">\n<") for number in (1, 2))).replace(
+        b"<OrgnlPmtInfId>M1</OrgnlPmtInfId>", b""
+    )
+    rows, codes, closing = results(raw.replace(b"<OrgnlPmtInf", b"\n" * 70_000 + b"<OrgnlPmtInf", 1))
+    assert (len(rows), codes, closing.refused) == (2, [], None)

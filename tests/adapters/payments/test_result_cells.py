@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,10 @@ trailer:
   - fields: [{name: c1, constant: 合计}, {name: total, type: amount, declares: total, of: amount},
              {name: count, type: count, declares: count}, {name: c4}]
 """
+HEADER = LAYOUT[LAYOUT.index("header:") : LAYOUT.index("record:")]
+TOTAL_ABOVE = """header:
+  - fields: [{name: c1, constant: P}, {name: total, type: amount, declares: total, of: amount}]
+"""
 
 
 def results(raw: bytes, layout: str = LAYOUT) -> tuple[list[tuple[Any, ...]], list[str], Closing]:
@@ -57,7 +63,7 @@ def quoted(*rows: str, total: str = "3.50", count: int = 2) -> bytes:
 
 def workbook(*rows: list[Any], more: list[list[Any]] | None = None) -> bytes:
     buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(buffer, {"in_memory": True, "default_date_format": "yyyy/m/d"}) as book:
         for number, lines in enumerate((rows, more or [])):
             sheet = book.add_worksheet(f"表{number}")
             for place, row in enumerate(lines):
@@ -87,6 +93,19 @@ def test_a_quoted_file_cut_anywhere_is_refused() -> None:
     raw = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","失败","户名不符"')
     assert results(raw)[2].refused is None
     assert all(results(raw[:size])[2].refused is not None for size in range(len(raw) - 1))
+
+
+def test_a_cell_with_thousands_of_line_ends_is_read_at_once() -> None:
+    head = quoted().partition(b"\r\n")[0] + b"\n"
+    layout = LAYOUT.partition("trailer:")[0]
+    row = b'SZ%d,1.20,\xb3\xc9\xb9\xa6,"' + b"\n" * 64_000 + b'"\n'
+    start = time.process_time()
+    rows, codes, closing = results(head + b"".join(row % number for number in range(4)), layout)
+    assert time.process_time() - start < 2  # joined line by line it took a second for each row
+    assert (len(rows), codes, closing.refused) == (4, [], None)
+    refused = results(head + row.replace(b'"\n', b"\n" * 2_000 + b'"\n') % 1, layout)[2].refused
+    assert refused is not None
+    assert refused.code == "LINE_TOO_LONG"
 
 
 def test_the_amounts_are_summed_where_no_total_is_declared() -> None:
@@ -142,10 +161,73 @@ def test_the_sheet_may_be_named_and_a_row_may_not_be_longer_than_the_layout() ->
     assert results(marked, layout.replace("sheet: 表1\n", ""))[0] == [("SZ1", 120, "paid", "成功")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("type: date, format: YYYYMMDD", dt.datetime(2026, 5, 7)),
+        ("type: date, format: YYYY/M/D", dt.datetime(2026, 5, 7)),
+        ("type: date, format: YYYYMMDD", 20260507),
+        ('type: datetime, format: "YYYY-MM-DD hh:mm:ss"', dt.datetime(2026, 5, 7, 9, 5, 3, 500000)),
+    ],
+)
+def test_a_day_of_a_workbook_is_read_whatever_the_layout_writes(kind: str, cell: object) -> None:
+    layout = LAYOUT.partition("trailer:")[0].replace("{name: reason}", f"{{name: reason}}\n    - {{name: day, {kind}}}")
+    rows, codes, _ = results(workbook(["SZ1", 1.2, "成功", "", cell]), layout.replace(HEADER, ""))
+    assert (rows, codes) == ([("SZ1", 120, "paid", "成功")], [])
+
+
+def test_a_long_number_in_a_sheet_that_is_not_read_refuses_nothing() -> None:
+    layout = LAYOUT.partition("trailer:")[0]
+    rows = [HEAD, ["SZ1", 1.2, "成功"]]
+    assert results(workbook(*rows, more=[["账号", 6217000000000000004]]), layout)[2].refused is None
+    refused = results(workbook(*rows, more=[[6217000000000000004, 1.2, "成功"]]), layout)[2].refused
+    assert refused is not None
+    assert refused.code == "OTHER_SHEETS"
+
+
+def test_blanks_and_tabs_around_cells_are_none_of_them() -> None:
+    rows = [HEAD, ["SZ1\t", 1.2, "成功", "", " "], ["完"], [" "]]
+    marked = LAYOUT.partition("trailer:")[0] + "end_mark: 完\n"
+    assert results(workbook(*rows), marked)[0] == [("SZ1", 120, "paid", "成功")]
+    rows_of_text, codes, _ = results(quoted('"SZ1\t","1.20","成功",""', '"\tSZ2","2.30\u3000","成功","甲\t\r乙\t\n"'))
+    assert (rows_of_text, codes) == ([("SZ1", 120, "paid", "成功"), ("SZ2", 230, "paid", "成功 甲 乙")], [])
+
+
+def test_an_end_mark_may_be_quoted_and_a_quoted_cell_hold_a_separator_of_several_marks() -> None:
+    layout = LAYOUT.partition("trailer:")[0].replace('separator: ","', 'separator: "|@|"') + "end_mark: 完\n"
+    rows = ["|@|".join(f'"{cell}"' for cell in row) for row in (HEAD, ["SZ1", "1.20", "失败", "甲|@|乙"])]
+    for mark, code in (('"完"', None), ("完", None), ('"完', "TRUNCATED"), ('""完""', "NO_END_MARK")):
+        found, codes, closing = results("\r\n".join([*rows, mark]).encode("gb18030"), layout)
+        assert (closing.refused and closing.refused.code) == code
+        assert code or (found, codes) == ([("SZ1", 120, "rejected", "失败 甲|@|乙")], [])
+
+
+def test_header_and_trailer_may_declare_totals_of_two_amounts() -> None:
+    fee = "{name: fee, type: amount}"
+    layout = LAYOUT.partition("trailer:")[0].replace(HEADER, TOTAL_ABOVE).replace("{name: reason}", fee)
+    layout += "trailer:\n  - fields: [{name: c1, constant: T}, {name: f, type: amount, declares: total, of: fee}]\n"
+    text = "P,3.50\nSZ1,1.20,成功,0.10\nSZ2,2.30,成功,0.20\nT,{}\n"
+    assert results(text.format("0.30").encode("gb18030"), layout)[2].refused is None
+    refused = results(text.format("0.31").encode("gb18030"), layout)[2].refused
+    assert refused is not None
+    assert refused.code == "TOTAL_MISMATCH"
+
+
 @pytest.mark.parametrize("change", [("gives: result", "gives: payment"), ('separator: ","', 'separator: "-"')])
 def test_quotes_are_for_delimited_result_files(change: tuple[str, str]) -> None:
     with pytest.raises(BadInput, match=r"result files|separator"):
         load_layout(LAYOUT.replace(*change), "x.yaml")
+
+
+def test_describe_tells_of_quotes_and_of_the_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = tmp_path / "own.yaml"
+    layout.write_text(LAYOUT.replace("unit: yuan", "unit: yuan\nsheet: 表1"), "utf-8")
+    assert run(["feed", "describe", "--format", "bank_result", "--set", f"layout={layout}"]) == 0
+    said = capsys.readouterr().out
+    assert "\ncells may stand in double quotes\nor a workbook, a row for a line; its sheet 表1\n" in said
+    assert "lines end with CR LF or LF;" in said  # either, line by line
+    mixed = quoted('"SZ1","1.20","成功",""', '"SZ2","2.30","成功",""').replace(b"\r\n", b"\n", 2)
+    assert results(mixed)[2].refused is None
 
 
 def test_check_tells_of_a_workbook_and_of_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

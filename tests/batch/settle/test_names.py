@@ -51,6 +51,14 @@ def test_other_names_stay(name: str) -> None:
     assert known_as(name, index) == masked(name) == name
 
 
+@pytest.mark.parametrize("name", ["ACQ_{day}.txt", "ACQ_{day}01.txt"])
+def test_the_day_behind_a_banks_code_stays(name: str) -> None:
+    days = [f"202605{day:02}" for day in range(1, 32)]
+    names = [name.format(day=code + day) for code in ("48021234", "62001234") for day in days]
+    assert any(luhn("48021234" + day) for day in days)
+    assert [known_as(one, index) for one in names] == names
+
+
 def test_our_own_account_is_no_secret_of_a_card_holder() -> None:
     assert known_as(f"{CARD}.xml", index, {CARD}) == masked(f"{CARD}.xml", {CARD}) == f"{CARD}.xml"
 
@@ -62,3 +70,10 @@ def test_check_tells_no_card_number_of_a_name(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert CARD not in said
     assert re.fullmatch(r"x_621700[0-9]{9}0004\.xml", json.loads(said)["name"])
+
+
+def test_an_error_tells_no_card_number_of_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["feed", "check", str(tmp_path / f"x_{CARD}.xml"), "--format", "camt053"]) == 2
+    said = capsys.readouterr().err
+    assert CARD not in said
+    assert "x_621700*********0004.xml: No such file" in said
