@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -219,7 +220,7 @@ def statements(
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
     kept, copies = once(statement_sums([block_sums(frame)]))
-    judged = _Statements(connection, accounts, day)
+    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
     parts = frame.partition_by("account", "statement", as_dict=True)
@@ -228,6 +229,7 @@ def statements(
         if wrong is None:
             own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
             new += [own] if own.height else []
+        wrong = wrong or (judged.twice if row is rows[-1] and not new else None)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
@@ -240,12 +242,16 @@ class _Statements:
     connection: Connection
     accounts: dict[str, AccountConfig]
     day: date
+    many: Counter[str]  # statements of each account in the file
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
+    twice: tuple[str, str] | None = None  # of a statement that was left out, for the file brings others too
 
     def __post_init__(self) -> None:
         for number, account in self.accounts.items():
             self.last[number] = intake.last_statement(self.connection, account.name, account.first_opening_fen)[1]
+            self.balances[number] = {account.first_opening_fen}
 
     def new_of(
         self, row: dict[str, Any], own: pl.DataFrame, before: Before
@@ -257,23 +263,44 @@ class _Statements:
             return own, wrong
         if wrong is not None and self._quiet_day(row):
             return own, None
+        if wrong is not None and self._quiet_among_others(row):
+            return own.clear(), None
         found = self._again(row, own, last)
-        if wrong is None:  # an account may be back at a balance that it had
-            wrong = self._came_before(row, found, before) or before.named(row, None)
+        if wrong is None and found is not None and before.longer(row, found.new.height):
+            own, wrong = found.new, found.wrong
+        elif wrong is None:  # an account may be back at a balance that it had
+            wrong = self._came_before(row, found, before)
+            if wrong is not None and self.many[number] > 1 and before.is_numbered(row):
+                own, wrong, self.twice = own.clear(), None, self.twice or wrong
+            wrong = wrong or (before.named(row, None) if own.height else None)
         elif found is None:
             wrong = before.named(row, wrong)
         else:
             own, wrong = found.new.with_columns(opening_fen=pl.lit(last, pl.Int64)), found.wrong
         if own.height:
             self.last[number] = row["closing_fen"]
+            self.balances[number].add(row["closing_fen"])
         return own, wrong
 
     def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:
-        number = row["account"]
+        name = self.accounts[row["account"]].name
+        lines = own.filter(pl.col("line").is_not_null())
+        return again(self.connection, name, self._stored(row["account"]), row, lines, last, self.day)
+
+    def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:
             self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
-        lines = own.filter(pl.col("line").is_not_null())
-        return again(self.connection, self.stored[number], row, lines, last, self.day)
+        return self.stored[number]
+
+    def _quiet_among_others(self, row: dict[str, Any]) -> bool:
+        """True of a day without lines at a balance that the account had: a month so far has many, and they say nothing.
+
+        Which day it is only the file's own day would tell, and that is of the newest statement.
+        """
+        number = row["account"]
+        if row["line"] or row["opening_fen"] != row["closing_fen"] or self.many[number] == 1:
+            return False
+        return row["opening_fen"] in self.balances[number] | {one["closing_fen"] for one in self._stored(number)}
 
     def _quiet_day(self, row: dict[str, Any]) -> bool:
         """True of a day without lines that comes after later ones, with the balance that the account had then."""

@@ -249,6 +249,14 @@ def lines_between(connection: Connection, account: str, first: date, last: date)
     return copy_out(connection, query, {**LINE, "copies": pl.Int64})
 
 
+def lines_by_statement(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
+    """statement_id and LINE of an account's lines that were booked from `first` to `last`."""
+    b = t.bank_line.c
+    query = select(b.statement_id, *[b[name] for name in LINE]).where(b.account == account)
+    query = query.where(b.booking_date.between(first, last)).order_by(b.file_id, b.statement_id, b.line)
+    return copy_out(connection, query, {"statement_id": pl.String, **LINE})
+
+
 def statements_of(connection: Connection, account: str) -> pl.DataFrame:
     """Every statement of an account (STATEMENT) in the order in which their files came."""
     s = t.bank_statement.c

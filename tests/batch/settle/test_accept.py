@@ -166,6 +166,50 @@ def test_lines_of_a_day_that_came_back_to_its_balance_are_not_taken_twice(books:
     assert stored(books) == [(-5,), (5,), (70,), (100,)]
 
 
+def loop_of(opening: int, name: str, *, back: bool = True, **more: Any) -> list[dict[str, Any]]:
+    """A payout and its return under numbers of the bank's, and behind them a line of 7."""
+    head = {"opening_fen": opening, "closing_fen": opening + 7 * (not back), "statement": name} | more
+    rows = [head | {"amount_fen": -5, "reference": "a"}, head | {"amount_fen": 5, "reference": "b"}]
+    if not back:
+        rows.append(head | {"amount_fen": 7, "reference": "c"})
+    return [row | {"line": n, "record": n} for n, row in enumerate(rows, 1)]
+
+
+def test_a_month_whose_account_came_back_to_its_opening_brings_no_line_twice(books: Books) -> None:
+    """It opens where two statements did: the lines between them were taken too, and sum to nothing."""
+    books.begin(FRI)
+    assert taken_of(books, *loop_of(1_000_000, "1", booking_date=THU)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="2")).status == "ACCEPTED"
+    month = [row | {"closing_fen": 1_000_300} for row in loop_of(1_000_000, "3", booking_date=THU)]
+    month += [line(1_000_000, 1_000_300, n, 100 * (n - 2), booking_date=FRI, statement="3") for n in (3, 4)]
+    outcome = taken_of(books, *month)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 3)
+    assert stored(books) == [(-5,), (5,), (100,), (200,)]
+
+
+def test_no_line_comes_twice_where_the_start_of_an_export_was_never_an_opening(books: Books) -> None:
+    """Days before the window and in it came as one statement; the window opens where a later one did."""
+    books.begin(FRI)
+    first = [line(1_000_000, 1_000_050, 1, 50), *loop_of(1_000_000, "1")]
+    first = [row | {"closing_fen": 1_000_050, "line": n, "record": n} for n, row in enumerate(first, 1)]
+    assert taken_of(books, *(row | {"statement": "1"} for row in first)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_050, 1_000_150, statement="2")).status == "ACCEPTED"
+    window = [row | {"closing_fen": 1_000_350} for row in loop_of(1_000_050, "3")]
+    window += [line(1_000_050, 1_000_350, n, 100 * (n - 2), statement="3") for n in (3, 4)]
+    outcome = taken_of(books, *window)
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert "2 of its 4 lines were taken before, and no balance proves them" in (outcome.message or "")
+    assert stored(books) == [(-5,), (5,), (50,), (100,)]
+
+
+def test_an_evening_whose_noon_was_back_at_its_opening_brings_the_rest(books: Books) -> None:
+    books.begin(THU)
+    assert taken_of(books, *loop_of(1_000_000, "noon")).status == "ACCEPTED"
+    outcome = taken_of(books, *loop_of(1_000_000, "evening", back=False))
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 2)
+    assert stored(books) == [(-5,), (5,), (7,)]
+
+
 def test_a_file_of_a_day_that_came_and_one_that_did_not_brings_the_latter(books: Books) -> None:
     books.begin(THU)
     assert taken(books).status == "ACCEPTED"
