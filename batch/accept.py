@@ -266,11 +266,11 @@ class _Statements:
         if wrong is not None and self._quiet_among_others(row):
             return own.clear(), None
         found = self._again(row, own, last)
-        if wrong is None and found is not None and before.longer(row, found.new.height):
+        if wrong is None and found is not None and 0 < found.new.height < row["line"]:
             own, wrong = found.new, found.wrong
         elif wrong is None:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
-            if wrong is not None and self.many[number] > 1 and before.is_numbered(row):
+            if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
                 own, wrong, self.twice = own.clear(), None, self.twice or wrong
             wrong = wrong or (before.named(row, None) if own.height else None)
         elif found is None:
@@ -314,12 +314,14 @@ class _Statements:
 
     def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
-        same_lines = row["line"] and found is not None and found.wrong is None and found.new.is_empty()
+        same_lines = row["line"] and found is not None and found.holds_nothing_new
         doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
         if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day)):
             return None
-        said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, with the same balances"
+        part = found is not None and found.part
+        balances = "as a part of one that opens the same" if part else "with the same balances"
+        said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, {balances}"
         return "STATEMENT_TWICE", f"{said}; nothing is stored"
 
 

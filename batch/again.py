@@ -26,10 +26,19 @@ Lines = Counter[tuple[Any, ...]]
 
 
 class Again(NamedTuple):
-    """What a statement is beside those taken before: `new` are its lines that they lack, or `wrong` (code, message)."""
+    """What a statement is beside those taken before: `new` are its lines that they lack, or `wrong` (code, message).
+
+    `part`: it is wrong for it lacks lines alone.
+    """
 
     new: pl.DataFrame
     wrong: tuple[str, str] | None = None
+    part: bool = False
+
+    @property
+    def holds_nothing_new(self) -> bool:
+        """True where all its lines were taken from that opening on."""
+        return self.part or (self.wrong is None and self.new.is_empty())
 
 
 def again(
@@ -52,6 +61,7 @@ def again(
     here = _by_statement(connection, account, lines)
     first: dict[str, Any] | None = None
     more: Lines | None = None
+    part = False
     # the oldest first: where the account came back to the opening, lines that are known lie between
     for start in [s for s in stored if s["opening_fen"] == row["opening_fen"]]:
         same_day = start["statement_date"] == day
@@ -65,6 +75,7 @@ def again(
                 first = first or start
             known += mine
             if known - came:
+                part = part or (bool(came) and not came - known)
                 break
             if known == came and link["closing_fen"] == row["closing_fen"]:
                 return Again(lines.clear())
@@ -73,7 +84,7 @@ def again(
                 more = known if more is None else more
     if more is not None:
         return _more(row, lines, came, more, sum(here.values(), Counter()))
-    return None if first is None else Again(lines.clear(), _changed(connection, row, first, came))
+    return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
 
 
 def _by_statement(connection: Connection, account: str, lines: pl.DataFrame) -> dict[str, Lines]:

@@ -93,14 +93,6 @@ class Before:
         """Whether all lines of a statement that move money are there."""
         return self._of.get((row["account"], row["statement"]), _Again()).whole
 
-    def longer(self, row: Mapping[str, Any], new: int) -> bool:
-        """Whether a statement that opens at the last closing, as an earlier one did, is that one with `new` lines."""
-        return 0 < new < row["line"] and self.is_numbered(row)
-
-    def is_numbered(self, row: Mapping[str, Any]) -> bool:
-        """Whether a line of a statement is there under an id of the bank's or the payer's."""
-        return self._of.get((row["account"], row["statement"]), _Again()).numbered
-
     def named(self, row: Mapping[str, Any], wrong: tuple[str, str] | None) -> tuple[str, str] | None:
         """What is wrong with a statement (`statement_sums`), where `wrong` was found without knowing its lines."""
         account, statement = row["account"], row["statement"]

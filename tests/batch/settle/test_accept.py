@@ -210,6 +210,35 @@ def test_an_evening_whose_noon_was_back_at_its_opening_brings_the_rest(books: Bo
     assert stored(books) == [(-5,), (5,), (7,)]
 
 
+def test_a_noon_that_comes_behind_its_evening_is_not_taken_twice(books: Books) -> None:
+    """The evening was back at the opening, and the bank has no numbers: the balance of noon proves nothing."""
+    books.begin(THU)
+    evening = [line(1_000_000, 1_000_000, n, fen, statement="b") for n, fen in ((1, 50), (2, 50), (3, -100))]
+    assert taken_of(books, *evening).status == "ACCEPTED"
+    outcome = taken_of(books, *(row | {"closing_fen": 1_000_100, "statement": "a"} for row in evening[:2]))
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert stored(books) == [(-100,), (50,), (50,)]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_month_so_far_of_days_that_end_where_they_began_brings_its_last_day(books: Books, turn: int) -> None:
+    """Of an account that is emptied daily; one day had no lines, and one name is given to all."""
+    books.begin(SAT)
+    days = [
+        moved(1_000_000, 1_000_000, statement="1#2", line=None, amount_fen=None, booking_date=None, record=0),
+        *loop_of(1_000_000, "1", booking_date=THU),
+        *loop_of(1_000_000, "1#3", booking_date=FRI),
+    ]
+    assert taken_of(books, *loop_of(1_000_000, "1", booking_date=THU)).status == "ACCEPTED"
+    outcome = taken_of(books, *days[::turn])
+    assert (outcome.status, outcome.accepted) == ("SUPERSET", 3)
+    assert stored(books) == [(-5,), (-5,), (5,), (5,)]
+    assert taken_of(books, moved(1_000_000, 1_000_007, booking_date=SAT, statement="x")).status == "ACCEPTED"
+    outcome = taken_of(books, *days[::turn], moved(1_000_007, 1_000_008, statement="y", booking_date=SAT))
+    assert (outcome.status, outcome.code) == ("SUPERSET", None)
+    assert stored(books) == [(-5,), (-5,), (1,), (5,), (5,), (7,)]
+
+
 def test_a_file_of_a_day_that_came_and_one_that_did_not_brings_the_latter(books: Books) -> None:
     books.begin(THU)
     assert taken(books).status == "ACCEPTED"
