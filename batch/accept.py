@@ -266,20 +266,21 @@ class _Statements:
         if wrong is not None and self._quiet_among_others(row):
             return own.clear(), None
         found = self._again(row, own, last)
-        if wrong is None and found is not None and 0 < found.new.height < row["line"]:
-            own, wrong = found.new, found.wrong
-        elif wrong is None:  # an account may be back at a balance that it had
+        longer = found is not None and 0 < found.new.height < row["line"]
+        if found is not None and (longer or wrong is not None):
+            closing = last + int(found.new["amount_fen"].sum())
+            heads = {"opening_fen": pl.lit(last, pl.Int64), "closing_fen": pl.lit(closing, pl.Int64)}
+            own, wrong = found.new.with_columns(**heads), found.wrong
+        elif wrong is not None:
+            wrong = before.named(row, wrong)
+        else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
             if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
                 own, wrong, self.twice = own.clear(), None, self.twice or wrong
             wrong = wrong or (before.named(row, None) if own.height else None)
-        elif found is None:
-            wrong = before.named(row, wrong)
-        else:
-            own, wrong = found.new.with_columns(opening_fen=pl.lit(last, pl.Int64)), found.wrong
         if own.height:
-            self.last[number] = row["closing_fen"]
-            self.balances[number].add(row["closing_fen"])
+            self.last[number] = int(own["closing_fen"][0])
+            self.balances[number].add(self.last[number])
         return own, wrong
 
     def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:

@@ -80,8 +80,11 @@ def again(
             if known == came and link["closing_fen"] == row["closing_fen"]:
                 return Again(lines.clear())
         else:
-            if whole and chain[-1]["closing_fen"] == last and last + _sum(came - known) == row["closing_fen"]:
-                more = known if more is None else more
+            adds = _sum(came - known)
+            goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
+            # lines that sum to nothing may also be of a day that others followed
+            if more is None and whole and (goes_on or (known and not adds)):
+                more = known
     if more is not None:
         return _more(row, lines, came, more, sum(here.values(), Counter()))
     return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
@@ -107,7 +110,10 @@ def _sum(lines: Lines) -> int:
 
 def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, stored: Lines) -> Again:
     """What `came` beyond `known`; refused where that may be lines which other statements brought."""
-    twice = (came - known) & (stored - known)
+    new = came - known
+    twice = new & (stored - known)
+    if twice == new and not _sum(new):
+        return Again(lines.clear())
     if may_sum_to_nothing(line[_FEN] for line in twice.elements()):
         name = f"statement {mask_cards(row['statement'])}"
         said = f"{name}: {twice.total()} of its {row['line']} lines were taken before, and no balance proves them"

@@ -212,10 +212,11 @@ def last_statement(
 
 
 def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date) -> bool:
-    """True where a statement that was stored as `name` (account:statement) is of this day, with these balances."""
+    """True where a statement with lines that was stored as `name` (account:statement) has this day and balances."""
     sql = """SELECT 1 FROM puhui.bank_statement s
       WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
-        AND s.opening_fen = :opening AND s.closing_fen = :closing LIMIT 1"""
+        AND s.opening_fen = :opening AND s.closing_fen = :closing
+        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id) LIMIT 1"""
     values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
     return connection.execute(text(sql), values).first() is not None
 

@@ -220,6 +220,43 @@ def test_a_noon_that_comes_behind_its_evening_is_not_taken_twice(books: Books) -
     assert stored(books) == [(-100,), (50,), (50,)]
 
 
+def test_a_day_may_follow_a_noon_without_lines_of_its_name_and_balances(books: Books) -> None:
+    """Of a bank that gives all statements one name."""
+    books.begin(THU)
+    quiet = moved(1_000_000, 1_000_000, statement="1", line=None, amount_fen=None, booking_date=None, record=0)
+    assert taken_of(books, quiet).status == "ACCEPTED"
+    assert taken_of(books, *loop_of(1_000_000, "1")).status == "ACCEPTED"
+    assert stored(books) == [(-5,), (5,)]
+
+
+def test_lines_that_sum_to_nothing_may_be_added_to_a_day_that_was_followed(books: Books) -> None:
+    """The rest of a day was refused, for it looked as its first half did; then the bank sends the day."""
+    books.begin(FRI)
+    half = [row | {"reference": None} for row in loop_of(1_000_000, "1")]
+    assert taken_of(books, *half).status == "ACCEPTED"
+    assert taken_of(books, *half).code == "STATEMENT_TWICE"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="2")).status == "ACCEPTED"
+    day = [row | {"line": n, "record": n} for n, row in enumerate(half * 2, 1)]
+    outcome = taken_of(books, *day)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
+    assert taken_of(books, *day).status == "DUPLICATE"
+    assert taken(books, **moved(1_000_100, 1_000_101, booking_date=FRI, statement="3")).status == "ACCEPTED"
+    assert stored(books) == [(-5,), (-5,), (1,), (5,), (5,), (100,)]
+
+
+def test_a_day_that_was_followed_is_not_restated_by_lines_that_sum_to_nothing(books: Books) -> None:
+    """What came in and was swept out is 1.00 in the one, 1.07 in the other: nothing shows which is right."""
+    books.begin(FRI)
+    assert taken_of(books, *loop_of(1_000_000, "1")).status == "ACCEPTED"
+    swept = [line(1_000_000, 1_000_000, n, fen, reference=f"s{fen}") for n, fen in ((1, 100), (2, -100))]
+    assert taken_of(books, *(row | {"statement": "2"} for row in swept)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="3")).status == "ACCEPTED"
+    other = [line(1_000_000, 1_000_000, n, fen, reference=f"s{fen}") for n, fen in ((3, 107), (4, -107))]
+    day = [row | {"statement": "4"} for row in [*loop_of(1_000_000, "4"), *other]]
+    assert taken_of(books, *day).code == "STATEMENT_CHANGED"
+    assert stored(books) == [(-100,), (-5,), (5,), (100,), (100,)]
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_month_so_far_of_days_that_end_where_they_began_brings_its_last_day(books: Books, turn: int) -> None:
     """Of an account that is emptied daily; one day had no lines, and one name is given to all."""
