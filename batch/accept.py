@@ -273,6 +273,11 @@ class _Statements:
             own, wrong = found.new.with_columns(**heads), found.wrong
         elif wrong is not None:
             wrong = before.named(row, wrong)
+            if row["line"] and wrong and wrong[0] == GAP and self._had(row):
+                wrong = (
+                    GAP,
+                    f"{wrong[1]}; it sums to nothing, and later ones were taken: ask for one from then until now",
+                )
         else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
             if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
@@ -298,8 +303,12 @@ class _Statements:
 
         Which day it is only the file's own day would tell, and that is of the newest statement.
         """
+        return not row["line"] and self.many[row["account"]] > 1 and self._had(row)
+
+    def _had(self, row: dict[str, Any]) -> bool:
+        """True of a statement that closes as it opens, at a balance that the account had."""
         number = row["account"]
-        if row["line"] or row["opening_fen"] != row["closing_fen"] or self.many[number] == 1:
+        if row["opening_fen"] != row["closing_fen"]:
             return False
         return row["opening_fen"] in self.balances[number] | {one["closing_fen"] for one in self._stored(number)}
 

@@ -129,9 +129,14 @@ def _chain(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[di
     for link in since:
         if link is not start:
             opens.setdefault(link["opening_fen"], deque()).append(link)
-    chain = [start]
-    while rest := opens.get(chain[-1]["closing_fen"]):
-        chain.append(rest.popleft())
+    # a balance that comes again is left by all its ways: those that lead back to it go between
+    way, ends = [start], list[dict[str, Any]]()
+    while way:
+        if rest := opens.get(way[-1]["closing_fen"]):
+            way.append(rest.popleft())
+        else:
+            ends.append(way.pop())
+    chain = ends[::-1]
     return chain, later == sum(link["file_id"] > start["file_id"] for link in chain)
 
 

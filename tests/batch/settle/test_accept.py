@@ -257,6 +257,29 @@ def test_a_day_that_was_followed_is_not_restated_by_lines_that_sum_to_nothing(bo
     assert stored(books) == [(-100,), (-5,), (5,), (100,), (100,)]
 
 
+def test_a_late_day_that_sums_to_nothing_comes_with_a_statement_from_then_until_now(books: Books) -> None:
+    """No balance missed it, and later days were taken; a quiet day at the same balance is no hindrance."""
+    books.begin(SAT)
+    quiet = moved(1_000_100, 1_000_100, statement="q", line=None, amount_fen=None, booking_date=None, record=0)
+    assert taken_of(books, moved(1_000_000, 1_000_100), quiet).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=SAT, statement="3")).status == "ACCEPTED"
+    late = loop_of(1_000_100, "2", booking_date=FRI)
+    outcome = taken_of(books, *late)
+    assert outcome.code == "GAP"
+    assert "it sums to nothing, and later ones were taken: ask for one from then until now" in (outcome.message or "")
+    whole = [moved(1_000_000, 1_000_300), *late, moved(1_000_100, 1_000_300, booking_date=SAT)]
+    head = {"statement": "4", "opening_fen": 1_000_000, "closing_fen": 1_000_300}
+    outcome = taken_of(
+        books,
+        *(
+            row | head | {"line": n, "record": n, "amount_fen": fen}
+            for n, (row, fen) in enumerate(zip(whole, (100, -5, 5, 200), strict=True), 1)
+        ),
+    )
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
+    assert stored(books) == [(-5,), (5,), (100,), (200,)]
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_month_so_far_of_days_that_end_where_they_began_brings_its_last_day(books: Books, turn: int) -> None:
     """Of an account that is emptied daily; one day had no lines, and one name is given to all."""
