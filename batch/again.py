@@ -123,7 +123,8 @@ def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, s
 
 def _chain(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """`start` and what followed it, by their balances, and whether nothing of a later file is left out."""
-    since = [link for link in stored if link["file_id"] >= start["file_id"]]
+    # files of one night are taken in the order of their balances, not of their numbers
+    since = [link for link in stored if link["business_date"] >= start["business_date"]]
     later = sum(link["file_id"] > start["file_id"] for link in since)
     opens: dict[int, deque[dict[str, Any]]] = {}
     for link in since:

@@ -227,6 +227,7 @@ STATEMENT: frames.Schema = {
     "closing_fen": pl.Int64,
     "statement_date": pl.Date,
     "file_id": pl.Int64,
+    "business_date": pl.Date,
 }
 # What tells a line of a statement from another one of its account; its number in the statement does not.
 LINE: frames.Schema = {
