@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -219,7 +220,7 @@ def statements(
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
     kept, copies = once(statement_sums([block_sums(frame)]))
-    judged = _Statements(connection, accounts, day)
+    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
     parts = frame.partition_by("account", "statement", as_dict=True)
@@ -228,6 +229,7 @@ def statements(
         if wrong is None:
             own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
             new += [own] if own.height else []
+        wrong = wrong or (judged.twice if row is rows[-1] and not new else None)
         if wrong:
             return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
@@ -240,12 +242,16 @@ class _Statements:
     connection: Connection
     accounts: dict[str, AccountConfig]
     day: date
+    many: Counter[str]  # statements of each account in the file
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
+    twice: tuple[str, str] | None = None  # of a statement that was left out, for the file brings others too
 
     def __post_init__(self) -> None:
         for number, account in self.accounts.items():
             self.last[number] = intake.last_statement(self.connection, account.name, account.first_opening_fen)[1]
+            self.balances[number] = {account.first_opening_fen}
 
     def new_of(
         self, row: dict[str, Any], own: pl.DataFrame, before: Before
@@ -257,23 +263,54 @@ class _Statements:
             return own, wrong
         if wrong is not None and self._quiet_day(row):
             return own, None
+        if wrong is not None and self._quiet_among_others(row):
+            return own.clear(), None
         found = self._again(row, own, last)
-        if wrong is None:  # an account may be back at a balance that it had
-            wrong = self._came_before(row, found, before) or before.named(row, None)
-        elif found is None:
+        longer = found is not None and 0 < found.new.height < row["line"]
+        if found is not None and (longer or wrong is not None):
+            closing = last + int(found.new["amount_fen"].sum())
+            heads = {"opening_fen": pl.lit(last, pl.Int64), "closing_fen": pl.lit(closing, pl.Int64)}
+            own, wrong = found.new.with_columns(**heads), found.wrong
+        elif wrong is not None:
             wrong = before.named(row, wrong)
-        else:
-            own, wrong = found.new.with_columns(opening_fen=pl.lit(last, pl.Int64)), found.wrong
+            if row["line"] and wrong and wrong[0] == GAP and self._had(row):
+                wrong = (
+                    GAP,
+                    f"{wrong[1]}; it sums to nothing, and later ones were taken: ask for one from then until now",
+                )
+        else:  # an account may be back at a balance that it had
+            wrong = self._came_before(row, found, before)
+            if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
+                own, wrong, self.twice = own.clear(), None, self.twice or wrong
+            wrong = wrong or (before.named(row, None) if own.height else None)
         if own.height:
-            self.last[number] = row["closing_fen"]
+            self.last[number] = int(own["closing_fen"][0])
+            self.balances[number].add(self.last[number])
         return own, wrong
 
     def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:
-        number = row["account"]
+        name = self.accounts[row["account"]].name
+        lines = own.filter(pl.col("line").is_not_null())
+        return again(self.connection, name, self._stored(row["account"]), row, lines, last, self.day)
+
+    def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:
             self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
-        lines = own.filter(pl.col("line").is_not_null())
-        return again(self.connection, self.stored[number], row, lines, last, self.day)
+        return self.stored[number]
+
+    def _quiet_among_others(self, row: dict[str, Any]) -> bool:
+        """True of a day without lines at a balance that the account had: a month so far has many, and they say nothing.
+
+        Which day it is only the file's own day would tell, and that is of the newest statement.
+        """
+        return not row["line"] and self.many[row["account"]] > 1 and self._had(row)
+
+    def _had(self, row: dict[str, Any]) -> bool:
+        """True of a statement that closes as it opens, at a balance that the account had."""
+        number = row["account"]
+        if row["opening_fen"] != row["closing_fen"]:
+            return False
+        return row["opening_fen"] in self.balances[number] | {one["closing_fen"] for one in self._stored(number)}
 
     def _quiet_day(self, row: dict[str, Any]) -> bool:
         """True of a day without lines that comes after later ones, with the balance that the account had then."""
@@ -287,12 +324,14 @@ class _Statements:
 
     def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
-        same_lines = row["line"] and found is not None and found.wrong is None and found.new.is_empty()
+        same_lines = row["line"] and found is not None and found.holds_nothing_new
         doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
         if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day)):
             return None
-        said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, with the same balances"
+        part = found is not None and found.part
+        balances = "as a part of one that opens the same" if part else "with the same balances"
+        said = f"statement {mask_cards(row['statement'])} of {self.day} was taken before, {balances}"
         return "STATEMENT_TWICE", f"{said}; nothing is stored"
 
 

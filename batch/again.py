@@ -8,7 +8,7 @@ line; what else opens there is told and refused, for a line that was taken is mo
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -16,22 +16,34 @@ import polars as pl
 from sqlalchemy import Connection
 
 from adapters.accounts.statement import mask_cards
+from batch.lines_before import may_sum_to_nothing
 from settlement.model.money import format_yuan
 from settlement.store import intake
 
 LINE = tuple(intake.LINE)
-_MOST = 20  # statements that open at one balance are looked at, the newest first
+_FEN = LINE.index("amount_fen")
+Lines = Counter[tuple[Any, ...]]
 
 
 class Again(NamedTuple):
-    """What a statement is beside those taken before: `new` are its lines that they lack, or `wrong` (code, message)."""
+    """What a statement is beside those taken before: `new` are its lines that they lack, or `wrong` (code, message).
+
+    `part`: it is wrong for it lacks lines alone.
+    """
 
     new: pl.DataFrame
     wrong: tuple[str, str] | None = None
+    part: bool = False
+
+    @property
+    def holds_nothing_new(self) -> bool:
+        """True where all its lines were taken from that opening on."""
+        return self.part or (self.wrong is None and self.new.is_empty())
 
 
 def again(
     connection: Connection,
+    account: str,
     stored: list[dict[str, Any]],
     row: dict[str, Any],
     lines: pl.DataFrame,
@@ -46,39 +58,90 @@ def again(
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return None
     came = Counter(lines.select(LINE).iter_rows())
+    here = _by_statement(connection, account, lines)
     first: dict[str, Any] | None = None
-    for start in [s for s in reversed(stored) if s["opening_fen"] == row["opening_fen"]][:_MOST]:
-        if not came and start["statement_date"] != day:
-            continue  # nothing moved on that day, and nothing on this: only the balance tells, and it is another
-        known: Counter[tuple[Any, ...]] = Counter()
+    more: Lines | None = None
+    part = False
+    # the oldest first: where the account came back to the opening, lines that are known lie between
+    for start in [s for s in stored if s["opening_fen"] == row["opening_fen"]]:
+        same_day = start["statement_date"] == day
+        if not same_day and start["statement_id"] not in here:
+            continue  # nothing of it is of these days
+        known: Lines = Counter()
         chain, whole = _chain(stored, start)
         for number, link in enumerate(chain):
-            mine = Counter(intake.lines_of(connection, link["statement_id"]).select(LINE).iter_rows())
-            if number == 0 and (mine & came or start["statement_date"] == day):
+            mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
+            if number == 0 and (mine & came or same_day):
                 first = first or start
             known += mine
             if known - came:
+                part = part or (bool(came) and not came - known)
                 break
             if known == came and link["closing_fen"] == row["closing_fen"]:
                 return Again(lines.clear())
         else:
-            if whole and chain[-1]["closing_fen"] == last:
-                return Again(_without(lines, known))
-    return None if first is None else Again(lines.clear(), _changed(connection, row, first, came))
+            adds = _sum(came - known)
+            goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
+            # lines that sum to nothing may also be of a day that others followed
+            if more is None and whole and (goes_on or (known and not adds)):
+                more = known
+    if more is not None:
+        return _more(row, lines, came, more, sum(here.values(), Counter()))
+    return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
+
+
+def _by_statement(connection: Connection, account: str, lines: pl.DataFrame) -> dict[str, Lines]:
+    """What the account has of the days of `lines`, by the statements that brought it."""
+    first, last = lines["booking_date"].min(), lines["booking_date"].max()
+    here: dict[str, Lines] = {}
+    if isinstance(first, date) and isinstance(last, date):
+        for name, *line in intake.lines_by_statement(connection, account, first, last).iter_rows():
+            here.setdefault(name, Counter())[tuple(line)] += 1
+    return here
+
+
+def _lines(connection: Connection, link: dict[str, Any]) -> Lines:
+    return Counter(intake.lines_of(connection, link["statement_id"]).select(LINE).iter_rows())
+
+
+def _sum(lines: Lines) -> int:
+    return sum(line[_FEN] * times for line, times in lines.items())
+
+
+def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, stored: Lines) -> Again:
+    """What `came` beyond `known`; refused where that may be lines which other statements brought."""
+    new = came - known
+    twice = new & (stored - known)
+    if twice == new and not _sum(new):
+        return Again(lines.clear())
+    if may_sum_to_nothing(line[_FEN] for line in twice.elements()):
+        name = f"statement {mask_cards(row['statement'])}"
+        said = f"{name}: {twice.total()} of its {row['line']} lines were taken before, and no balance proves them"
+        return Again(lines.clear(), ("STATEMENT_TWICE", f"{said}; nothing is stored"))
+    return Again(_without(lines, known))
 
 
 def _chain(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """`start` and what followed it, by their balances, and whether nothing of a later file is left out."""
-    since = [link for link in stored if link["file_id"] >= start["file_id"]]
+    # files of one night are taken in the order of their balances, not of their numbers
+    since = [link for link in stored if link["business_date"] >= start["business_date"]]
     later = sum(link["file_id"] > start["file_id"] for link in since)
-    chain, rest = [start], [link for link in since if link is not start]
-    while (link := next((one for one in rest if one["opening_fen"] == chain[-1]["closing_fen"]), None)) is not None:
-        chain.append(link)
-        rest.remove(link)
+    opens: dict[int, deque[dict[str, Any]]] = {}
+    for link in since:
+        if link is not start:
+            opens.setdefault(link["opening_fen"], deque()).append(link)
+    # a balance that comes again is left by all its ways: those that lead back to it go between
+    way, ends = [start], list[dict[str, Any]]()
+    while way:
+        if rest := opens.get(way[-1]["closing_fen"]):
+            way.append(rest.popleft())
+        else:
+            ends.append(way.pop())
+    chain = ends[::-1]
     return chain, later == sum(link["file_id"] > start["file_id"] for link in chain)
 
 
-def _without(lines: pl.DataFrame, known: Counter[tuple[Any, ...]]) -> pl.DataFrame:
+def _without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
     """The lines but for those that are known, each as often as it is."""
     left = Counter(known)
     new = []
@@ -88,18 +151,14 @@ def _without(lines: pl.DataFrame, known: Counter[tuple[Any, ...]]) -> pl.DataFra
     return lines.filter(pl.Series(new, dtype=pl.Boolean))
 
 
-def _changed(
-    connection: Connection, row: dict[str, Any], first: dict[str, Any], came: Counter[tuple[Any, ...]]
-) -> tuple[str, str]:
+def _changed(connection: Connection, row: dict[str, Any], first: dict[str, Any], came: Lines) -> tuple[str, str]:
     """(code, message) of a statement that says otherwise of lines that were taken, with the money."""
-    taken = Counter(intake.lines_of(connection, first["statement_id"]).select(LINE).iter_rows())
+    taken = _lines(connection, first)
     lacks, more = taken - came, came - taken
-    at = LINE.index("amount_fen")
     said = []
     for what, sides in (("lacks", lacks), ("adds", more)):
         if sides:
-            fen = sum(line[at] * times for line, times in sides.items())
-            said.append(f"{what} {sides.total()} line{'s' * (sides.total() > 1)} of {format_yuan(fen)}")
+            said.append(f"{what} {sides.total()} line{'s' * (sides.total() > 1)} of {format_yuan(_sum(sides))}")
     name = mask_cards(row["statement"])
     message = f"statement {name} opens as one of {first['statement_date']} did that was taken, and "
     message += " and ".join(said or ["closes otherwise"])

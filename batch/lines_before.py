@@ -10,7 +10,7 @@ there under numbers of the bank's: it came again while the account was back at i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -26,11 +26,27 @@ _LINE = list(intake.LINE)
 _PLACE = "place"
 
 
+_SUMS = 20_000  # that many sums are looked at
+
+
+def may_sum_to_nothing(amounts: Iterable[int]) -> bool:
+    """Whether some of `amounts` (all of them if too many to try) may sum to 0: a balance would not show these twice."""
+    given = list(amounts)
+    if not given or min(given) > 0 or max(given) < 0:
+        return False
+    sums: set[int] = set()
+    for fen in given:
+        sums |= {fen, *(one + fen for one in sums)}
+        if 0 in sums or len(sums) > _SUMS:
+            return True
+    return False
+
+
 class _Again(NamedTuple):
     """What of a statement is there already."""
 
     lines: int = 0
-    fen: int = 0
+    unseen: bool = False  # some of them may sum to nothing
     numbered: bool = False  # one of them has an id, of the bank's or the payer's
     by_bank: bool = False  # one of them has the bank's own
     whole: bool = False  # all lines that move money
@@ -66,12 +82,10 @@ class Before:
     def _take(self, account: str, lines: pl.DataFrame, again: pl.DataFrame) -> None:
         by_bank = _is_number(lines, "reference")
         numbered = (by_bank | _is_number(lines, "end_to_end_id")).any()
-        sums = again.group_by("statement").agg(
-            pl.len(), pl.col("amount_fen").sum(), numbered, by_bank.any().alias("own")
-        )
+        sums = again.group_by("statement").agg(pl.len(), "amount_fen", numbered, by_bank.any().alias("own"))
         moving = dict(lines.group_by("statement").len().iter_rows())
         for name, count, fen, said, own in sums.iter_rows():
-            self._of[account, name] = _Again(count, fen, said, own, count == moving[name])
+            self._of[account, name] = _Again(count, may_sum_to_nothing(fen), said, own, count == moving[name])
         if again.height:
             self._sums[account] = int(again["amount_fen"].sum())
 
@@ -87,7 +101,7 @@ class Before:
         name = f"statement {mask_cards(statement)}"
         proven = 0 not in {row["amount_fen"], self._moves[account]}
         if wrong is None and again.lines:
-            if 0 in {again.fen, self._sums[account]} or (again.numbered and not proven):
+            if again.unseen or self._sums[account] == 0 or (again.numbered and not proven):
                 return "STATEMENT_TWICE", f"{name}: {lines}, and no balance proves them; nothing is stored"
             if again.whole and again.by_bank:
                 return "STATEMENT_TWICE", f"{name}: {lines}, under the same numbers of the bank; nothing is stored"

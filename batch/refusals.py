@@ -146,8 +146,12 @@ def _ordered(rows: list[dict[str, Any]], last: int | None) -> list[dict[str, Any
     if _follows(rows, last):
         return rows
     by_day = _by_day(rows)
-    for order in (by_day, _by_day(rows[::-1])):
-        chained = _chained(order, order[0]["opening_fen"] if last is None else last)
+    orders = (by_day, _by_day(rows[::-1]))
+    # the first may have been taken before, as of the month so far: then they do not follow from `last`
+    starts = [*([] if last is None else [(order, last) for order in orders]),
+              *((order, order[0]["opening_fen"]) for order in orders)]  # fmt: skip
+    for order, start in starts:
+        chained = _chained(order, start)
         days = [row["day"] for row in chained or () if row["day"] is not None]
         if chained is not None and (days == sorted(days) or _no_balance_twice(chained)):
             return chained

@@ -212,10 +212,11 @@ def last_statement(
 
 
 def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date) -> bool:
-    """True where a statement that was stored as `name` (account:statement) is of this day, with these balances."""
+    """True where a statement with lines that was stored as `name` (account:statement) has this day and balances."""
     sql = """SELECT 1 FROM puhui.bank_statement s
       WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
-        AND s.opening_fen = :opening AND s.closing_fen = :closing LIMIT 1"""
+        AND s.opening_fen = :opening AND s.closing_fen = :closing
+        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id) LIMIT 1"""
     values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
     return connection.execute(text(sql), values).first() is not None
 
@@ -226,6 +227,7 @@ STATEMENT: frames.Schema = {
     "closing_fen": pl.Int64,
     "statement_date": pl.Date,
     "file_id": pl.Int64,
+    "business_date": pl.Date,
 }
 # What tells a line of a statement from another one of its account; its number in the statement does not.
 LINE: frames.Schema = {
@@ -247,6 +249,14 @@ def lines_between(connection: Connection, account: str, first: date, last: date)
     query = select(*columns, copies).where(t.bank_line.c.account == account).group_by(*columns)
     query = query.where(t.bank_line.c.booking_date.between(first, last))
     return copy_out(connection, query, {**LINE, "copies": pl.Int64})
+
+
+def lines_by_statement(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
+    """statement_id and LINE of an account's lines that were booked from `first` to `last`."""
+    b = t.bank_line.c
+    query = select(b.statement_id, *[b[name] for name in LINE]).where(b.account == account)
+    query = query.where(b.booking_date.between(first, last)).order_by(b.file_id, b.statement_id, b.line)
+    return copy_out(connection, query, {"statement_id": pl.String, **LINE})
 
 
 def statements_of(connection: Connection, account: str) -> pl.DataFrame:

@@ -166,6 +166,139 @@ def test_lines_of_a_day_that_came_back_to_its_balance_are_not_taken_twice(books:
     assert stored(books) == [(-5,), (5,), (70,), (100,)]
 
 
+def loop_of(opening: int, name: str, *, back: bool = True, **more: Any) -> list[dict[str, Any]]:
+    """A payout and its return under numbers of the bank's, and behind them a line of 7."""
+    head = {"opening_fen": opening, "closing_fen": opening + 7 * (not back), "statement": name} | more
+    rows = [head | {"amount_fen": -5, "reference": "a"}, head | {"amount_fen": 5, "reference": "b"}]
+    if not back:
+        rows.append(head | {"amount_fen": 7, "reference": "c"})
+    return [row | {"line": n, "record": n} for n, row in enumerate(rows, 1)]
+
+
+def test_a_month_whose_account_came_back_to_its_opening_brings_no_line_twice(books: Books) -> None:
+    """It opens where two statements did: the lines between them were taken too, and sum to nothing."""
+    books.begin(FRI)
+    assert taken_of(books, *loop_of(1_000_000, "1", booking_date=THU)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="2")).status == "ACCEPTED"
+    month = [row | {"closing_fen": 1_000_300} for row in loop_of(1_000_000, "3", booking_date=THU)]
+    month += [line(1_000_000, 1_000_300, n, 100 * (n - 2), booking_date=FRI, statement="3") for n in (3, 4)]
+    outcome = taken_of(books, *month)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 3)
+    assert stored(books) == [(-5,), (5,), (100,), (200,)]
+
+
+def test_no_line_comes_twice_where_the_start_of_an_export_was_never_an_opening(books: Books) -> None:
+    """Days before the window and in it came as one statement; the window opens where a later one did."""
+    books.begin(FRI)
+    first = [line(1_000_000, 1_000_050, 1, 50), *loop_of(1_000_000, "1")]
+    first = [row | {"closing_fen": 1_000_050, "line": n, "record": n} for n, row in enumerate(first, 1)]
+    assert taken_of(books, *(row | {"statement": "1"} for row in first)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_050, 1_000_150, statement="2")).status == "ACCEPTED"
+    window = [row | {"closing_fen": 1_000_350} for row in loop_of(1_000_050, "3")]
+    window += [line(1_000_050, 1_000_350, n, 100 * (n - 2), statement="3") for n in (3, 4)]
+    outcome = taken_of(books, *window)
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert "2 of its 4 lines were taken before, and no balance proves them" in (outcome.message or "")
+    assert stored(books) == [(-5,), (5,), (50,), (100,)]
+
+
+def test_an_evening_whose_noon_was_back_at_its_opening_brings_the_rest(books: Books) -> None:
+    books.begin(THU)
+    assert taken_of(books, *loop_of(1_000_000, "noon")).status == "ACCEPTED"
+    outcome = taken_of(books, *loop_of(1_000_000, "evening", back=False))
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 1, 2)
+    assert stored(books) == [(-5,), (5,), (7,)]
+
+
+def test_a_noon_that_comes_behind_its_evening_is_not_taken_twice(books: Books) -> None:
+    """The evening was back at the opening, and the bank has no numbers: the balance of noon proves nothing."""
+    books.begin(THU)
+    evening = [line(1_000_000, 1_000_000, n, fen, statement="b") for n, fen in ((1, 50), (2, 50), (3, -100))]
+    assert taken_of(books, *evening).status == "ACCEPTED"
+    outcome = taken_of(books, *(row | {"closing_fen": 1_000_100, "statement": "a"} for row in evening[:2]))
+    assert (outcome.status, outcome.code) == ("REJECTED", "STATEMENT_TWICE")
+    assert stored(books) == [(-100,), (50,), (50,)]
+
+
+def test_a_day_may_follow_a_noon_without_lines_of_its_name_and_balances(books: Books) -> None:
+    """Of a bank that gives all statements one name."""
+    books.begin(THU)
+    quiet = moved(1_000_000, 1_000_000, statement="1", line=None, amount_fen=None, booking_date=None, record=0)
+    assert taken_of(books, quiet).status == "ACCEPTED"
+    assert taken_of(books, *loop_of(1_000_000, "1")).status == "ACCEPTED"
+    assert stored(books) == [(-5,), (5,)]
+
+
+def test_lines_that_sum_to_nothing_may_be_added_to_a_day_that_was_followed(books: Books) -> None:
+    """The rest of a day was refused, for it looked as its first half did; then the bank sends the day."""
+    books.begin(FRI)
+    half = [row | {"reference": None} for row in loop_of(1_000_000, "1")]
+    assert taken_of(books, *half).status == "ACCEPTED"
+    assert taken_of(books, *half).code == "STATEMENT_TWICE"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="2")).status == "ACCEPTED"
+    day = [row | {"line": n, "record": n} for n, row in enumerate(half * 2, 1)]
+    outcome = taken_of(books, *day)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
+    assert taken_of(books, *day).status == "DUPLICATE"
+    assert taken(books, **moved(1_000_100, 1_000_101, booking_date=FRI, statement="3")).status == "ACCEPTED"
+    assert stored(books) == [(-5,), (-5,), (1,), (5,), (5,), (100,)]
+
+
+def test_a_day_that_was_followed_is_not_restated_by_lines_that_sum_to_nothing(books: Books) -> None:
+    """What came in and was swept out is 1.00 in the one, 1.07 in the other: nothing shows which is right."""
+    books.begin(FRI)
+    assert taken_of(books, *loop_of(1_000_000, "1")).status == "ACCEPTED"
+    swept = [line(1_000_000, 1_000_000, n, fen, reference=f"s{fen}") for n, fen in ((1, 100), (2, -100))]
+    assert taken_of(books, *(row | {"statement": "2"} for row in swept)).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_000, 1_000_100, booking_date=FRI, statement="3")).status == "ACCEPTED"
+    other = [line(1_000_000, 1_000_000, n, fen, reference=f"s{fen}") for n, fen in ((3, 107), (4, -107))]
+    day = [row | {"statement": "4"} for row in [*loop_of(1_000_000, "4"), *other]]
+    assert taken_of(books, *day).code == "STATEMENT_CHANGED"
+    assert stored(books) == [(-100,), (-5,), (5,), (100,), (100,)]
+
+
+def test_a_late_day_that_sums_to_nothing_comes_with_a_statement_from_then_until_now(books: Books) -> None:
+    """No balance missed it, and later days were taken; a quiet day at the same balance is no hindrance."""
+    books.begin(SAT)
+    quiet = moved(1_000_100, 1_000_100, statement="q", line=None, amount_fen=None, booking_date=None, record=0)
+    assert taken_of(books, moved(1_000_000, 1_000_100), quiet).status == "ACCEPTED"
+    assert taken(books, **moved(1_000_100, 1_000_300, booking_date=SAT, statement="3")).status == "ACCEPTED"
+    late = loop_of(1_000_100, "2", booking_date=FRI)
+    outcome = taken_of(books, *late)
+    assert outcome.code == "GAP"
+    assert "it sums to nothing, and later ones were taken: ask for one from then until now" in (outcome.message or "")
+    whole = [moved(1_000_000, 1_000_300), *late, moved(1_000_100, 1_000_300, booking_date=SAT)]
+    head = {"statement": "4", "opening_fen": 1_000_000, "closing_fen": 1_000_300}
+    outcome = taken_of(
+        books,
+        *(
+            row | head | {"line": n, "record": n, "amount_fen": fen}
+            for n, (row, fen) in enumerate(zip(whole, (100, -5, 5, 200), strict=True), 1)
+        ),
+    )
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 2, 2)
+    assert stored(books) == [(-5,), (5,), (100,), (200,)]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_month_so_far_of_days_that_end_where_they_began_brings_its_last_day(books: Books, turn: int) -> None:
+    """Of an account that is emptied daily; one day had no lines, and one name is given to all."""
+    books.begin(SAT)
+    days = [
+        moved(1_000_000, 1_000_000, statement="1#2", line=None, amount_fen=None, booking_date=None, record=0),
+        *loop_of(1_000_000, "1", booking_date=THU),
+        *loop_of(1_000_000, "1#3", booking_date=FRI),
+    ]
+    assert taken_of(books, *loop_of(1_000_000, "1", booking_date=THU)).status == "ACCEPTED"
+    outcome = taken_of(books, *days[::turn])
+    assert (outcome.status, outcome.accepted) == ("SUPERSET", 3)
+    assert stored(books) == [(-5,), (-5,), (5,), (5,)]
+    assert taken_of(books, moved(1_000_000, 1_000_007, booking_date=SAT, statement="x")).status == "ACCEPTED"
+    outcome = taken_of(books, *days[::turn], moved(1_000_007, 1_000_008, statement="y", booking_date=SAT))
+    assert (outcome.status, outcome.code) == ("SUPERSET", None)
+    assert stored(books) == [(-5,), (-5,), (1,), (5,), (5,), (7,)]
+
+
 def test_a_file_of_a_day_that_came_and_one_that_did_not_brings_the_latter(books: Books) -> None:
     books.begin(THU)
     assert taken(books).status == "ACCEPTED"

@@ -118,7 +118,6 @@ PARTS = (
         (PARTS, PARTS),  # its parts move the balance, the whole does not
         (PARTS, pair("9")),  # parts of a day, then the day
         (pair("9"), PARTS),
-        (pair("9"), (*pair("10", closing=OPEN + 7), pair("10", closing=OPEN + 7)[0] | {"amount_fen": 7, "line": 3})),
     ],
 )
 def test_what_comes_again_and_sums_to_nothing_is_seen_by_its_lines(
