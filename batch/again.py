@@ -57,13 +57,16 @@ def again(
     """
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return None
+    starts = [one for one in stored if one["opening_fen"] == row["opening_fen"]]
+    if not starts:
+        return None
     came = Counter(lines.select(LINE).iter_rows())
     here = _by_statement(connection, account, lines)
     first: dict[str, Any] | None = None
     more: Lines | None = None
     part = False
     # the oldest first: where the account came back to the opening, lines that are known lie between
-    for start in [s for s in stored if s["opening_fen"] == row["opening_fen"]]:
+    for start in starts:
         same_day = start["statement_date"] == day
         if not same_day and start["statement_id"] not in here:
             continue  # nothing of it is of these days
