@@ -1,6 +1,7 @@
 """What banks and wallets write and CSV does not know: blanks behind a closing quote, separators of several marks.
 
-And texts with a separator in them and no quotes around, where a mark before each cell says where it begins.
+Lines that end with CR alone, as on an old Macintosh. And texts with a separator in them and no quotes around, where a
+mark before each cell says where it begins.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ def known_separator(text: str) -> str:
     if _SEPARATOR.fullmatch(text) is None:
         raise ValueError("a separator is one to four marks that no amount, word or quote has, like , or |@|")
     return text
+
+
+def ends_with_cr(head: bytes) -> bool:
+    """Whether the lines of a file that begins so end with CR alone. One at the very end may be a CRLF that was cut."""
+    return b"\r" in head[:-1] and b"\n" not in head
 
 
 def delimiter_of(separator: str) -> str:

@@ -226,12 +226,13 @@ def statements(
     parts = frame.partition_by("account", "statement", as_dict=True)
     new: list[pl.DataFrame] = []
     for row in rows:
-        if wrong is None:
-            own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
-            new += [own] if own.height else []
-        wrong = wrong or (judged.twice if row is rows[-1] and not new else None)
         if wrong:
-            return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
+            break
+        own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
+        new += [own] if own.height else []
+    wrong = wrong or (None if new else judged.twice)
+    if wrong:
+        return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
 
 

@@ -76,8 +76,9 @@ class Before:
             first, last = lines["booking_date"].min(), lines["booking_date"].max()
             if not isinstance(first, date) or not isinstance(last, date):
                 continue
-            stored = intake.lines_between(connection, accounts[str(number)].name, first, last)
-            self._take(str(number), lines, _again(lines, stored))
+            stored = intake.lines_by_statement(connection, accounts[str(number)].name, first, last)
+            copies = stored.group_by(_LINE).agg(copies=pl.len().cast(pl.Int64))
+            self._take(str(number), lines, _again(lines, copies))
 
     def _take(self, account: str, lines: pl.DataFrame, again: pl.DataFrame) -> None:
         by_bank = _is_number(lines, "reference")

@@ -55,8 +55,7 @@ def doubt(notes: Sequence[str]) -> tuple[str, str] | None:
 def statement_wrong(row: dict[str, Any], accounts: Collection[str], last: int | None) -> tuple[str, str] | None:
     """(code, message) of what is wrong with a statement; None where it adds up and goes on from `last`, if known.
 
-    `row`: one of `statement_sums`. `accounts`: numbers of the
-    source's.
+    `row`: one of `statement_sums`. `accounts`: numbers of the source's.
     """
     account, name = row["account"], mask_cards(row["statement"])
     if account not in accounts:

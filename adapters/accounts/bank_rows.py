@@ -15,7 +15,7 @@ from typing import BinaryIO
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import csv_lines, delimiter_of, without_padding
+from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -43,7 +43,7 @@ class _Peeked(io.RawIOBase):
     def __init__(self, head: bytes, stream: BinaryIO, *, wide: bool) -> None:
         super().__init__()
         self._head, self._stream = head, stream
-        self._ends = b"\r" if b"\r" in head and b"\n" not in head and not wide else b"\n"
+        self._ends = b"\r" if ends_with_cr(head) and not wide else b"\n"
 
     def read(self, size: int = -1, /) -> bytes:
         head, self._head = self._head, b""
@@ -59,9 +59,8 @@ def rows(
     is_table: Callable[[list[Cell], list[Cell]], bool],
 ) -> Iterator[Row]:
     """The rows of the file. A UTF-16 byte order mark goes before `encoding`; "auto" is UTF-8 where the file's first
-    64 KiB are, else GB18030; `separator`
-    "auto" is the one that stands most often in the line of which `is_heading` is true. `is_table` is true of the
-    headings of a sheet, with the row above them.
+    64 KiB are, else GB18030; `separator` "auto" is the one that makes headings of a line of which `is_heading` is true.
+    `is_table` is true of the headings of a sheet, with the row above them.
 
     Raises FileRefusedError for a file that is too large, packed beyond bounds, damaged, or not in its encoding.
     """

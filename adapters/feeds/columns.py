@@ -48,7 +48,7 @@ _PATTERNS = {"digits": "^[0-9]+$", "hex": "^[0-9A-Fa-f]+$", "card": "^[0-9*]+$"}
 class Bounds(NamedTuple):
     """The least and the greatest byte in each byte column of a field, over all records.
 
-    As bytes: for so few of them Python's own functions take a tenth of NumPy's time.
+    As bytes: for so few of them Python's own functions are quicker than NumPy's.
     """
 
     low: bytes

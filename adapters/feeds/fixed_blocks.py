@@ -84,7 +84,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 
 class _Rooms:
-    """Memory of blocks, used again when a block is done: to be given fresh memory takes as long as to read."""
+    """Memory of blocks, used again when a block is done: each page of fresh memory costs a fault."""
 
     def __init__(self, size: int) -> None:
         self._size = size

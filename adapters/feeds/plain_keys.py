@@ -1,7 +1,7 @@
 """Natural keys of fixed-width records joined as bytes, where each part stands at the same place in every record.
 
-Most files are so: a terminal, a counter, a time of fixed width. The key is then a table of bytes of one width, several
-times faster than text joined record by record. Any doubt (a blank, a '/', a New Year in the block) gives None, and
+Most files are so: a terminal, a counter, a time of fixed width. The key is then a table of bytes of one width, quicker
+to make than text joined record by record. Any doubt (a blank, a '/', a New Year in the block) gives None, and
 `canonical.key_text` joins the key.
 """
 

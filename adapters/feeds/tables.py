@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import csv_lines, delimiter_of
+from adapters.quotes import csv_lines, delimiter_of, ends_with_cr
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -72,8 +72,8 @@ class _Lines:
             self.carry += more
             if not more:
                 break
-        if self.position == 0 and b"\n" not in self.carry and b"\r" in self.carry:
-            self.newline = b"\r"  # as old programs of the Macintosh end their lines
+        if self.position == 0 and ends_with_cr(self.carry):
+            self.newline = b"\r"
         if self.carry and self.newline not in self.carry and len(self.carry) <= MAX_LINE:
             self.open_end()
         line, newline, self.carry = self.carry.partition(self.newline)

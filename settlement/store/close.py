@@ -106,7 +106,10 @@ FINDINGS: dict[str, str] = {
           AND (a.digest IS DISTINCT FROM r.digest OR b.digest <> r.digest OR a.actor IS DISTINCT FROM r.approver)""",
     "bank_lines": """
         SELECT l.line_id AS subject, 'neither matched nor a named discrepancy' AS detail
-        FROM puhui.bank_line l WHERE l.business_date = :day AND l.amount_fen <> 0
+        FROM puhui.bank_line l WHERE l.business_date = :day
+          AND (l.amount_fen <> 0 OR EXISTS (
+            SELECT 1 FROM puhui.payout_item i JOIN puhui.payout_decision r ON r.batch_no = i.batch_no
+            WHERE i.end_to_end_id = l.end_to_end_id AND r.step = 'released'))
           AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = l.line_id)
           AND NOT EXISTS (SELECT 1 FROM puhui.discrepancy d WHERE d.theirs_id = l.line_id)""",
 }

@@ -242,15 +242,6 @@ LINE: frames.Schema = {
 }
 
 
-def lines_between(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
-    """LINE and how many `copies` of it are stored, of an account's lines that were booked from `first` to `last`."""
-    columns = [t.bank_line.c[name] for name in LINE]
-    copies = func.count().label("copies")
-    query = select(*columns, copies).where(t.bank_line.c.account == account).group_by(*columns)
-    query = query.where(t.bank_line.c.booking_date.between(first, last))
-    return copy_out(connection, query, {**LINE, "copies": pl.Int64})
-
-
 def lines_by_statement(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
     """statement_id and LINE of an account's lines that were booked from `first` to `last`."""
     b = t.bank_line.c

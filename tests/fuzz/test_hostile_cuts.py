@@ -69,7 +69,7 @@ def test_cut_at_every_byte(name: str, number: int) -> None:
             held = out_of_balance(closing.notes) or unproven(closing.notes) or outcome == "rejects"
             assert held or amounts(frame) == amounts(full)[: len(amounts(frame))], f"cut at {size}: {outcome}"
         else:  # a mapping without an end row: noted, or at the end of a line
-            assert outcome != "whole" or data[:size].endswith((b"\n", b"\r")), f"cut at {size}"
+            assert outcome != "whole" or data[:size].endswith(b"\n"), f"cut at {size}"
 
 
 @pytest.mark.parametrize(("name", "file"), [("unionpay_zm", 0), ("unionpay_acom", 0), ("unionpay_acom", 1)])

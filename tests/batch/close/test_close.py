@@ -121,6 +121,18 @@ def test_each_check_finds_what_it_is_named_for(books):
         assert failed[name].detail
 
 
+@pytest.mark.parametrize(("names", "ok"), [("SZ-2026-000001-1", False), ("none-of-ours", True)])
+def test_a_bank_line_of_nothing_is_a_finding_where_it_names_a_payout(books, names, ok):
+    a_night(books)
+    with books.base.owner.connect() as owner:
+        owner.exec_driver_sql(_RELEASED)
+        owner.exec_driver_sql(BROKEN["bank_lines"])
+        owner.exec_driver_sql(f"UPDATE puhui.bank_line SET amount_fen = 0, end_to_end_id = '{names}'")
+        (found,) = [check for check in checks(owner, books.run, THU) if check.name == "bank_lines"]
+        owner.rollback()
+    assert found.ok == ok
+
+
 @pytest.mark.parametrize(("used", "ok"), [(10_000, True), (10_001, False), (-1, False)])
 def test_a_pool_is_used_up_to_its_value(books, used, ok):
     rules(books)
