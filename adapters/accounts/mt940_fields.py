@@ -20,6 +20,12 @@ _TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
 _BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
 _OPENED = b"{4::20:"  # some write the first field on the line where its block begins
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
+# A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
+# line, or blanks. It would be text of the field before, and no balance shows the loss of lines that sum to nothing.
+_HIDDEN = re.compile(
+    rb"(?:[\r\x0b\x0c\x1c-\x1f]|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\n(?:[ \t]|\xc2?\xa0|\xe3\x80\x80))"
+    rb"(?:[ \t]|\xc2?\xa0|\xe3\x80\x80)*(:61:)[0-9]{6}"
+)
 
 
 class Fields(NamedTuple):
@@ -65,7 +71,12 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
 
 def _cut_out(data: bytes, base: int) -> Fields:
     """The fields of `data`, which ends where a field ends."""
-    envelope, *raw = _BEGIN.split(b"\n" + data)
+    text = b"\n" + data
+    envelope, *raw = _BEGIN.split(text)
+    # counting is quicker than searching, which is left for what is not as it should be
+    if text.count(b":61:") != [field[:4] for field in raw].count(b":61:") and (hidden := _HIDDEN.search(text)):
+        message = "a :61: that does not begin a line, for lines end in two ways or begin with blanks; correct the file"
+        raise FileRefusedError("BAD_LINE", message, base + hidden.start(1) - 1, name=":61:")
     # each field begins behind the line end that the split took
     starts = list(map(add, accumulate(map(len, raw), initial=len(envelope)), count(base)))
     starts[-1] = base + len(data)

@@ -138,3 +138,27 @@ def test_a_message_may_end_on_the_line_of_its_balance() -> None:
     assert frame.select("statement", "closing_fen").rows() == [("1/1", 9850), ("2/1", 9850)]
     for other in ("-", "-x", "}", "x-}"):
         assert refusal("mt940", raw.replace("-}{5", f"{other}{{5").encode()) == "BAD_BALANCE"
+
+
+@pytest.mark.parametrize(
+    "between", ["\r", "\r\n ", "\n\t", "\n\u00a0", "\n\u3000", "\x0b", "\x0c", "\u0085", "\u2028", "\r\n\ufeff"]
+)
+def test_a_line_that_does_not_begin_a_line_refuses_the_file(between: str) -> None:
+    """A payout and its return would be text of the line before, and the balances would agree."""
+    lost = f"{between}:61:2605070507D20,00NTRFE2//B2{between}:61:2605070507C20,00NTRFE2//B3\r\n"
+    raw = (HEAD + ":86:PAY" + lost + TAIL).encode()
+    closing = read("mt940", raw)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, closing.refused.field) == ("BAD_LINE", ":61:")
+    assert raw[closing.refused.byte :].startswith(b":61:2605070507D20,00")
+
+
+def test_a_message_whose_lines_end_with_cr_between_others_refuses_the_file() -> None:
+    other = (HEAD.replace("C260506CNY100,00", "C260507CNY98,50") + TAIL.replace("98,50", "97,00")).replace("\r\n", "\r")
+    assert refusal("mt940", f"{HEAD}{TAIL}-\n{other}-\n{HEAD}{TAIL}{HEAD}{TAIL}".encode()) == "BAD_LINE"
+
+
+def test_a_payer_who_quotes_a_line_stops_no_statement() -> None:
+    frame, rejects, closing = read("mt940", (HEAD + ":86:/REMI/as :61:2605070507C5,00 says/\r\n" + TAIL).encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["remittance"].to_list() == ["as :61:2605070507C5,00 says"]
