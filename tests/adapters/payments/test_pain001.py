@@ -137,6 +137,10 @@ def test_no_items_is_an_error() -> None:
         ("message_id", "M" * 36, "message_id has 36"),
         ("message_id", "", "message_id is empty"),
         ("created_at", "yesterday", "created_at is not an ISO time"),
+        *[
+            ("created_at", text, "created_at is not an ISO time")  # Python takes these, the schema does not
+            for text in ("2026-05-07", "2026-05-07 23:30:00", "2026-05-07T23:30", "2026-05-07T23:30:00+0800")
+        ],
         ("execution_date", "2026-02-30", "execution_date is not a date"),
         ("execution_date", None, "execution_date is not a date"),
         ("debtor_name", "名" * 141, "debtor_name has 141"),
