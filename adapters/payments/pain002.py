@@ -274,6 +274,9 @@ class _Reader:
             return
         self.records += 1
         result = self._judge(status, level.reason, [group])
+        if result != "unknown" and not _is_of_all(group, level, result):
+            self.contradictory += 1
+            result = "unknown"
         if said - {result_of(status)}:
             result = "unknown"
         text = shown_reason(status, level.reason.text)
@@ -292,6 +295,23 @@ class _Reader:
             ),
         )
         return tuple(f"{count} {text}; ask the bank" for count, text in told if count)
+
+
+def _is_of_all(group: Level, level: Level, result: str) -> bool:
+    """False where a group that is PART, or the numbers by status, say that not every item has the `result`.
+
+    A payment would be paid twice that is rejected with its message, and was not. A block under PART that counts its
+    items may be the part that it means.
+    """
+    if level is not group and group.status == "PART" and not level.declared:
+        return False
+    for each in (group, level):
+        counts = {status: items for status, (items, _) in each.declared.items() if items}
+        if {result_of(status) for status in counts} - {result}:
+            return False
+        if counts and each.items is not None and sum(counts.values()) != each.items:
+            return False
+    return True
 
 
 def _in_place(element: Any, name: str) -> bool:

@@ -115,7 +115,7 @@ def test_a_report_on_the_whole_message_is_one_row_without_an_item() -> None:
     rows, _, closing = results(report(group=f"<GrpSts>RJCT</GrpSts>{because('AM10')}"))
     assert rows == [("M1", None, None, "rejected", "RJCT AM10")]
     assert closing.accepted == 1
-    rows, _, _ = results(report(block="<PmtInfSts>ACSC</PmtInfSts>"))
+    rows, _, _ = results(report(group="<GrpSts>ACTC</GrpSts>", block="<PmtInfSts>ACSC</PmtInfSts>"))
     assert rows == [("M1", None, None, "paid", "ACSC")]
 
 
@@ -329,6 +329,34 @@ def test_a_final_group_over_an_open_block_leaves_the_message_unknown() -> None:
     assert results(report(block="<PmtInfSts>ACSC</PmtInfSts>", more=block_of("M1", "PDNG")))[0][0][3] == "unknown"
     copy = block_of("M1", "RJCT").replace("</PmtInfSts>", f"</PmtInfSts>{because('DU02')}")
     assert results(report(block="<PmtInfSts>RJCT</PmtInfSts>", more=copy))[0][0][3] == "unknown"
+
+
+@pytest.mark.parametrize("status", ["RJCT", "ACSC"])
+def test_a_status_of_the_whole_is_unknown_where_the_numbers_say_that_items_differ(status: str) -> None:
+    """Three items are rejected, seven are not: all ten rejected would pay seven twice."""
+    group, block = f"<GrpSts>{status}</GrpSts>", f"<PmtInfSts>{status}</PmtInfSts>"
+    for raw in (
+        report(group=group + per("RJCT", 3) + per("ACSC", 7)),
+        report(group=group + per(status, 3) + per("ACSP", 7)),
+        report(group=f"<OrgnlNbOfTxs>10</OrgnlNbOfTxs>{group}{per(status, 3)}"),
+        report(group="", block=block + per("RJCT", 3) + per("ACSC", 7)),
+        report(group=f"<GrpSts>ACTC</GrpSts>{per('RJCT', 3)}{per('ACSC', 7)}", block=block),
+        report(group="<GrpSts>PART</GrpSts>", block=block),
+    ):
+        rows, codes, closing = results(raw)
+        assert rows == [("M1", None, None, "unknown", status)]
+        assert not codes
+        assert "contradict each other" in closing.notes[0]
+
+
+def test_numbers_by_status_that_are_of_all_items_change_nothing() -> None:
+    result = {"RJCT": "rejected", "ACSC": "paid"}
+    for status, wanted in result.items():
+        counts = per(status, 10) + per("PDNG", 0)
+        group, block = f"<GrpSts>{status}</GrpSts>{counts}", f"<PmtInfSts>{status}</PmtInfSts>{counts}"
+        for raw in (report(group=group), report(group=f"<OrgnlNbOfTxs>10</OrgnlNbOfTxs>{group}"), report(block=block)):
+            assert [row[3] for row in results(raw)[0]] == [wanted]
+            assert results(raw)[2].notes == ()
 
 
 def test_a_file_with_rejects_gives_no_row_of_the_message() -> None:
