@@ -24,7 +24,7 @@ _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 # line, or blanks. It would be text of the field before, and no balance shows the loss of lines that sum to nothing.
 _HIDDEN = re.compile(
     rb"(?:[\r\x0b\x0c\x1c-\x1f]|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\n(?:[ \t]|\xc2?\xa0|\xe3\x80\x80))"
-    rb"(?:[ \t]|\xc2?\xa0|\xe3\x80\x80)*(:61:)[0-9]{6}"
+    rb"(?:[ \t]|\xc2?\xa0|\xe3\x80\x80)*(:61:)"
 )
 
 
