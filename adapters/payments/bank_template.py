@@ -20,7 +20,7 @@ import polars as pl
 from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
 from adapters.layout_text import describe, show_layout
-from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, result_frame, settled, shown_reason
+from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
 from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.yaml_document import document_of
@@ -268,11 +268,14 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     assert isinstance(code, str), "the layout was checked: result is required text with values"
     reason = row.values.get("reason")
     amount = row.values.get("amount")
+    result = spec.values.get(code) or "unknown"  # a code that is not listed was taken for `otherwise: unknown`
+    if result == "rejected" and is_copy(None if reason is None else str(reason)):
+        result = "unknown"
     return Result(
         message_id,
         str(row.values["end_to_end_id"]),
         amount if isinstance(amount, int) else None,
-        spec.values.get(code) or "unknown",  # a code that is not listed was taken for `otherwise: unknown`
+        result,
         shown_reason(code, None if reason is None else str(reason)),
         row.record,
         row.start,

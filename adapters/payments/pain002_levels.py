@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from adapters.payments.results import is_copy
 from adapters.safe_xml import XmlRefusedError, local_name
 from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX, parse_amount
 
 STATUS = re.compile(r"[A-Z]{4}", re.ASCII)
-# "there is one like it already": the first one may have been paid (ISO external status reason codes)
-# or in the bank's own words, behind NARR or a code of its own
-_COPY = re.compile(r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|重复", re.ASCII | re.IGNORECASE)
 # ISO's reasons of a refusal or return are two letters and two digits; DS are signatures, DS07 "processing is fine"
 _REFUSAL = re.compile(r"(?!DS)[A-Z]{2}[0-9]{2}", re.ASCII)
 
@@ -35,7 +33,7 @@ class Reason:
     @property
     def is_copy(self) -> bool:
         """True where the bank says that it has the like already."""
-        return _COPY.search(self.text or "") is not None
+        return is_copy(self.text)
 
     @property
     def is_refusal(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,6 +19,13 @@ BLOCK_BYTES = 8 * 1024 * 1024  # of the file: a row may hold a long text
 MAX_HELD_BYTES = 64 * 1024 * 1024  # of frames: some four hundred thousand answers
 MAX_REASON = 1000
 RESULTS = ("paid", "rejected", "unknown")
+# "there is one like it already": the first one may have been paid (ISO external status reason codes), or in the bank's
+# own words
+_COPY = re.compile(
+    r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\balready (?:exist|process|paid|received|executed|submitted|sent|used)"
+    r"|重[复覆]|已(?:存在|支付|付款|入账)",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class Result(NamedTuple):
@@ -46,6 +54,11 @@ def result_frame(rows: Sequence[Result], file: str) -> pl.DataFrame:
 def shown_reason(*parts: str | None) -> str:
     """The parts that are there, long digit runs masked (a bank may repeat the account), cut where no reason ends."""
     return mask_digits(" ".join(part for part in parts if part))[:MAX_REASON]
+
+
+def is_copy(reason: str | None) -> bool:
+    """True where the bank says that it has the like already: what it refuses then may have been paid."""
+    return _COPY.search(reason or "") is not None
 
 
 def settled(items: Iterator[Parsed | Closing], file: str) -> Iterator[Parsed | Closing]:

@@ -240,3 +240,43 @@ def test_check_tells_of_a_workbook_and_of_quotes(tmp_path: Path, capsys: pytest.
     assert "accepted 1, rejected 1" in said
     assert "is none of 成功, 失败 [UNKNOWN_CODE]" in said
     assert "PK" not in said
+
+
+@pytest.mark.parametrize(
+    ("last", "codes", "row", "code"),
+    [
+        ("result", '{"1": rejected, "10": unknown}', "A1,2.00,1", "TRUNCATED"),
+        ("result", '{"1": rejected, "20": unknown}', "A1,2.00,1", None),
+        ("end_to_end_id", '{"1": rejected}', "1,2.00,A1", "TRUNCATED"),
+        ("reason", '{"1": rejected, "10": unknown}', "A1,2.00,1,账号不", None),
+    ],
+)
+def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_another(
+    last: str, codes: str, row: str, code: str | None
+) -> None:
+    """Processing (10) cut to refused (1) would be paid again; a reason that is cut says the same."""
+    fields = {
+        "end_to_end_id": "{name: end_to_end_id, required: true}",
+        "amount": "{name: amount, type: amount, required: true}",
+        "result": f"{{name: result, required: true, values: {codes}}}",
+        "reason": "{name: reason}",
+    }
+    order = {"result": ["end_to_end_id", "amount", "result"], "end_to_end_id": ["result", "amount", "end_to_end_id"]}
+    listed = "".join(f"\n    - {fields[name]}" for name in order.get(last, list(fields)))
+    head = LAYOUT[: LAYOUT.index("header:")].replace("quotes: true\n", "")
+    layout = f"{head}header:\n  - fields: [{{name: n, type: count, declares: count}}]\nrecord:\n  fields:{listed}\n"
+    raw = f"1\n{row}".encode("gb18030")
+    closing = results(raw, layout)[2]
+    assert (closing.refused and closing.refused.code) == code
+    assert results(raw + b"\n", layout)[0][0][2] == "rejected"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["流水号重复", "重覆交易", "订单号已存在", "该笔已支付", "DUPL", "duplicate order", "MsgId already received"],
+)
+def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
+    rows, codes, _ = results(quoted(f'"A1","1.50","失败","{reason}"', '"A2","2.00","失败","账号不存在"'))
+    assert [row[2] for row in rows] == ["unknown", "rejected"]
+    assert reason in rows[0][3]
+    assert not codes
