@@ -29,6 +29,8 @@ _ENCODINGS = {
     "GB18030": "GB18030",
     "GBK": "GB18030",
     "GB2312": "GB18030",
+    "CP936": "GB18030",
+    "EUC-CN": "GB18030",
     "ISO-8859-1": "ISO-8859-1",
     "ISO-8859-2": "ISO-8859-2",
     "ISO-8859-15": "ISO-8859-15",
@@ -86,6 +88,8 @@ class GuardedStream:
             raise XmlRefusedError("NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
+        if declared == "UTF-16":  # .NET declares what the text was in memory; its first bytes have shown that it is not
+            return "UTF-8"
         if declared not in _ENCODINGS:
             raise XmlRefusedError("BAD_ENCODING", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
         return _ENCODINGS[declared]

@@ -365,7 +365,7 @@ def test_comments_and_cdata_do_not_move_the_byte_range() -> None:
 
 def test_gb18030_is_read_where_the_file_declares_it() -> None:
     raw = statement(entry("1", more="<AddtlNtryInf>𠮷祥</AddtlNtryInf>"), closing="11")
-    for name in ("GB18030", "gbk"):
+    for name in ("GB18030", "gbk", "CP936", "EUC-CN"):
         data = raw.replace("UTF-8", name).encode("gb18030")
         frame = read("camt053", data)[0]
         assert frame["remittance"].to_list() == ["𠮷祥"]
@@ -440,6 +440,17 @@ def test_a_packed_file_is_named_as_such(packed: bytes) -> None:
 )
 def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
     assert refusal("camt053", raw) == code
+
+
+def test_text_that_only_says_it_is_utf_16_is_read_as_utf_8() -> None:
+    """.NET writes the declaration of the text in memory into a file that it saves otherwise."""
+    raw = statement(entry("3", more="<AddtlNtryInf>补贴</AddtlNtryInf>")).replace("UTF-8", "utf-16")
+    frame, rejects, closing = read("camt053", raw.encode())
+    assert (rejects, closing.refused) == ([], None)
+    assert frame["remittance"].to_list() == ["补贴"]
+    assert refusal("camt053", raw.encode("gbk")) == "NOT_XML"
+    assert refusal("camt053", raw.encode("utf-16")) == "BAD_ENCODING"
+    assert refusal("camt053", raw.encode("utf-16-le")) == "BAD_ENCODING"
 
 
 def test_a_notification_has_no_balances_and_needs_none() -> None:
