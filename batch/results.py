@@ -88,18 +88,25 @@ def _of_items(rows: pl.DataFrame, items: pl.DataFrame, *, by_batch: bool) -> tup
 
 
 def _of_batches(rows: pl.DataFrame, items: pl.DataFrame) -> tuple[pl.DataFrame, list[Reject]]:
-    """(rows about whole batches, the rejects)."""
-    known = pl.col("message_id").is_in(items["batch_no"].implode()).fill_null(value=False)
+    """(rows about whole batches, the rejects). One that names another sum than the batch's is about a part of it."""
+    sums = items.group_by("batch_no").agg(batch_fen=pl.col("amount_fen").sum())
+    rows = rows.join(sums, left_on="message_id", right_on="batch_no", how="left", maintain_order="left")
+    unknown = pl.col("batch_fen").is_null()
+    other = (pl.col("amount_fen") != pl.col("batch_fen")).fill_null(value=False)
     two = _SAYS.over("message_id")
     wrong = []
-    for row in rows.filter(~known | two).iter_rows(named=True):
+    for row in rows.filter(unknown | other | two).iter_rows(named=True):
         name = mask_digits(row["message_id"] or "")
-        if row["message_id"] in items["batch_no"]:
-            code, message = "TWO_RESULTS", f"the file says two things of batch {name}; ask the bank what became of it"
-        else:
+        if row["batch_fen"] is None:
             code, message = "UNKNOWN_PAYMENT", f"no released batch is called {name!r}; ask the bank which one it means"
+        elif row["amount_fen"] not in {None, row["batch_fen"]}:
+            amounts = f"{shown_total(row['amount_fen'])}, we sent {shown_total(row['batch_fen'])}"
+            code, message = "OTHER_AMOUNT", f"batch {name}: the bank names {amounts}; ask the bank which part it means"
+        else:
+            code, message = "TWO_RESULTS", f"the file says two things of batch {name}; ask the bank what became of it"
         wrong.append(_reject(row, "message_id", code, message))
-    return rows.filter(known & ~two).unique("message_id", keep="first", maintain_order=True), wrong
+    good = rows.filter(~(unknown | other | two)).drop("batch_fen")
+    return good.unique("message_id", keep="first", maintain_order=True), wrong
 
 
 def _reject(row: dict[str, object], name: str, code: str, message: str) -> Reject:

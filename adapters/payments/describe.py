@@ -27,9 +27,10 @@ _PAIN002 = (
     ("message_id", "OrgnlGrpInfAndSts/OrgnlMsgId"),
     ("end_to_end_id", "TxInfAndSts/OrgnlEndToEndId; empty: the row speaks for all items that have no row of their own"),
     ("", "(from the group, or a block of that name without items; none where the file has rejects)"),
-    ("amount", "TxInfAndSts/OrgnlTxRef/Amt/InstdAmt, where the bank repeats it, in CNY"),
+    ("amount", "TxInfAndSts/OrgnlTxRef/Amt/InstdAmt, where the bank repeats it, in CNY; of all items: OrgnlCtrlSum"),
     ("result", "paid: ACSC ACCC; rejected: RJCT CANC; unknown: every other status, a copy (AM05 DU01-DU05 DUPL),"),
-    ("", "final statuses of group, block and item that oppose each other, a reason of refusal under a paid status"),
+    ("", "final statuses of group, block and item that oppose each other, a reason of refusal under a paid status,"),
+    ("", "numbers by status (NbOfTxsPerSts) that say something else of all items than the group or block"),
     ("reason", "the status, then StsRsnInf/Rsn and AddtlInf; its block's where an unpaid item has none"),
 )
 

@@ -280,7 +280,8 @@ class _Reader:
         if said - {result_of(status)}:
             result = "unknown"
         text = shown_reason(status, level.reason.text)
-        self.rows.append(Result(group.name, None, None, result, text, self.records, 0, position))
+        total = group.total if level.total is None else level.total
+        self.rows.append(Result(group.name, None, total, result, text, self.records, 0, position))
 
     def _notes(self) -> tuple[str, ...]:
         told = (

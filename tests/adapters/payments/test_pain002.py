@@ -119,6 +119,14 @@ def test_a_report_on_the_whole_message_is_one_row_without_an_item() -> None:
     assert rows == [("M1", None, None, "paid", "ACSC")]
 
 
+def test_a_row_of_the_whole_has_the_sum_that_was_sent() -> None:
+    total = "<OrgnlCtrlSum>12.30</OrgnlCtrlSum>"
+    refused = "<GrpSts>RJCT</GrpSts>"
+    assert results(report(group=total + refused))[0] == [("M1", None, 1230, "rejected", "RJCT")]
+    block = f"{total}<PmtInfSts>RJCT</PmtInfSts>"
+    assert results(report(group=refused, block=block))[0] == [("M1", None, 1230, "rejected", "RJCT")]
+
+
 def test_bad_items_are_rejects() -> None:
     nameless = item(1).replace("<OrgnlEndToEndId>E1</OrgnlEndToEndId>", "")
     amount = '<OrgnlTxRef><Amt><InstdAmt Ccy="CNY">1,2</InstdAmt></Amt></OrgnlTxRef>'

@@ -178,6 +178,18 @@ def test_a_row_about_the_batch_speaks_for_items_without_one(paid_out: tuple[Book
     assert books.rows("SELECT count(*) FROM puhui.payout_answer")[0][0] == 1
 
 
+def test_a_row_about_another_sum_than_the_batchs_is_about_a_part_of_it(paid_out: tuple[Books, str]) -> None:
+    """A bank that splits a batch answers each part: what it refuses of one must not come back for all."""
+    books, _ = paid_out
+    ((batch, total),) = books.rows("SELECT batch_no, sum(amount_fen)::bigint FROM puhui.payout_item GROUP BY 1")
+    row = {"message_id": batch, "result": "rejected"}
+    (reject,) = told(books, row | {"amount_fen": total - 1}, by_batch=True).rejects
+    assert (reject.code, reject.field) == ("OTHER_AMOUNT", "message_id")
+    assert books.rows("SELECT count(*) FROM puhui.payout_answer")[0][0] == 0
+    assert told(books, row | {"amount_fen": total}, by_batch=True).rejects == []
+    assert books.rows("SELECT count(*) FROM puhui.payout_answer")[0][0] == 1
+
+
 def test_what_names_no_payment_of_ours_has_no_effect(paid_out: tuple[Books, str]) -> None:
     books, item = paid_out
     rows = [
