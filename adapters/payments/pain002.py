@@ -75,6 +75,7 @@ class _Reader:
     others: int = 0  # blocks with a status and no item that are of another name than our message
     contradictory: int = 0
     unlisted: int = 0
+    left_over: bool = False  # the group's status is final, some items are listed, and not all of them
 
     def read(self, stream: BinaryIO) -> Iterator[Parsed | Closing]:
         """Blocks, then the Closing."""
@@ -257,6 +258,8 @@ class _Reader:
         whole, said = self.silent, self.said_of_ours
         if whole is None and self.records == self.skipped and self.group.status is not None:
             whole, said = self.group, self.said
+        elif whole is None and result_of(self.group.status or "") != "unknown":
+            self.left_over = (self.group.items or 0) > self.listed.every.items
         if whole is not None and whole.status is not None:
             self._whole(self.group, whole, whole.status, said, position)
         if self.records == self.skipped:
@@ -294,8 +297,9 @@ class _Reader:
                 self.unlisted,
                 "payment blocks whose status speaks of items that are not listed: it has no effect on these",
             ),
+            (self.left_over, "status of the report speaks of items that are not listed: it has no effect on these"),
         )
-        return tuple(f"{count} {text}; ask the bank" for count, text in told if count)
+        return tuple(f"{int(count)} {text}; ask the bank" for count, text in told if count)
 
 
 def _is_of_all(group: Level, level: Level, result: str) -> bool:

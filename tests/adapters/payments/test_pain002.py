@@ -404,6 +404,14 @@ def test_a_blocks_reason_stands_on_its_unpaid_items_and_reaches_no_item_that_is_
     assert closing.notes[0].startswith("1 payment blocks whose status speaks of items that are not listed")
 
 
+def test_a_final_group_with_items_tells_that_the_others_are_not_listed() -> None:
+    for count, told in ((3, True), (1, False)):
+        group = f"<OrgnlNbOfTxs>{count}</OrgnlNbOfTxs><GrpSts>RJCT</GrpSts>"
+        rows, _, closing = results(report(item(1, "RJCT"), group=group))
+        assert [row[1] for row in rows] == ["E1"]
+        assert [note.startswith("1 status of the report speaks of items") for note in closing.notes] == [True] * told
+
+
 # --- what is no report on our pain.001 -------------------------------------------------------------------------------
 
 
