@@ -88,8 +88,6 @@ class GuardedStream:
             raise XmlRefusedError("NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
-        if declared == "UTF-16":  # .NET declares what the text was in memory; its first bytes have shown that it is not
-            return "UTF-8"
         if declared not in _ENCODINGS:
             raise XmlRefusedError("BAD_ENCODING", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
         return _ENCODINGS[declared]

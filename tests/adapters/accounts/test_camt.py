@@ -442,17 +442,6 @@ def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None
     assert refusal("camt053", raw) == code
 
 
-def test_text_that_only_says_it_is_utf_16_is_read_as_utf_8() -> None:
-    """.NET writes the declaration of the text in memory into a file that it saves otherwise."""
-    raw = statement(entry("3", more="<AddtlNtryInf>补贴</AddtlNtryInf>")).replace("UTF-8", "utf-16")
-    frame, rejects, closing = read("camt053", raw.encode())
-    assert (rejects, closing.refused) == ([], None)
-    assert frame["remittance"].to_list() == ["补贴"]
-    assert refusal("camt053", raw.encode("gbk")) == "NOT_XML"
-    assert refusal("camt053", raw.encode("utf-16")) == "BAD_ENCODING"
-    assert refusal("camt053", raw.encode("utf-16-le")) == "BAD_ENCODING"
-
-
 def test_a_notification_has_no_balances_and_needs_none() -> None:
     raw = statement(entry("3"), opening="", closing="", space=SPACE.replace("053", "054"))
     raw = raw.replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("Stmt>", "Ntfctn>")
