@@ -74,7 +74,7 @@ def _cut_out(data: bytes, base: int) -> Fields:
     text = b"\n" + data
     envelope, *raw = _BEGIN.split(text)
     # counting is quicker than searching, which is left for what is not as it should be
-    if text.count(b":61:") != [field[:4] for field in raw].count(b":61:") and (hidden := _HIDDEN.search(text)):
+    if text.count(b":61:") != text.count(b"\n:61:") and (hidden := _HIDDEN.search(text)):
         message = "a :61: that does not begin a line, for lines end in two ways or begin with blanks; correct the file"
         raise FileRefusedError("BAD_LINE", message, base + hidden.start(1) - 1, name=":61:")
     # each field begins behind the line end that the split took
