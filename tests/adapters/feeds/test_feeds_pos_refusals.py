@@ -161,6 +161,14 @@ def test_a_request_that_an_answer_of_the_file_declines_is_no_sale(messages):
     assert code_of(message(**REQUEST), inquiry, messages=messages) is None
 
 
+@pytest.mark.parametrize("messages", ["any", "requests"])
+def test_a_request_that_was_approved_in_part_is_not_counted_whole(messages):
+    part = message(**{"4": "000000000600", "39": "10"})
+    assert code_of(message(**REQUEST), part, messages=messages) == ("MIXED_MESSAGES", "")
+    assert feed(message(**REQUEST), part, messages="responses")[0]["paid_fen"].to_list() == [600]
+    assert feed(part)[0]["paid_fen"].to_list() == [600]
+
+
 def test_an_answer_without_an_answer_code_is_rejected():
     frame, rejects, end = feed(message(), message(**{"11": "000002", "39": None}), messages="responses")
     assert [(r.record, r.field, r.code) for r in rejects] == [(2, "response_code", "NO_ANSWER")]
@@ -191,6 +199,17 @@ def test_a_terminals_reversal_of_a_preauthorisation_moves_nothing(function, kind
                                          "60": f"{function}000007"})  # fmt: skip
     frame, rejects, _ = feed(undone, body="pos")
     assert (rejects, frame["kind"].to_list()) == ([], kinds)
+
+
+@pytest.mark.parametrize("mti", ["0220", "0221", "0230"])
+@pytest.mark.parametrize(
+    ("function", "kinds"), [("22", ["SALE"]), ("24", ["SALE"]), ("30", ["SALE"]), ("32", []), ("34", [])]
+)
+def test_a_terminals_change_of_a_sales_amount_is_no_second_sale(mti, function, kinds):
+    changed = message("pos", t=mti, **{"7": None, "32": None, "12": "120000", "13": "0507", "60": f"{function}000007"})
+    frame, rejects, _ = feed(changed, body="pos")
+    assert frame["kind"].to_list() == kinds
+    assert [reject.code for reject in rejects] == ["UNKNOWN_KIND"] * (not kinds)
 
 
 @pytest.mark.parametrize(
