@@ -398,3 +398,43 @@ def test_a_trailer_of_another_day_than_the_name_of_a_file_of_several_blocks(monk
             assert (days, closing.refused) == ({f"{trailer[:4]}-{trailer[4:6]}-{trailer[6:]}"}, None)
         else:
             assert closing.refused.code == "BAD_TRAILER"
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("shape", ["delimited", "fixed"])
+def test_a_blank_cell_may_be_a_code(shape, required):
+    """Many files mark what was undone, and leave the mark of a sale blank."""
+    kind = {"name": "kind", "required": required, "values": {"": "SALE", "R": "REFUND"}}
+    if shape == "delimited":
+        lines = [f"{mark}|{CARD}|20260507093015|100|R{n}|5" for n, mark in enumerate(["", "R", " ", "S"])]
+        made = {"record": {"fields": [kind, *FIELDS[1:]]}}
+    else:
+        lines = [f"{mark}{CARD}20260507093015000100R{n}" for n, mark in enumerate([" ", "R", " ", "S"])]
+        made = FIXED | {"record": {"fields": [kind | {"start": 1, "length": 1}, *FIXED["record"]["fields"][1:]]}}
+    frame, rejects, _, _, given = read(*lines, "", **made)
+    assert frame["kind"].to_list() == ["SALE", "REFUND", "SALE"]
+    assert rejects == [(4, "kind", "UNKNOWN_CODE")]
+    frame = frame.with_columns(card_number=pl.lit(CARD), merchant_name=pl.lit(None, pl.String))
+    again, rejects, _ = s.read("citizen_card", s.write("citizen_card", frame, given), given)
+    assert (again["kind"].to_list(), rejects) == (["SALE", "REFUND", "SALE"], [])
+
+
+def test_a_code_with_blanks_around_it_would_never_be_met():
+    with pytest.raises(BadInput, match="code ' ' is read without the blanks around it"):
+        read(ROW, "", record={"fields": [FIELDS[0] | {"values": {" ": "SALE"}}, *FIELDS[1:]]})
+
+
+def test_a_wide_count_is_filled_with_zeros():
+    count = {"name": "n", "type": "count", "declares": "count"}
+    for text, code in (("1".zfill(20), None), ("2".zfill(20), "COUNT_MISMATCH"), ("1" + "0" * 19, "BAD_HEADER")):
+        refused = read(text, ROW, "", header=[{"fields": [count]}])[2]
+        assert (refused and refused.code) == code
+        fixed = {**FIXED, "header": [{"fields": [count | {"start": 1, "length": 20}]}]}
+        refused = read(text, f"S{CARD}20260507093015000100R1", "", **fixed)[2]
+        assert (refused and refused.code) == code
+
+
+def test_the_day_in_a_name_need_not_be_there():
+    given = s.context("X", "own", None, layout=FIXED | {"filename": "^X(?P<clearing_date>20[0-9]{6})?"}, rail="purse")
+    refused = s.read("citizen_card", f"S{CARD}20260507093015000100R1\n".encode(), given)[2].refused
+    assert refused.code == "NO_CLEARING_DATE"
