@@ -87,7 +87,7 @@ class LayoutField(Document):
     )
     values: dict[str, str] = Field(
         default_factory=dict,
-        description="every code that may stand here and what it means, \"\" of a blank cell; another is a reject. Of "
+        description='every code that may stand here and what it means, "" of a blank cell; another is a reject. Of '
         "transactions a code that means SKIP leaves the record out, counted as skipped",
     )
     otherwise: Literal["unknown"] | None = given(
@@ -164,7 +164,7 @@ class Layout(Document):
         "a workbook too, a row for a line"
     )
     encoding: Encoding = Field(description="of the text; gbk is read as GB18030")
-    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, of fixed transactions one kind in a file", "crlf")
+    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, one kind in a fixed feed's file", "crlf")
     separator: str = Field(
         default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
     )

@@ -81,7 +81,8 @@ def field_words(layout: Layout, field: LayoutField) -> str:
     words += [f"always {field.constant!r}"] if field.constant is not None else []
     signs = " ".join(f"{mark!r} {'plus' if way > 0 else 'minus'}" for mark, way in field.signs.items())
     words += [f"first character {signs}"] if signs else []
-    words += [", ".join(f"{code or 'blank'} {meaning}" for code, meaning in field.values.items())] if field.values else []
+    codes = ", ".join(f"{code or 'blank'} {meaning}" for code, meaning in field.values.items())
+    words += [codes] if codes else []
     words += ["any other code unknown"] if field.otherwise is not None else []
     words += [f"begins with {field.prefix!r}"] if field.prefix else []
     words += [f"also blank: {' '.join(map(repr, field.blanks))}"] if field.blanks else []

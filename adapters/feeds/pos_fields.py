@@ -403,7 +403,8 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
         none = _nulls(decoded.height, pl.String)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
     own, original = decoded.gathered("60", 8), decoded.gathered("61", 12)
-    good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
+    good = ((original >= 0x30) & (original <= 0x39)).all(axis=1)
+    good &= (original != 0x30).any(axis=1)  # zeros name none
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {
         "batch": as_text(own[:, 2:8]),

@@ -201,6 +201,15 @@ def test_a_terminals_reversal_of_a_preauthorisation_moves_nothing(function, kind
     assert (rejects, frame["kind"].to_list()) == ([], kinds)
 
 
+@pytest.mark.parametrize("original", [None, "0" * 12, "0" * 12 + "0507", "0000070000010507"])
+def test_a_terminals_reversal_undoes_its_trace_where_de61_names_none(original):
+    at = {"7": None, "32": None, "12": "120000", "13": "0507", "60": "22000007"}
+    sale, undone = message("pos", **at), message("pos", t="0410", **at, **{"61": original})
+    frame, rejects, _ = feed(sale, undone, body="pos")
+    assert (rejects, frame["kind"].to_list()) == ([], ["SALE", "REVERSAL"])
+    assert frame["original_key"][1] == frame["transaction_id"][0]
+
+
 @pytest.mark.parametrize("mti", ["0220", "0221", "0230"])
 @pytest.mark.parametrize(
     ("function", "kinds"), [("22", ["SALE"]), ("24", ["SALE"]), ("30", ["SALE"]), ("32", []), ("34", [])]
