@@ -438,3 +438,32 @@ def test_the_day_in_a_name_need_not_be_there():
     given = s.context("X", "own", None, layout=FIXED | {"filename": "^X(?P<clearing_date>20[0-9]{6})?"}, rail="purse")
     refused = s.read("citizen_card", f"S{CARD}20260507093015000100R1\n".encode(), given)[2].refused
     assert refused.code == "NO_CLEARING_DATE"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "code"),
+    [
+        ("gb18030", "得月楼菜馆".encode("gb18030")[:7], None),
+        ("gb18030", b"12345\x95\x34", None),
+        ("gb18030", b"123456\x80", "BAD_ENCODING"),
+        ("gb18030", "得月𠮷".encode("gb18030")[:7], None),
+        ("gb18030", b"123456\x95", None),
+        ("gb18030", b"12345\xd6 ", "BAD_ENCODING"),
+        ("gb18030", b"\xd6 34567", "BAD_ENCODING"),
+        ("gb18030", b"123456\xff", "BAD_ENCODING"),
+        ("utf-8", "得月楼".encode()[:7], None),
+        ("utf-8", b"12345\xe5\x20", "BAD_ENCODING"),
+        ("ascii", b"123456\xe5", "BAD_ENCODING"),
+    ],
+)
+@pytest.mark.parametrize("used", [False, True])
+def test_a_name_that_its_field_cuts_within_a_character(encoding, name, code, used):
+    """What is only checked: of a part of the key every byte counts."""
+    fields = [*FIXED["record"]["fields"], {"name": "shop", "start": 43, "length": 7}]
+    layout = FIXED | {"encoding": encoding, "record": {"fields": fields}, "key": ["rrn", "shop"] if used else ["rrn"]}
+    given = s.context("X", "own", s.DAY, layout=layout, rail="purse")
+    rows = [f"S{CARD}20260507093015000100R{n}".encode() for n in (1, 2)]
+    frame, rejects, closing = s.read("citizen_card", rows[0] + b"1234567\n" + rows[1] + name + b"\n", given)
+    want = [] if code is None and not used else [(2, "shop", "BAD_ENCODING")]
+    assert ([(r.record, r.field, r.code) for r in rejects], closing.refused) == (want, None)
+    assert frame.height == 2 - len(want)
