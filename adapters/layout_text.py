@@ -106,6 +106,9 @@ def _value(layout: Layout, field: LayoutField) -> Value:
         return None
     if field.values:
         return next(iter(field.values))
+    summed = layout.record.field(field.of) if field.declares == "total" else None
+    if summed is not None and not summed.required:
+        return 0  # it is left blank
     match field.type:
         case "amount":
             return _FEN if not field.signs or 1 in field.signs.values() else -_FEN

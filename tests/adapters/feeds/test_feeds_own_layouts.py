@@ -11,8 +11,10 @@ import pytest
 
 from adapters.base import Context
 from adapters.feeds import records
-from adapters.layout import shipped_layout
+from adapters.layout import Layout, shipped_layout
+from adapters.layout_text import describe
 from adapters.registry import adapter
+from adapters.yaml_document import document_of
 from settlement.model.cards import mask
 from settlement.model.errors import BadInput
 
@@ -467,3 +469,18 @@ def test_a_name_that_its_field_cuts_within_a_character(encoding, name, code, use
     want = [] if code is None and not used else [(2, "shop", "BAD_ENCODING")]
     assert ([(r.record, r.field, r.code) for r in rejects], closing.refused) == (want, None)
     assert frame.height == 2 - len(want)
+
+
+def test_the_example_of_a_layout_is_a_file_of_it():
+    """A total of what the example leaves blank is nothing; a blank code is a blank cell."""
+    kind = {"name": "kind", "required": True, "values": {"": "SALE", "R": "REFUND"}}
+    total = {"name": "bonus_total", "type": "amount", "declares": "total", "of": "bonus"}
+    layout = {"format": "own", "title": "own", "shape": "delimited", "encoding": "gb18030", "newline": "lf",
+              "separator": "|", "key": ["rrn"], "trailer": [{"fields": [total]}],
+              "record": {"fields": [kind, *FIELDS[1:3], FIELDS[3] | {"required": True}, FIELDS[4] | {"required": True},
+                                    FIELDS[5]]}}  # fmt: skip
+    told = describe(document_of(layout, "own", Layout))
+    lines = next(part.rows for part in told if part.title == "example")
+    data = "".join(f"{line[0]}\n" for line in lines).encode("gb18030")
+    frame, rejects, closing = s.read("citizen_card", data, s.context("X", "own", s.DAY, layout=layout, rail="pos"))
+    assert (frame["kind"].to_list(), rejects, closing.refused) == (["SALE"], [], None)
