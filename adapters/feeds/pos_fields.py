@@ -357,7 +357,7 @@ def _alike(currency: Bytes, own: Bytes) -> Mask:
 
 def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
     """The characters behind the first place where the prefix stands."""
-    prefix = np.frombuffer(settings.discount_prefix.encode("latin-1"), np.uint8)
+    prefix = np.frombuffer(settings.prefix_bytes, np.uint8)
     out = np.full((len(cells), settings.discount_length), BLANK, np.uint8)
     done = np.zeros(len(cells), np.bool_)
     for start in range(cells.shape[1] - len(prefix) + 1):

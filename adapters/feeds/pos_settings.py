@@ -64,6 +64,14 @@ class PosSettings(BaseModel):
     )
 
     @property
+    def prefix_bytes(self) -> bytes:
+        """`discount_prefix` as it stands in a message, whose Chinese texts are in GBK."""
+        try:
+            return self.discount_prefix.encode("latin-1")
+        except UnicodeEncodeError:
+            return self.discount_prefix.encode("gb18030")
+
+    @property
     def spec(self) -> Spec:
         """The body's specification for pyiso8583."""
         return SPECS["pos F" if (self.body, self.track_pad) == ("pos", "F") else self.body]

@@ -95,6 +95,13 @@ def test_a_discount_that_is_not_whole_is_never_a_smaller_one(settings, fields, c
     assert [(r.record, r.field, r.code) for r in rejects] == [(2, "claimed", code)]
 
 
+def test_a_discount_may_stand_behind_a_chinese_text():
+    text = "活动优惠0500元".encode("gb18030").decode("latin-1")
+    given = {"discount_field": 57, "discount_prefix": "优惠", "discount_length": 4}
+    frame, rejects, _ = feed(message(**{"57": text}), message(**{"11": "000002", "57": "0500"}), **given)
+    assert (rejects, frame["claimed_fen"].to_list()) == ([], [500, None])
+
+
 @pytest.mark.parametrize("currency", ["392", "414", "840", "999", "CNY"])
 def test_amounts_are_yuan(currency):
     frame, rejects, _ = feed(message(**{"49": None}), message(**{"11": "000002", "49": currency}))
