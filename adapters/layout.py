@@ -312,7 +312,7 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
             raise CellError(field.name, "BAD_CONSTANT", f"must begin with {field.prefix!r}")
         return parse_cell(field.model_copy(update={"prefix": ""}), bare.removeprefix(field.prefix), unit)
     if field.values and bare not in field.values and field.otherwise is None:
-        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
     return _parse_typed(field, bare, text, unit)
 
 
@@ -390,7 +390,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
     if isinstance(value, int):
         return _format_number(field, value, unit)
     if field.values and value not in field.values:
-        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
     return field.prefix + value
 
 
