@@ -148,7 +148,10 @@ def test_a_file_with_too_many_rejects_is_refused(monkeypatch):
     assert code_of(message(), *bad) == ("TOO_MANY_REJECTS", "")
 
 
-@pytest.mark.parametrize("settings", [{"zone": "Mars/X"}, {"filename": "POS"}, {"filename": "POS("}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"zone": "Mars/X"}, {"filename": "POS"}, {"filename": "POS("}, {"discount_field": 1}, {"discount_field": "65"}],
+)
 def test_settings_that_cannot_serve_are_named(settings):
     with pytest.raises(BadInput, match=f"setting {next(iter(settings))}"):
         feed(message(), **settings)
