@@ -87,8 +87,8 @@ class LayoutField(Document):
     )
     values: dict[str, str] = Field(
         default_factory=dict,
-        description="every code that may stand here and what it means; another is a reject. Of transactions a code "
-        "that means SKIP leaves the record out, counted as skipped",
+        description='every code that may stand here and what it means, "" of a blank cell; another is a reject. Of '
+        "transactions a code that means SKIP leaves the record out, counted as skipped",
     )
     otherwise: Literal["unknown"] | None = given(
         "of the `result` of a result file: unknown, and so is every code that `values` lacks", None
@@ -164,7 +164,7 @@ class Layout(Document):
         "a workbook too, a row for a line"
     )
     encoding: Encoding = Field(description="of the text; gbk is read as GB18030")
-    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, of transactions one kind in a file", "crlf")
+    newline: Literal["crlf", "lf", "any"] = given("line ends; any: either, one kind in a fixed feed's file", "crlf")
     separator: str = Field(
         default=" ", min_length=1, max_length=4, description="between delimited fields, and in the gaps of fixed ones"
     )
@@ -303,7 +303,7 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
         if bare != field.constant.strip(" "):
             raise CellError(field.name, "BAD_CONSTANT", f"must be {field.constant!r}")
         return bare
-    if not bare or bare in field.blanks:
+    if bare not in field.values and (not bare or bare in field.blanks):
         if field.must:
             raise CellError(field.name, "MISSING", "is blank; it must be given")
         return None
@@ -312,7 +312,7 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
             raise CellError(field.name, "BAD_CONSTANT", f"must begin with {field.prefix!r}")
         return parse_cell(field.model_copy(update={"prefix": ""}), bare.removeprefix(field.prefix), unit)
     if field.values and bare not in field.values and field.otherwise is None:
-        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
     return _parse_typed(field, bare, text, unit)
 
 
@@ -321,9 +321,9 @@ def _parse_typed(field: LayoutField, bare: str, text: str, unit: Literal["fen", 
         case "amount":
             return parse_signed(field, text if field.signs else bare, unit)
         case "count":
-            if re.fullmatch("[0-9]{1,18}", bare, re.ASCII) is None:
+            if re.fullmatch("0*[0-9]{1,18}", bare, re.ASCII) is None:
                 raise CellError(field.name, "BAD_COUNT", "is not a whole number; write digits")
-            return int(bare)
+            return int(bare[-18:])
         case "date" | "datetime":
             return _parse_date(field, bare)
         case "digits":
@@ -381,7 +381,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
     """The text of one cell, not yet padded. CellError where the field cannot hold the value."""
     if field.constant is not None:
         return field.constant
-    if value is None or value == "":
+    if value is None or (value == "" and "" not in field.values):
         if field.must:
             raise CellError(field.name, "MISSING", "has no value; it must be given")
         return ""
@@ -390,7 +390,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
     if isinstance(value, int):
         return _format_number(field, value, unit)
     if field.values and value not in field.values:
-        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(field.values)}")
+        raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
     return field.prefix + value
 
 

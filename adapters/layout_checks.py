@@ -73,6 +73,9 @@ def check_field(field: LayoutField) -> None:
         raise ValueError(f"{name}: only text has values or a constant")
     if field.values and field.constant is not None:
         raise ValueError(f"{name}: give values, or a constant, which is the one text that may stand there")
+    edged = next((code for code in field.values if code != code.strip(" ")), None)
+    if edged is not None:
+        raise ValueError(f"{name}: code {edged!r} is read without the blanks around it; a blank cell is ''")
     if set(field.blanks) & set(field.values):
         raise ValueError(f"{name}: what is in `values` cannot mean that nothing is given (`blanks`)")
     if field.otherwise is not None and not field.values:

@@ -28,7 +28,8 @@ def describe(layout: Layout) -> list[Part]:
     """The layout for people: one row per field, then an example of every line of the file."""
     how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
     ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
-    ends += ", one kind in a file" if (layout.newline, layout.gives) == ("any", "transaction") else ""
+    one_kind = (layout.newline, layout.gives, layout.shape) == ("any", "transaction", "fixed")
+    ends += ", one kind in a file" if one_kind else ""
     head = [
         f"{layout.format}: {layout.title}",
         f"{how}; encoding {layout.encoding}; lines end with {ends}; amounts in {layout.unit}; times in {layout.zone}",
@@ -80,7 +81,8 @@ def field_words(layout: Layout, field: LayoutField) -> str:
     words += [f"always {field.constant!r}"] if field.constant is not None else []
     signs = " ".join(f"{mark!r} {'plus' if way > 0 else 'minus'}" for mark, way in field.signs.items())
     words += [f"first character {signs}"] if signs else []
-    words += [", ".join(f"{code} {meaning}" for code, meaning in field.values.items())] if field.values else []
+    codes = ", ".join(f"{code or 'blank'} {meaning}" for code, meaning in field.values.items())
+    words += [codes] if codes else []
     words += ["any other code unknown"] if field.otherwise is not None else []
     words += [f"begins with {field.prefix!r}"] if field.prefix else []
     words += [f"also blank: {' '.join(map(repr, field.blanks))}"] if field.blanks else []
@@ -104,6 +106,9 @@ def _value(layout: Layout, field: LayoutField) -> Value:
         return None
     if field.values:
         return next(iter(field.values))
+    summed = layout.record.field(field.of) if field.declares == "total" else None
+    if summed is not None and not summed.required:
+        return 0  # it is left blank
     match field.type:
         case "amount":
             return _FEN if not field.signs or 1 in field.signs.values() else -_FEN

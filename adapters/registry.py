@@ -56,7 +56,7 @@ MEANS = {
     "mapping": "a mapping that ships, or a YAML file (docs/mapping.md)",
     "message_id": "MsgId; of a result file, the payout batch that it answers",
     "rail": "pos, purse or bank_account of every record",
-    "record": "acomn (500 bytes) or acoma (400 bytes)",
+    "record": "acomn (500 bytes) or acoma (400 bytes; 951 are told by the first line, and written as acoma_951)",
     "separator": "between cells, where it is not found by itself",
     "sheet": "name of the workbook's sheet",
     "version": "of pain.001: 09 or 03",

@@ -14,11 +14,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from settlement.model.errors import BadInput
 
 MAX_YAML_BYTES = 262_144
-_PLAIN = {"extra_forbidden": "there is no such key; take it out", "missing": "must be given"}
+_PLAIN = {
+    "extra_forbidden": "there is no such key; take it out",
+    "missing": "must be given",
+    "string_type": "must be a text; write it in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list: [one, two], or a line for each that begins with -",
+    "dict_type": "must be keys with values, like name: value",
+    "model_type": "must be keys with values, like name: value",
+}
 D = TypeVar("D", bound=BaseModel)
 
 
@@ -52,9 +62,16 @@ def load_yaml(text: str, name: str) -> object:
         raise BadInput(f"{name}: larger than {MAX_YAML_BYTES} bytes; a layout is a short document")
     yaml = YAML(typ="safe", pure=True)
     try:
-        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise BadInput(f"{name}: YAML aliases are not taken; write the value out")
+        for event in YAML(typ="safe", pure=True).parse(text):
+            if isinstance(event, AliasEvent):
+                at = f"{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+                raise BadInput(f"{name}:{at}: YAML aliases are not taken; write the value out")
         data = yaml.load(text)
+    except ReaderError as error:
+        lines = text[: error.position].split("\n")
+        at = f"{len(lines)}:{len(lines[-1]) + 1}"
+        what = f"character U+{ord(text[error.position]):04X} may not stand here"
+        raise BadInput(f"{name}:{at}: not YAML: {what}; correct it") from None
     except (YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name

@@ -68,7 +68,7 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
             raise BadInput(f"setting clearing_date: {error}") from None
     found = re.search(filename, context.file) if filename else None
     if found is not None:
-        digits = found.group("clearing_date").replace("-", "")
+        digits = (found["clearing_date"] or "").replace("-", "")  # the group may be one that need not be there
         try:
             return parse_compact_date(digits if len(digits) == 8 else f"20{digits}")
         except ValueError:

@@ -254,7 +254,7 @@ def _alike(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encodi
 
 def _absent(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Mask | None:
     """Where an optional cell is blank, or one of the field's `blanks` from its first byte; None: nowhere."""
-    if spec.required or spec.constant is not None or not cells.size:
+    if spec.required or spec.constant is not None or "" in spec.values or not cells.size:
         return None
     absent: Mask | None = None
     for text in ("", *spec.blanks):

@@ -19,6 +19,7 @@ from adapters.feeds.columns import (
     Bounds,
     Bytes,
     as_binary,
+    bounds_of,
     copied,
     in_alphabet,
     masked_cells,
@@ -186,6 +187,9 @@ def _block(state: FileState, newline: bytes, first_record: int, position: int, t
             cells = table[:, _place(spec)]
             if _proven(layout, spec, cells, within):
                 continue
+            if spec.type == "text" and not spec.values and spec.constant is None:
+                cells = _uncut(layout.text_encoding, cells)
+                within = bounds_of(cells)
         add_column(out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within))
         if (spec.name, spec.type) == ("card_number", "card") and not out.columns[spec.name].null_count():
             masks = masked_cells(cells, within)
@@ -272,3 +276,21 @@ def _decodes(encoding: str, cells: Bytes, bounds: Bounds) -> bool:
         return "\x7f" not in lines.tobytes().decode(encoding)
     except UnicodeDecodeError:
         return False
+
+
+def _uncut(encoding: str, cells: Bytes) -> Bytes:
+    """The cells without the first bytes of a character that the end of the field has cut: programs cut names so."""
+    texts, out, tails = as_binary(cells), cells, dict[int, list[bytes]]()
+    for text in texts.unique().to_list():
+        reading = codecs.getincrementaldecoder(encoding)()
+        try:
+            reading.decode(text)
+        except UnicodeDecodeError:
+            continue
+        tail = reading.getstate()[0]
+        if tail and 0x81 <= tail[0] <= 0xFE:  # the codec of GB18030 waits behind any byte above 127
+            tails.setdefault(len(tail), []).append(text)
+    for size in tails:
+        out = out.copy() if out is cells else out
+        out[texts.is_in(pl.Series(tails[size]).implode()).to_numpy(), -size:] = BLANK
+    return out

@@ -79,8 +79,8 @@ def plan(spec: Spec, groups: Iterable[tuple[str, ...]], places: Iterable[str]) -
         assert list(group) == sorted(group, key=_row_of), "what is written behind a field's cell, the next overwrites"
         begin, parts = 0, {}
         for name in group:
-            row = table[_row_of(name)]
-            width = int(row[w.MOST]) * (2 if row[w.DATA] == w.BINARY and not row[w.HALVES] else 1)
+            row = table[_row_of(name)]  # its DATA may be OTHER although it is binary, under a bitmap of text
+            width = int(row[w.MOST]) * (2 if whole[name]["data_enc"] == "b" and not row[w.HALVES] else 1)
             parts[name] = slice(begin, begin + width)
             begin += width
         spans[group] = begin, parts
@@ -100,6 +100,7 @@ def _row(name: str, entry: Mapping[str, Any]) -> list[int]:
     if name == "t":
         return [0, coding, 2 if data == w.BINARY else 4, 0, data, -1, -1]
     halves = int(entry.get("len_count", "bytes") == "nibbles")
+    data = w.OTHER if halves and data != w.BINARY else data  # a text counted in half bytes does not fill its cell
     return [length, coding, size, halves, data, *(_pad(entry, side) for side in ("left_pad", "right_pad"))]
 
 

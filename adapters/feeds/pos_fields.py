@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.canonical import KINDS, SKIP, days_in_year, resolve_year, unionpay_kind
+from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, days_in_year, resolve_year, unionpay_kind
 from adapters.feeds.columns import (
     BLANK,
     Bytes,
@@ -174,8 +174,8 @@ def _time_and_day(cells: Bytes) -> Bytes:
 class Kinds:
     """Of each message: place of its kind in KIND_NAMES, whether it is an answer, and whether it has no answer code.
 
-    `declined`: answers by which what would have moved money did not. `advice`: tells of money that has moved already,
-    or is its answer; repeats are none.
+    `declined`: answers by which what would have moved money did not, or less. `advice`: tells of money that has moved
+    already, or is its answer; repeats are none.
     """
 
     kind: npt.NDArray[np.uint8]
@@ -205,24 +205,30 @@ def kinds_of(decoded: Decoded, originals: pl.DataFrame, settings: PosSettings) -
         start += size
     found = _kind_table if count <= MOST_KINDS else _kind_table.__wrapped__
     table = found(settings, *(tuple(texts[name]) for name in _CODES))
-    kind, answer, bare, declined, advice, reversal, held = (column[labels] for column in table)
+    kind, answer, bare, declined, advice, reversal, held, told = (column[labels] for column in table)
     of_authorisation = originals["row"].filter(originals["original_mti"].str.starts_with("01")).to_numpy()
     undone = of_authorisation[reversal[of_authorisation]]
     kind[undone], advice[undone] = KIND_NAMES.index(SKIP), False
-    if settings.body == "pos" and held.any():
+    if settings.body == "pos" and (held.any() or told.any()):
         # a terminal has no DE90: of what it reverses, DE60 tells a pre-authorisation (10, its void 11)
-        function = decoded.gathered("60", 2)
-        kind[held & (function[:, 0] == ord("1")) & ((function[:, 1] | 1) == ord("1"))] = KIND_NAMES.index(SKIP)
+        function, second = decoded.gathered("60", 2).T
+        kind[held & (function == ord("1")) & ((second | 1) == ord("1"))] = KIND_NAMES.index(SKIP)
+        # 32 and 34 change the amount of an earlier sale (a tip): as a sale it would be paid twice
+        kind[told & (function == ord("3")) & np.isin(second, (ord("2"), ord("4")))] = KIND_NAMES.index(None)
     return Kinds(kind, answer, bare, declined, advice)
 
 
 @lru_cache(maxsize=64)
 def _kind_table(settings: PosSettings, *codes: tuple[str | None, ...]) -> tuple[npt.NDArray[Any], ...]:
-    """kind, answer, bare, declined, advice, reversal, held (a reversal with DE25 06) of each combination of codes."""
+    """kind, answer, bare, declined, advice, reversal, held, told of each combination of codes.
+
+    held: a reversal with DE25 06. told: a sale that an advice (022x, 023x) tells of.
+    """
     frame = pl.DataFrame(dict(zip(_CODES, codes, strict=True)), schema=dict.fromkeys(_CODES, pl.String))
     found = frame.select(_kind(settings)).with_columns(pl.exclude("kind").fill_null(value=False))
     kind = np.array([KIND_NAMES.index(kind) for kind in found["kind"].to_list()], np.uint8)
-    return kind, *(found[name].to_numpy() for name in ("answer", "bare", "declined", "advice", "reversal", "held"))
+    names = ("answer", "bare", "declined", "advice", "reversal", "held", "told")
+    return kind, *(found[name].to_numpy() for name in names)
 
 
 def _kind(settings: PosSettings) -> list[pl.Expr]:
@@ -232,6 +238,7 @@ def _kind(settings: PosSettings) -> list[pl.Expr]:
     # DE39 of a reversal request is the reason for it, not an answer
     answered = pl.col("response_code").is_not_null() & (answer | ~reversal)
     declined = answered & ~pl.col("response_code").is_in(list(settings.approved))
+    partial = pl.col("response_code") == PARTIAL_APPROVAL  # the answer's amount is less than what was asked for
     unwanted = {"any": pl.lit(value=False), "requests": answer, "responses": ~answer}[settings.messages]
     skip = (declined | unwanted).fill_null(value=False)
     meant = unionpay_kind("mti", "processing_code", "condition_code")
@@ -240,10 +247,11 @@ def _kind(settings: PosSettings) -> list[pl.Expr]:
         pl.when(skip).then(pl.lit(SKIP)).otherwise(meant).alias("kind"),
         answer.alias("answer"),
         pl.col("response_code").is_null().alias("bare"),
-        (answer & declined & meant.ne_missing(SKIP)).alias("declined"),
+        (answer & (declined | partial) & meant.ne_missing(SKIP)).alias("declined"),
         (advice & meant.ne_missing(SKIP)).alias("advice"),
         reversal.alias("reversal"),
         (reversal & (pl.col("condition_code") == "06")).alias("held"),
+        ((meant == "SALE") & ~skip & pl.col("mti").str.slice(2, 1).is_in(["2", "3"])).alias("told"),
     ]
 
 
@@ -349,7 +357,7 @@ def _alike(currency: Bytes, own: Bytes) -> Mask:
 
 def _behind_prefix(cells: Bytes, settings: PosSettings) -> Bytes:
     """The characters behind the first place where the prefix stands."""
-    prefix = np.frombuffer(settings.discount_prefix.encode("latin-1"), np.uint8)
+    prefix = np.frombuffer(settings.prefix_bytes, np.uint8)
     out = np.full((len(cells), settings.discount_length), BLANK, np.uint8)
     done = np.zeros(len(cells), np.bool_)
     for start in range(cells.shape[1] - len(prefix) + 1):
@@ -395,7 +403,8 @@ def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Ser
         none = _nulls(decoded.height, pl.String)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
     own, original = decoded.gathered("60", 8), decoded.gathered("61", 12)
-    good = np.array(((original >= 0x30) & (original <= 0x39)).all(axis=1))
+    good = ((original >= 0x30) & (original <= 0x39)).all(axis=1)
+    good &= (original != 0x30).any(axis=1)  # zeros name none
     original = np.where(good[:, None], original, np.uint8(BLANK))
     return {
         "batch": as_text(own[:, 2:8]),

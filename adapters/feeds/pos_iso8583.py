@@ -281,7 +281,7 @@ def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
 
 def _check_file(known: _File, tally: Tally) -> None:
     if (known.bare_requests and known.declined) or (known.advised and known.unadvised):
-        message = "answers of the file say that requests had no success; take the answers: --set messages=responses"
+        message = "answers say that requests had no success, or in part; take the answers: --set messages=responses"
         raise FileRefused("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"

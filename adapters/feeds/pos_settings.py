@@ -25,6 +25,13 @@ def _two_characters(codes: tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
+def _no_bitmap(number: int) -> int:
+    """A data element that a message may have; a bitmap would be no discount in silence."""
+    if number in {1, 65}:
+        raise ValueError("is a bitmap; write the element that carries the discount")
+    return number
+
+
 class PosSettings(BaseModel):
     """How one source's file is framed, which body it has, and where it carries the discount.
 
@@ -53,7 +60,7 @@ class PosSettings(BaseModel):
     reconciliation: Literal["auto", "required", "batches", "terminals"] = "auto"
     zone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     approved: Annotated[tuple[str, ...], AfterValidator(_two_characters)] = APPROVED
-    discount_field: int = Field(default=54, ge=0, le=128)
+    discount_field: Annotated[int, AfterValidator(_no_bitmap)] = Field(default=54, ge=0, le=128)
     discount_amount_type: str = Field(default="60", pattern="^[0-9A-Z]{2}$")
     discount_start: int = Field(default=1, ge=1, le=999)
     discount_length: int = Field(default=12, ge=1, le=12)
@@ -62,6 +69,14 @@ class PosSettings(BaseModel):
     filename: Annotated[str, AfterValidator(dated_pattern)] = (
         "(?<![0-9])(?P<clearing_date>20[0-9]{6})(?:[0-9]{2})?(?![0-9])"
     )
+
+    @property
+    def prefix_bytes(self) -> bytes:
+        """`discount_prefix` as it stands in a message, whose Chinese texts are in GBK."""
+        try:
+            return self.discount_prefix.encode("latin-1")
+        except UnicodeEncodeError:
+            return self.discount_prefix.encode("gb18030")
 
     @property
     def spec(self) -> Spec:

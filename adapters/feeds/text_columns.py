@@ -36,7 +36,7 @@ def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"
             values = values.replace_strict(spec.values, default=None, return_dtype=pl.String)
     if spec.blanks:
         regular &= ~text.is_in(list(spec.blanks))
-    empty_is_fine = not spec.required and spec.constant is None
+    empty_is_fine = not spec.required and spec.constant is None and "" not in spec.values
     values = pl.select(pl.when(regular & ~blank).then(values)).to_series()
     odd = np.flatnonzero(~(regular | blank if empty_is_fine else regular & ~blank).to_numpy())
     column = Column(values, np.zeros(len(cells), np.bool_))

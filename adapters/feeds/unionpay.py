@@ -3,7 +3,8 @@
 Natural key as POS messages have it: acquirer (DE32), forwarder (DE33), STAN (DE11), transmission time (DE7) with its
 year resolved against the clearing date. The record's original fields give the key of the original.
 
-Settings: `record` acomn | acoma (unionpay_acom), `rail`, `instrument`, `approved` (list of DE39 codes), `bad_row`.
+Settings: `record` acomn | acoma | acoma_951 (unionpay_acom), `rail`, `instrument`, `approved` (list of DE39 codes),
+`bad_row`.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from adapters.feeds.canonical import (
     split_key,
     unionpay_kind,
 )
-from adapters.feeds.layout_feed import layout_of, read_feed
+from adapters.feeds.layout_feed import PACKAGE, layout_of, read_feed
 from adapters.feeds.plain_keys import own_keys
+from adapters.feeds.records import read_exactly
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout
+from adapters.layout import Layout, shipped_layout
 from adapters.layout_text import describe, show_layout
 from settlement.model.errors import BadInput
 
@@ -127,9 +129,20 @@ def interpret_zm(frame: pl.DataFrame, context: Context, clearing: date, layout: 
 def acom_layout(settings: Mapping[str, object]) -> Layout:
     """ACOMN or ACOMA as the source's `record` says; never guessed."""
     record = str(settings.get("record", ""))
-    if record not in {"acomn", "acoma"}:
-        raise BadInput("setting record: say which record the file has: acomn (500 bytes) or acoma (400 bytes)")
+    if record not in {"acomn", "acoma", "acoma_951"}:
+        raise BadInput("setting record: say which record the file has: acomn (500 bytes) or acoma (400 or 951 bytes)")
     return layout_of(settings, f"unionpay_{record}")
+
+
+def _acom_layout_of(stream: BinaryIO, settings: Mapping[str, object]) -> Layout:
+    """The layout of a file: an ACOMA record goes on behind the 400 bytes of the field table, or it ends there."""
+    layout = acom_layout(settings)
+    if layout.format != "unionpay_acoma" or "layout" in settings or not stream.seekable():
+        return layout
+    start, longer = stream.tell(), shipped_layout(PACKAGE, "unionpay_acoma_951")
+    end = read_exactly(stream, longer.record.width + 2)[longer.record.width :]
+    stream.seek(start)
+    return longer if end.startswith((b"\r\n", b"\n")) else layout
 
 
 def zm_layout(settings: Mapping[str, object]) -> Layout:
@@ -148,7 +161,7 @@ def _needs(layout: Layout, form: str, *names: str) -> Layout:
 
 def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of an institution file, then Closing."""
-    layout = _needs(acom_layout(context.settings), "unionpay_acom", *_ACOM_FIELDS)
+    layout = _needs(_acom_layout_of(stream, context.settings), "unionpay_acom", *_ACOM_FIELDS)
     return read_feed(stream, context, layout, interpret_acom)
 
 

@@ -94,7 +94,7 @@ def _column_text(layout: Layout, spec: LayoutField, frame: pl.DataFrame, name: s
         values = frame[spec.name].dt.strftime(strftime_format(spec.format))
     else:
         values = _code_text(spec, frame[spec.name].cast(pl.String), name)
-    if spec.required:
+    if spec.required and "" not in spec.values:
         _refuse(spec, values.is_null() | (values == ""), "has no value; it must be given", name)
     values = values.fill_null("")
     bad = values.str.contains(r"[\x00-\x1f\x7f]") | (

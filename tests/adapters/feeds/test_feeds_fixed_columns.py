@@ -22,7 +22,7 @@ from adapters.registry import adapter
 from settlement.model import in_order
 from settlement.model.cards import mask
 
-SHIPPED = ("citizen_card", "unionpay_acomn", "unionpay_acoma", "unionpay_zm")
+SHIPPED = ("citizen_card", "unionpay_acomn", "unionpay_acoma", "unionpay_acoma_951", "unionpay_zm")
 OWN = (
     {"name": "yuan", "type": "amount", "unit": "yuan", "length": 9},
     {"name": "yuan_signed", "type": "amount", "unit": "yuan", "length": 9, "signs": {"+": 1, "-": -1}},

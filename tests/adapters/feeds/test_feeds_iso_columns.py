@@ -134,6 +134,18 @@ def test_generated_and_damaged_messages(body, way, monkeypatch):
     assert refused > 100 * ROUNDS
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_binary_type_under_a_bitmap_of_text_and_a_text_counted_in_half_bytes(way, monkeypatch):
+    monkeypatch.setattr(iso_walk, "SMALL", WAYS[way])
+    bitmap = {"data_enc": "ascii", "max_len": 16}
+    one = {**SPECS["pos"], **{name: {**SPECS["pos"][name], **bitmap} for name in ("p", "1")}}
+    other = {**SPECS["cups"], "37": {**SPECS["cups"]["37"], "len_count": "nibbles"}}
+    for spec in (one, other):
+        full = {"t": "0200", "11": "000001", "37": "000000000012"[: 6 if spec is other else 12], "41": "T0000001"}
+        messages = [bytes(iso8583.encode(dict(full), spec)[0]), bytes(iso8583.encode({"t": "0210"}, spec)[0])]
+        assert _compare(messages * 2, spec) == 0
+
+
 # what is done to a message of either body, and the field that is refused (None: whichever iso8583 names)
 _PLAIN = {"t": "0200", "2": "6222020000000001", "4": "000000001000", "11": "000001", "41": "T0000001"}
 _FAULTS = {

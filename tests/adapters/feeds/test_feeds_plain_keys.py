@@ -72,7 +72,7 @@ def _read(monkeypatch, form, data, given, *, plain):
     return found, taken
 
 
-NAMES = ("citizen_card", "unionpay_zm", "unionpay_acomn", "unionpay_acoma")
+NAMES = ("citizen_card", "unionpay_zm", "unionpay_acomn", "unionpay_acoma", "unionpay_acoma_951")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -95,6 +95,13 @@ def test_a_discount_that_is_not_whole_is_never_a_smaller_one(settings, fields, c
     assert [(r.record, r.field, r.code) for r in rejects] == [(2, "claimed", code)]
 
 
+def test_a_discount_may_stand_behind_a_chinese_text():
+    text = "活动优惠0500元".encode("gb18030").decode("latin-1")
+    given = {"discount_field": 57, "discount_prefix": "优惠", "discount_length": 4}
+    frame, rejects, _ = feed(message(**{"57": text}), message(**{"11": "000002", "57": "0500"}), **given)
+    assert (rejects, frame["claimed_fen"].to_list()) == ([], [500, None])
+
+
 @pytest.mark.parametrize("currency", ["392", "414", "840", "999", "CNY"])
 def test_amounts_are_yuan(currency):
     frame, rejects, _ = feed(message(**{"49": None}), message(**{"11": "000002", "49": currency}))
@@ -141,7 +148,10 @@ def test_a_file_with_too_many_rejects_is_refused(monkeypatch):
     assert code_of(message(), *bad) == ("TOO_MANY_REJECTS", "")
 
 
-@pytest.mark.parametrize("settings", [{"zone": "Mars/X"}, {"filename": "POS"}, {"filename": "POS("}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"zone": "Mars/X"}, {"filename": "POS"}, {"filename": "POS("}, {"discount_field": 1}, {"discount_field": "65"}],
+)
 def test_settings_that_cannot_serve_are_named(settings):
     with pytest.raises(BadInput, match=f"setting {next(iter(settings))}"):
         feed(message(), **settings)
@@ -159,6 +169,14 @@ def test_a_request_that_an_answer_of_the_file_declines_is_no_sale(messages):
     assert (frame.height, rejects, end.skipped) == (0, [], 2)
     inquiry = message(**{"3": "300000", "11": "000002", "39": "51"})
     assert code_of(message(**REQUEST), inquiry, messages=messages) is None
+
+
+@pytest.mark.parametrize("messages", ["any", "requests"])
+def test_a_request_that_was_approved_in_part_is_not_counted_whole(messages):
+    part = message(**{"4": "000000000600", "39": "10"})
+    assert code_of(message(**REQUEST), part, messages=messages) == ("MIXED_MESSAGES", "")
+    assert feed(message(**REQUEST), part, messages="responses")[0]["paid_fen"].to_list() == [600]
+    assert feed(part)[0]["paid_fen"].to_list() == [600]
 
 
 def test_an_answer_without_an_answer_code_is_rejected():
@@ -191,6 +209,26 @@ def test_a_terminals_reversal_of_a_preauthorisation_moves_nothing(function, kind
                                          "60": f"{function}000007"})  # fmt: skip
     frame, rejects, _ = feed(undone, body="pos")
     assert (rejects, frame["kind"].to_list()) == ([], kinds)
+
+
+@pytest.mark.parametrize("original", [None, "0" * 12, "0" * 12 + "0507", "0000070000010507"])
+def test_a_terminals_reversal_undoes_its_trace_where_de61_names_none(original):
+    at = {"7": None, "32": None, "12": "120000", "13": "0507", "60": "22000007"}
+    sale, undone = message("pos", **at), message("pos", t="0410", **at, **{"61": original})
+    frame, rejects, _ = feed(sale, undone, body="pos")
+    assert (rejects, frame["kind"].to_list()) == ([], ["SALE", "REVERSAL"])
+    assert frame["original_key"][1] == frame["transaction_id"][0]
+
+
+@pytest.mark.parametrize("mti", ["0220", "0221", "0230"])
+@pytest.mark.parametrize(
+    ("function", "kinds"), [("22", ["SALE"]), ("24", ["SALE"]), ("30", ["SALE"]), ("32", []), ("34", [])]
+)
+def test_a_terminals_change_of_a_sales_amount_is_no_second_sale(mti, function, kinds):
+    changed = message("pos", t=mti, **{"7": None, "32": None, "12": "120000", "13": "0507", "60": f"{function}000007"})
+    frame, rejects, _ = feed(changed, body="pos")
+    assert frame["kind"].to_list() == kinds
+    assert [reject.code for reject in rejects] == ["UNKNOWN_KIND"] * (not kinds)
 
 
 @pytest.mark.parametrize(

@@ -63,16 +63,20 @@ def test_terminal_keys_of_a_terminal_body():
     _same("pos_iso8583", frame, s.context(frame, "pos", framing="len2", header="tpdu", body="pos"))
 
 
-@pytest.mark.parametrize("record", ["acomn", "acoma"])
+@pytest.mark.parametrize("record", ["acomn", "acoma", "acoma_951"])
 def test_acom(record):
-    frame = s.pos_frame(200, file=f"IND26050701{record.upper()}").with_columns(
+    frame = s.pos_frame(200, file=f"IND26050701{record[:5].upper()}").with_columns(
         claimed_fen=pl.lit(None, pl.Int64),
         gross_fen=pl.when(pl.col("kind") != "REFUND").then("paid_fen"),
         fee_fen=pl.when(pl.col("record") % 3 > 0).then(pl.col("record") - 100),
     )
     data, _, closing = _same("unionpay_acom", frame, s.context(frame, "pos", record=record))
-    assert len(data) == 200 * {"acomn": 502, "acoma": 402}[record]
+    assert len(data) == 200 * {"acomn": 502, "acoma": 402, "acoma_951": 953}[record]
     assert closing.clearing_date == s.DAY
+    if record == "acoma_951":  # the first line tells an ACOMA that goes on behind the 400 bytes
+        again, rejects, closing = s.read("unionpay_acom", data, s.context(frame, "pos", record="acoma"))
+        assert (rejects, closing.refused) == ([], None)
+        assert again.equals(s.read("unionpay_acom", data, s.context(frame, "pos", record=record))[0])
 
 
 def test_zm_masks_its_cards():
