@@ -231,6 +231,8 @@ def statements(
         own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
         new += [own] if own.height else []
     wrong = wrong or (None if new else judged.twice)
+    if not new and not wrong:
+        new = judged.quiet_since({row["account"]: row for row in rows}, parts)
     if wrong:
         return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
@@ -266,7 +268,7 @@ class _Statements:
             return own, None
         if wrong is not None and self._quiet_among_others(row):
             return own.clear(), None
-        found = self._again(row, own, last)
+        found = self._again(row, own, last, before)
         longer = found is not None and 0 < found.new.height < row["line"]
         if found is not None and (longer or wrong is not None):
             closing = last + int(found.new["amount_fen"].sum())
@@ -281,7 +283,7 @@ class _Statements:
                 )
         else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
-            if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
+            if wrong is not None and found is not None and found.holds_nothing_new and self.many.total() > 1:
                 own, wrong, self.twice = own.clear(), None, self.twice or wrong
             wrong = wrong or (before.named(row, None) if own.height else None)
         if own.height:
@@ -289,15 +291,34 @@ class _Statements:
             self.balances[number].add(self.last[number])
         return own, wrong
 
-    def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:
-        name = self.accounts[row["account"]].name
-        lines = own.filter(pl.col("line").is_not_null())
-        return again(self.connection, name, self._stored(row["account"]), row, lines, last, self.day)
+    def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int, before: Before) -> Again | None:
+        lines, number = own.filter(pl.col("line").is_not_null()), row["account"]
+        return again(self.connection, self._stored(number), before.stored(number), row, lines, last, self.day)
 
     def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:
             self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
+            self.balances[number] |= {one["closing_fen"] for one in self.stored[number]}
         return self.stored[number]
+
+    def quiet_since(
+        self, ends: dict[str, dict[str, Any]], parts: dict[tuple[Any, ...], pl.DataFrame]
+    ) -> list[pl.DataFrame]:
+        """Statements without lines, of a file that brings nothing new and is of a later day, as a month so far is.
+
+        Else that day would never close. `ends`: the last of each account.
+        """
+        for number, row in ends.items():
+            account = self.accounts[number]
+            newest, closing = intake.last_statement(self.connection, account.name, account.first_opening_fen)
+            if newest is None or newest >= self.day or closing != row["closing_fen"]:
+                return []
+        no_line = pl.lit(None).alias("line")
+        heads = {name: pl.col("closing_fen") for name in ("opening_fen", "closing_fen")}
+        return [
+            parts[row["account"], row["statement"]].head(1).with_columns(no_line.cast(pl.Int64), **heads)
+            for row in ends.values()
+        ]
 
     def _quiet_among_others(self, row: dict[str, Any]) -> bool:
         """True of a day without lines at a balance that the account had: a month so far has many, and they say nothing.
@@ -311,7 +332,8 @@ class _Statements:
         number = row["account"]
         if row["opening_fen"] != row["closing_fen"]:
             return False
-        return row["opening_fen"] in self.balances[number] | {one["closing_fen"] for one in self._stored(number)}
+        self._stored(number)
+        return row["opening_fen"] in self.balances[number]
 
     def _quiet_day(self, row: dict[str, Any]) -> bool:
         """True of a day without lines that comes after later ones, with the balance that the account had then."""

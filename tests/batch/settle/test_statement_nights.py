@@ -1,0 +1,155 @@
+"""Nights of several statement files and accounts: what is taken hangs on no name, kill or other account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from adapters.base import Closing
+from batch import accept
+from batch.config import Config
+from batch.steps import ingest
+from settlement.model.frames import STATEMENT_LINE
+from settlement.store import intake
+from settlement.store import tables as t
+from tests.batch.settle.books import CONFIG, FRI, SAT, THU, Books, at
+from tests.batch.settle.test_accept import loop_of, moved, stored, taken, taken_of
+
+OPEN = 1_000_000
+
+
+@pytest.fixture
+def night(books: Books, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lives one night of files of a statement each: name -> (its rows, newest day); gives what was tried, in turn."""
+    books.begin(THU)
+    number = books.run.config.accounts[0].number
+    monkeypatch.setattr(ingest.runs, "guard", lambda *_: None)
+
+    def live(files: dict[str, tuple[list[dict[str, Any]], Any]], kill: int | None = None) -> list[str]:
+        def parsed(_run: Any, _archive: Any, delivery: ingest.Delivery, _source: Any) -> ingest.Content:
+            rows, day = files[delivery.name]
+            base = dict.fromkeys(STATEMENT_LINE) | {"statement": delivery.name, "account": number, "currency": "CNY"}
+            base |= {"line": 1, "booking_date": day, "reversal": False, "record": 1, "file": "f", "byte_start": 0}
+            frame = pl.DataFrame([base | {"byte_end": 1} | row for row in rows], schema=STATEMENT_LINE)
+            return ingest.Content(frame, [], Closing(len(rows), len(rows), 0, clearing_date=day))
+
+        tried: list[str] = []
+        real = ingest._ingest_file
+
+        def one(*given: Any, last: bool) -> bool:
+            tried.append(given[3].name)
+            done = real(*given, last=last)
+            if done and kill is not None and tried.count("killed") == 0 and len(tried) > kill:
+                tried.append("killed")
+                raise KeyboardInterrupt
+            return done
+
+        monkeypatch.setattr(ingest, "parse", parsed)
+        monkeypatch.setattr(ingest, "_ingest_file", one)
+        for place, name in enumerate(files, 100):
+            row = {"file_id": place, "source": "bank", "name": name, "delivery": 1, "sha256": f"{place:064d}"}
+            books.put(t.file, row | {"size": 1, "received_at": at(THU), "business_date": THU})
+        for _ in range(1 if kill is None else 2):
+            try:
+                ingest.ingest(books.base, books.run)
+            except KeyboardInterrupt:
+                continue
+        return tried
+
+    return live
+
+
+def said(books: Books) -> list[tuple[Any, ...]]:
+    sql = "SELECT name, status, code FROM puhui.file JOIN puhui.file_outcome USING (file_id)"
+    return books.rows(f"{sql} WHERE file_id >= 100 ORDER BY file_id")
+
+
+def test_statements_whose_names_do_not_sort_are_taken_by_their_days(books: Books, night: Any) -> None:
+    """A year of files that are called by day, month, year, or by a random number, is no year of trying each again."""
+    days = [THU + timedelta(days=n) for n in range(60)]
+    files = {f"{d:%d%m%Y}": ([moved(OPEN + n, OPEN + n + 1)], d) for n, d in enumerate(days)}
+    tried = night(dict(sorted(files.items())))
+    assert [name for name in tried if name in files] == [f"{d:%d%m%Y}" for d in days]
+    assert {status for _, status, _ in said(books)} == {"ACCEPTED"}
+
+
+@pytest.mark.parametrize("kill", [None, 0, 1, 2])
+def test_a_kill_does_not_change_which_of_those_that_waited_is_next(books: Books, night: Any, kill: int | None) -> None:
+    """Two go on from what the first waits for; it is before the other, also where nothing is killed."""
+    files = {
+        "1": (loop_of(OPEN + 100, "1"), THU),
+        "2": ([moved(OPEN, OPEN + 100)], THU),
+        "3": ([moved(OPEN + 100, OPEN + 200)], THU),
+    }
+    night(files, kill)
+    assert said(books) == [(name, "ACCEPTED", None) for name in files]
+    assert stored(books) == [(-5,), (5,), (100,), (100,)]
+
+
+def two_accounts(books: Books) -> str:
+    """A second account of the same source, which is at 0; its number."""
+    second = {**CONFIG["accounts"][0], "name": "two", "number": "32201988236052500002", "first_opening_fen": 0}
+    config = Config.model_validate({**CONFIG, "accounts": [*CONFIG["accounts"], second]})
+    books.run = replace(books.run, config=config)
+    return str(second["number"])
+
+
+def test_an_account_without_news_does_not_hold_the_others_of_its_file(books: Books) -> None:
+    """The month so far of two accounts; one is emptied daily, and nothing moved on it since."""
+    books.begin(THU)
+    number = two_accounts(books)
+    swept = [row | {"account": number} for row in loop_of(0, "b", booking_date=THU)]
+    assert taken_of(books, moved(OPEN, OPEN + 100), *swept).status == "ACCEPTED"
+    head = {"opening_fen": OPEN, "closing_fen": OPEN + 300}
+    month = [head, head | {"amount_fen": 200, "line": 2, "record": 2, "booking_date": FRI}]
+    outcome = taken_of(books, *month, *swept)
+    assert (outcome.status, outcome.accepted, outcome.code) == ("SUPERSET", 1, None)
+    assert stored(books) == [(-5,), (5,), (100,), (200,)]
+
+
+def month_so_far(books: Books, day: Any, **more: Any) -> accept.Outcome:
+    """Of a line of Thursday, as the bank states it at the end of `day`."""
+    number = books.run.config.accounts[0].number
+    row = dict.fromkeys(STATEMENT_LINE) | {"statement": f"{day}", "account": number, "currency": "CNY", "line": 1}
+    row |= moved(OPEN, OPEN + 100) | {"booking_date": THU, "reversal": False, "record": 1, "file": "f"} | more
+    frame = pl.DataFrame([row | {"byte_start": 0, "byte_end": 1}], schema=STATEMENT_LINE)
+    source = next(s for s in books.run.config.sources if s.role == "statement")
+    file_id = books.file(books.run.business_date, "bank", 1)
+    closing = Closing(1, 1, 0, clearing_date=day)
+    return books.do(lambda c: accept.statements(c, books.run, source, file_id, frame, closing))
+
+
+def test_a_month_so_far_of_a_quiet_day_says_that_nothing_moved(books: Books) -> None:
+    """It brings no line, and its day has come: else that day would never close."""
+    books.begin(THU)
+    assert month_so_far(books, THU).status == "ACCEPTED"
+    books.begin(FRI)
+    outcome = month_so_far(books, FRI)
+    assert (outcome.status, outcome.accepted, outcome.duplicate) == ("SUPERSET", 0, 1)
+    assert outcome.clearing_date == FRI
+    assert books.do(lambda c: intake.last_statement(c, "main", OPEN)) == (FRI, OPEN + 100)
+    assert month_so_far(books, THU).status == "DUPLICATE"
+    assert month_so_far(books, FRI).status == "DUPLICATE"
+    assert taken(books, **moved(OPEN + 100, OPEN + 300, booking_date=SAT, statement="S2")).status == "ACCEPTED"
+    assert month_so_far(books, SAT).status == "DUPLICATE"  # it closes elsewhere: of Saturday it tells nothing
+    assert stored(books) == [(100,), (200,)]
+
+
+def test_the_lines_of_the_days_of_a_file_are_read_once(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year so far, a statement a day: the account's lines are not looked through for each of them."""
+    books.begin(THU)
+    days = [
+        moved(OPEN + n, OPEN + n + 1, statement=f"{n}", booking_date=THU + timedelta(days=n), record=n + 1)
+        for n in range(20)
+    ]
+    assert taken_of(books, *days[:10]).status == "ACCEPTED"
+    calls: list[int] = []
+    real = intake.lines_by_statement
+    monkeypatch.setattr(intake, "lines_by_statement", lambda *given: calls.append(1) or real(*given))
+    assert taken_of(books, *days).status == "SUPERSET"
+    assert len(calls) == 1
+    assert len(stored(books)) == 20
