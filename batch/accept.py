@@ -217,9 +217,9 @@ def statements(
     """
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     frame = frames.conform(frame, frames.STATEMENT_LINE)
+    kept, copies = once(statement_sums([block_sums(frame)]))
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    kept, copies = once(statement_sums([block_sums(frame)]))
     judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
@@ -230,9 +230,9 @@ def statements(
             break
         own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
         new += [own] if own.height else []
-    wrong = wrong or (None if new else judged.twice)
     if not new and not wrong:
         new = judged.quiet_since({row["account"]: row for row in rows}, parts)
+        wrong = None if new else judged.twice
     if wrong:
         return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
@@ -249,7 +249,8 @@ class _Statements:
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
-    twice: tuple[str, str] | None = None  # of a statement that was left out, for the file brings others too
+    twice: tuple[str, str] | None = None  # of a statement that was left out: the file must bring something else
+    lacks: bool = False  # such a one lacks lines that were taken
 
     def __post_init__(self) -> None:
         for number, account in self.accounts.items():
@@ -264,10 +265,12 @@ class _Statements:
         wrong = statement_wrong(row, self.accounts, last)
         if last is None or (wrong is not None and wrong[0] != GAP):
             return own, wrong
-        if wrong is not None and self._quiet_day(row):
-            return own, None
-        if wrong is not None and self._quiet_among_others(row):
+        quiet = not row["line"] and row["opening_fen"] == row["closing_fen"]
+        if quiet and self.many[number] > 1 and self._had(row):
+            # which day it is of only the file's own day would tell; a month so far has many, and they say nothing
             return own.clear(), None
+        if quiet and wrong is not None and self._nothing_moved(row):
+            return own, None
         found = self._again(row, own, last, before)
         longer = found is not None and 0 < found.new.height < row["line"]
         if found is not None and (longer or wrong is not None):
@@ -283,8 +286,8 @@ class _Statements:
                 )
         else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
-            if wrong is not None and found is not None and found.holds_nothing_new and self.many.total() > 1:
-                own, wrong, self.twice = own.clear(), None, self.twice or wrong
+            if wrong is not None and found is not None and found.holds_nothing_new:
+                own, wrong, self.twice, self.lacks = own.clear(), None, self.twice or wrong, self.lacks or found.part
             wrong = wrong or (before.named(row, None) if own.height else None)
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
@@ -304,28 +307,28 @@ class _Statements:
     def quiet_since(
         self, ends: dict[str, dict[str, Any]], parts: dict[tuple[Any, ...], pl.DataFrame]
     ) -> list[pl.DataFrame]:
-        """Statements without lines, of a file that brings nothing new and is of a later day, as a month so far is.
+        """Statements without lines, of a file that brings nothing new and is of a day of its own, as a month so far is.
 
         Else that day would never close. `ends`: the last of each account.
         """
-        for number, row in ends.items():
-            account = self.accounts[number]
-            newest, closing = intake.last_statement(self.connection, account.name, account.first_opening_fen)
-            if newest is None or newest >= self.day or closing != row["closing_fen"]:
-                return []
-        no_line = pl.lit(None).alias("line")
+        if self.lacks or not all(self._nothing_moved(row) for row in ends.values()):
+            return []
         heads = {name: pl.col("closing_fen") for name in ("opening_fen", "closing_fen")}
-        return [
-            parts[row["account"], row["statement"]].head(1).with_columns(no_line.cast(pl.Int64), **heads)
-            for row in ends.values()
-        ]
+        no_line = pl.lit(None, pl.Int64).alias("line")
+        return [parts[number, row["statement"]].head(1).with_columns(no_line, **heads) for number, row in ends.items()]
 
-    def _quiet_among_others(self, row: dict[str, Any]) -> bool:
-        """True of a day without lines at a balance that the account had: a month so far has many, and they say nothing.
+    def _nothing_moved(self, row: dict[str, Any]) -> bool:
+        """True where the books have no statement of the file's day, and then were where this one closes.
 
-        Which day it is only the file's own day would tell, and that is of the newest statement.
+        Later ones may have come, but none of its lines is of a day behind the one before it.
         """
-        return not row["line"] and self.many[row["account"]] > 1 and self._had(row)
+        account = self.accounts[row["account"]]
+        before, closing = intake.last_statement(
+            self.connection, account.name, account.first_opening_fen, dated=self.day
+        )
+        booked = row["day"] if row["line"] else None
+        new = before is None or before < self.day
+        return new and closing == row["closing_fen"] and (booked is None or (before is not None and booked <= before))
 
     def _had(self, row: dict[str, Any]) -> bool:
         """True of a statement that closes as it opens, at a balance that the account had."""
@@ -334,16 +337,6 @@ class _Statements:
             return False
         self._stored(number)
         return row["opening_fen"] in self.balances[number]
-
-    def _quiet_day(self, row: dict[str, Any]) -> bool:
-        """True of a day without lines that comes after later ones, with the balance that the account had then."""
-        if row["line"] or row["opening_fen"] != row["closing_fen"]:
-            return False
-        account = self.accounts[row["account"]]
-        before, closing = intake.last_statement(
-            self.connection, account.name, account.first_opening_fen, dated=self.day
-        )
-        return before is not None and before < self.day and closing == row["opening_fen"]
 
     def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
@@ -383,7 +376,7 @@ def _statements_taken(
     twice = sum(row["entries"] for row in copies)
     before = sum(row["entries"] for row in rows) - fresh
     return Outcome(
-        FileStatus.SUPERSET if before or len(new) < len(rows) else FileStatus.ACCEPTED,
+        FileStatus.SUPERSET if before else FileStatus.ACCEPTED,
         closing=closing,
         accepted=closing.accepted - twice - before,
         duplicate=twice + before,

@@ -111,15 +111,20 @@ def test_an_account_without_news_does_not_hold_the_others_of_its_file(books: Boo
     assert stored(books) == [(-5,), (5,), (100,), (200,)]
 
 
-def month_so_far(books: Books, day: Any, **more: Any) -> accept.Outcome:
+def month_so_far(books: Books, day: Any) -> accept.Outcome:
     """Of a line of Thursday, as the bank states it at the end of `day`."""
+    return month_of(books, day, [moved(OPEN, OPEN + 100) | {"booking_date": THU}])
+
+
+def month_of(books: Books, day: Any, rows: list[dict[str, Any]]) -> accept.Outcome:
     number = books.run.config.accounts[0].number
-    row = dict.fromkeys(STATEMENT_LINE) | {"statement": f"{day}", "account": number, "currency": "CNY", "line": 1}
-    row |= moved(OPEN, OPEN + 100) | {"booking_date": THU, "reversal": False, "record": 1, "file": "f"} | more
-    frame = pl.DataFrame([row | {"byte_start": 0, "byte_end": 1}], schema=STATEMENT_LINE)
+    base = dict.fromkeys(STATEMENT_LINE) | {"statement": f"{day}", "account": number, "currency": "CNY", "line": 1}
+    base |= {"reversal": False, "record": 1, "file": "f", "byte_start": 0, "byte_end": 1}
+    frame = pl.DataFrame([base | row for row in rows], schema=STATEMENT_LINE)
     source = next(s for s in books.run.config.sources if s.role == "statement")
     file_id = books.file(books.run.business_date, "bank", 1)
-    closing = Closing(1, 1, 0, clearing_date=day)
+    lines = sum(row.get("line", 1) is not None for row in rows)
+    closing = Closing(lines, lines, 0, clearing_date=day)
     return books.do(lambda c: accept.statements(c, books.run, source, file_id, frame, closing))
 
 
@@ -153,3 +158,31 @@ def test_the_lines_of_the_days_of_a_file_are_read_once(books: Books, monkeypatch
     assert taken_of(books, *days).status == "SUPERSET"
     assert len(calls) == 1
     assert len(stored(books)) == 20
+
+
+def test_a_month_so_far_of_an_emptied_account_is_a_quiet_day_but_not_one_that_lacks_a_line(books: Books) -> None:
+    """Its lines lead back to where it stands: all were taken, and none is of a day behind theirs."""
+    books.begin(THU)
+    head = moved(OPEN, OPEN, booking_date=THU) | {"reference": None}
+    rows = [head | {"amount_fen": fen, "line": n, "record": n} for n, fen in enumerate((5, -5, 7, -7), 1)]
+    assert taken_of(books, *rows).status == "ACCEPTED"
+    books.begin(FRI)
+    assert month_of(books, FRI, rows[:2]).code == "STATEMENT_TWICE"
+    assert month_of(books, THU, rows).code == "STATEMENT_TWICE"
+    outcome = month_of(books, FRI, rows)
+    assert (outcome.status, outcome.accepted, outcome.duplicate, outcome.clearing_date) == ("SUPERSET", 0, 4, FRI)
+    assert len(stored(books)) == 4
+
+
+def test_days_without_lines_of_a_month_so_far_are_kept_once(books: Books) -> None:
+    """A year of an account that rests would be stored each night else, a statement a day."""
+    books.begin(THU)
+    quiet = moved(OPEN, OPEN) | {"line": None, "amount_fen": None, "booking_date": None, "record": 0}
+    for count in range(2, 6):
+        day = THU + timedelta(days=count)
+        rows = [quiet | {"statement": f"{n}"} for n in range(count)]
+        outcome = month_of(books, day, rows)
+        assert (outcome.status, outcome.clearing_date) == ("ACCEPTED", day)
+        assert month_of(books, day, rows).status == "DUPLICATE"
+    assert books.rows("SELECT count(*) FROM puhui.bank_statement") == [(4,)]
+    assert month_of(books, day, [row | moved(OPEN + 1, OPEN + 1) | {"amount_fen": None} for row in rows]).code == "GAP"
