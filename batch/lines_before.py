@@ -51,7 +51,7 @@ class _Again(NamedTuple):
     unseen: bool = False  # some of them may sum to nothing
     numbered: bool = False  # one of them has an id, of the bank's or the payer's
     by_bank: bool = False  # one of them has the bank's own
-    whole: bool = False  # all lines that move money
+    whole: bool = False  # all lines that move money, or all where none does
 
 
 class Before:
@@ -82,7 +82,8 @@ class Before:
             stored = intake.lines_by_statement(connection, accounts[str(number)].name, first, last)
             self._stored[str(number)] = stored
             copies = stored.group_by(_LINE).agg(copies=pl.len().cast(pl.Int64))
-            moving = lines.filter(pl.col("amount_fen") != 0)
+            # lines of nothing tell a statement that has no other
+            moving = lines.filter((pl.col("amount_fen") != 0) | (pl.col("amount_fen").abs().max().over(_PLACE) == 0))
             self._take(str(number), moving, _again(moving, copies))
 
     def _take(self, account: str, lines: pl.DataFrame, again: pl.DataFrame) -> None:

@@ -101,12 +101,12 @@ def _take_all(database: Database, run: Run, archive: Archive, pending: list[Deli
 
 
 def _about(run: Run, archive: Archive, delivery: Delivery) -> tuple[date, set[str]]:
-    """The newest day of a file of statements, and its accounts."""
+    """The newest day of a file of statements, as `accept.statements` has it, and its accounts."""
     content = parse(run, archive, delivery, _source(run, delivery))
     if not content.frame.height:
-        return date.min, set()
+        return run.business_date, set()
     newest = content.closing.clearing_date or content.frame["booking_date"].max()
-    return newest if isinstance(newest, date) else date.max, set(content.frame["account"])
+    return newest if isinstance(newest, date) else run.business_date, set(content.frame["account"])
 
 
 def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool) -> bool:

@@ -186,3 +186,20 @@ def test_days_without_lines_of_a_month_so_far_are_kept_once(books: Books) -> Non
         assert month_of(books, day, rows).status == "DUPLICATE"
     assert books.rows("SELECT count(*) FROM puhui.bank_statement") == [(4,)]
     assert month_of(books, day, [row | moved(OPEN + 1, OPEN + 1) | {"amount_fen": None} for row in rows]).code == "GAP"
+
+
+def test_a_page_with_a_line_of_nothing_is_not_taken_behind_its_day(books: Books) -> None:
+    """It fits where the day closed, and nothing opened there; its line may name a payout."""
+    books.begin(THU)
+    nothing = moved(OPEN - 5, OPEN - 5, statement="b", reference="n", booking_date=THU)
+    day = [moved(OPEN, OPEN - 5) | {"reference": "m"}, nothing | moved(OPEN, OPEN - 5) | {"amount_fen": 0}]
+    assert taken_of(books, *(row | {"statement": "a", "line": n, "record": n} for n, row in enumerate(day, 1))).accepted
+    assert taken_of(books, nothing).code == "STATEMENT_TWICE"
+    assert taken_of(books, nothing | {"reference": "o"}).status == "ACCEPTED"
+    assert stored(books) == [(-5,), (0,), (0,)]
+
+
+def test_a_quiet_noon_without_a_day_is_tried_in_the_order_of_its_name(books: Books, night: Any) -> None:
+    quiet = moved(OPEN, OPEN) | {"line": None, "amount_fen": None, "booking_date": None, "record": 0}
+    files = {"1": ([quiet], None), "2": ([moved(OPEN, OPEN + 100, booking_date=THU)], None)}
+    assert night(files) == ["1", "2"]
