@@ -285,7 +285,7 @@ class _Statements:
                     f"{wrong[1]}; it sums to nothing, and later ones were taken: ask for one from then until now",
                 )
         else:  # an account may be back at a balance that it had
-            wrong = self._came_before(row, found, before)
+            wrong = self._came_before(row, own, found, before)
             if wrong is not None and found is not None and found.holds_nothing_new:
                 own, wrong, self.twice, self.lacks = own.clear(), None, self.twice or wrong, self.lacks or found.part
             wrong = wrong or (before.named(row, None) if own.height else None)
@@ -338,12 +338,15 @@ class _Statements:
         self._stored(number)
         return row["opening_fen"] in self.balances[number]
 
-    def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
+    def _came_before(
+        self, row: dict[str, Any], own: pl.DataFrame, found: Again | None, before: Before
+    ) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
         same_lines = row["line"] and found is not None and found.holds_nothing_new
         doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
-        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day)):
+        days = own["booking_date"]  # a weekend's statements may all be dated Monday, and called so
+        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day, days)):
             return None
         part = found is not None and found.part
         balances = "as a part of one that opens the same" if part else "with the same balances"

@@ -16,7 +16,7 @@ from batch.steps import ingest
 from settlement.model.frames import STATEMENT_LINE
 from settlement.store import intake
 from settlement.store import tables as t
-from tests.batch.settle.books import CONFIG, FRI, SAT, THU, Books, at
+from tests.batch.settle.books import CONFIG, FRI, SAT, SUN, THU, Books, at
 from tests.batch.settle.test_accept import loop_of, moved, stored, taken, taken_of
 
 OPEN = 1_000_000
@@ -203,3 +203,13 @@ def test_a_quiet_noon_without_a_day_is_tried_in_the_order_of_its_name(books: Boo
     quiet = moved(OPEN, OPEN) | {"line": None, "amount_fen": None, "booking_date": None, "record": 0}
     files = {"1": ([quiet], None), "2": ([moved(OPEN, OPEN + 100, booking_date=THU)], None)}
     assert night(files) == ["1", "2"]
+
+
+def test_statements_of_a_weekend_that_are_dated_and_called_monday(books: Books) -> None:
+    """Of an account that is emptied daily: name, day and balances are one, the lines are each day's own."""
+    books.begin(THU)
+    for booked in (FRI, SAT):
+        assert month_of(books, SUN, [row | {"booking_date": booked} for row in loop_of(OPEN, "1")]).status == "ACCEPTED"
+    other = [row | {"booking_date": SAT, "remittance": "told otherwise"} for row in loop_of(OPEN, "1")]
+    assert month_of(books, SUN, other).code == "STATEMENT_TWICE"
+    assert len(stored(books)) == 4
