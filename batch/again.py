@@ -65,9 +65,11 @@ def again(
     here = _by_statement(stored, lines)
     first: dict[str, Any] | None = None
     more: Lines | None = None
-    part = False
+    part, found_in = False, 0
     # the oldest first: where the account came back to the opening, lines that are known lie between
     for start in starts:
+        if more is not None and start["file_id"] > found_in:
+            break  # the chain that was found has all of later files
         same_day = start["statement_date"] == day
         if not same_day and start["statement_id"] not in here:
             continue  # nothing of it is of these days
@@ -89,9 +91,10 @@ def again(
             goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
             # lines that sum to nothing may also be of a day that others followed
             if more is None and whole and (goes_on or (left < came.total() and not adds)):
-                more = +new
+                more, found_in = +new, start["file_id"]
     if more is not None:
-        return _more(row, lines, came, more, sum(here.values(), Counter()))
+        taken = Counter(line for mine in here.values() for line in mine.elements())
+        return _more(row, lines, came, more, taken)
     return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
 
 
