@@ -217,9 +217,9 @@ def statements(
     """
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     frame = frames.conform(frame, frames.STATEMENT_LINE)
+    kept, copies = once(statement_sums([block_sums(frame)]))
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    kept, copies = once(statement_sums([block_sums(frame)]))
     judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
@@ -230,7 +230,9 @@ def statements(
             break
         own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
         new += [own] if own.height else []
-    wrong = wrong or (None if new else judged.twice)
+    if not new and not wrong:
+        new = judged.quiet_since({row["account"]: row for row in rows}, parts)
+        wrong = None if new else judged.twice
     if wrong:
         return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
     return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
@@ -247,7 +249,8 @@ class _Statements:
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
-    twice: tuple[str, str] | None = None  # of a statement that was left out, for the file brings others too
+    twice: tuple[str, str] | None = None  # of a statement that was left out: the file must bring something else
+    lacks: bool = False  # such a one lacks lines that were taken
 
     def __post_init__(self) -> None:
         for number, account in self.accounts.items():
@@ -262,11 +265,13 @@ class _Statements:
         wrong = statement_wrong(row, self.accounts, last)
         if last is None or (wrong is not None and wrong[0] != GAP):
             return own, wrong
-        if wrong is not None and self._quiet_day(row):
-            return own, None
-        if wrong is not None and self._quiet_among_others(row):
+        quiet = not row["line"] and row["opening_fen"] == row["closing_fen"]
+        if quiet and self.many[number] > 1 and self._had(row):
+            # which day it is of only the file's own day would tell; a month so far has many, and they say nothing
             return own.clear(), None
-        found = self._again(row, own, last)
+        if quiet and wrong is not None and self._nothing_moved(row):
+            return own, None
+        found = self._again(row, own, last, before)
         longer = found is not None and 0 < found.new.height < row["line"]
         if found is not None and (longer or wrong is not None):
             closing = last + int(found.new["amount_fen"].sum())
@@ -280,55 +285,68 @@ class _Statements:
                     f"{wrong[1]}; it sums to nothing, and later ones were taken: ask for one from then until now",
                 )
         else:  # an account may be back at a balance that it had
-            wrong = self._came_before(row, found, before)
-            if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
-                own, wrong, self.twice = own.clear(), None, self.twice or wrong
+            wrong = self._came_before(row, own, found, before)
+            if wrong is not None and found is not None and found.holds_nothing_new:
+                own, wrong, self.twice, self.lacks = own.clear(), None, self.twice or wrong, self.lacks or found.part
             wrong = wrong or (before.named(row, None) if own.height else None)
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
             self.balances[number].add(self.last[number])
         return own, wrong
 
-    def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int) -> Again | None:
-        name = self.accounts[row["account"]].name
-        lines = own.filter(pl.col("line").is_not_null())
-        return again(self.connection, name, self._stored(row["account"]), row, lines, last, self.day)
+    def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int, before: Before) -> Again | None:
+        lines, number = own.filter(pl.col("line").is_not_null()), row["account"]
+        return again(self.connection, self._stored(number), before.stored(number), row, lines, last, self.day)
 
     def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:
             self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
+            self.balances[number] |= {one["closing_fen"] for one in self.stored[number]}
         return self.stored[number]
 
-    def _quiet_among_others(self, row: dict[str, Any]) -> bool:
-        """True of a day without lines at a balance that the account had: a month so far has many, and they say nothing.
+    def quiet_since(
+        self, ends: dict[str, dict[str, Any]], parts: dict[tuple[Any, ...], pl.DataFrame]
+    ) -> list[pl.DataFrame]:
+        """Statements without lines, of a file that brings nothing new and is of a day of its own, as a month so far is.
 
-        Which day it is only the file's own day would tell, and that is of the newest statement.
+        Else that day would never close. `ends`: the last of each account.
         """
-        return not row["line"] and self.many[row["account"]] > 1 and self._had(row)
+        if self.lacks or not all(self._nothing_moved(row) for row in ends.values()):
+            return []
+        heads = {name: pl.col("closing_fen") for name in ("opening_fen", "closing_fen")}
+        no_line = pl.lit(None, pl.Int64).alias("line")
+        return [parts[number, row["statement"]].head(1).with_columns(no_line, **heads) for number, row in ends.items()]
+
+    def _nothing_moved(self, row: dict[str, Any]) -> bool:
+        """True where the books have no statement of the file's day, and then were where this one closes.
+
+        Later ones may have come, but none of its lines is of a day behind the one before it.
+        """
+        account = self.accounts[row["account"]]
+        before, closing = intake.last_statement(
+            self.connection, account.name, account.first_opening_fen, dated=self.day
+        )
+        booked = row["day"] if row["line"] else None
+        new = before is None or before < self.day
+        return new and closing == row["closing_fen"] and (booked is None or (before is not None and booked <= before))
 
     def _had(self, row: dict[str, Any]) -> bool:
         """True of a statement that closes as it opens, at a balance that the account had."""
         number = row["account"]
         if row["opening_fen"] != row["closing_fen"]:
             return False
-        return row["opening_fen"] in self.balances[number] | {one["closing_fen"] for one in self._stored(number)}
+        self._stored(number)
+        return row["opening_fen"] in self.balances[number]
 
-    def _quiet_day(self, row: dict[str, Any]) -> bool:
-        """True of a day without lines that comes after later ones, with the balance that the account had then."""
-        if row["line"] or row["opening_fen"] != row["closing_fen"]:
-            return False
-        account = self.accounts[row["account"]]
-        before, closing = intake.last_statement(
-            self.connection, account.name, account.first_opening_fen, dated=self.day
-        )
-        return before is not None and before < self.day and closing == row["opening_fen"]
-
-    def _came_before(self, row: dict[str, Any], found: Again | None, before: Before) -> tuple[str, str] | None:
+    def _came_before(
+        self, row: dict[str, Any], own: pl.DataFrame, found: Again | None, before: Before
+    ) -> tuple[str, str] | None:
         """(code, message) of a statement that goes on from the last closing, and yet came before."""
         same_lines = row["line"] and found is not None and found.holds_nothing_new
         doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
-        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day)):
+        days = own["booking_date"]  # a weekend's statements may all be dated Monday, and called so
+        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day, days)):
             return None
         part = found is not None and found.part
         balances = "as a part of one that opens the same" if part else "with the same balances"
@@ -361,7 +379,7 @@ def _statements_taken(
     twice = sum(row["entries"] for row in copies)
     before = sum(row["entries"] for row in rows) - fresh
     return Outcome(
-        FileStatus.SUPERSET if before or len(new) < len(rows) else FileStatus.ACCEPTED,
+        FileStatus.SUPERSET if before else FileStatus.ACCEPTED,
         closing=closing,
         accepted=closing.accepted - twice - before,
         duplicate=twice + before,

@@ -43,8 +43,8 @@ class Again(NamedTuple):
 
 def again(
     connection: Connection,
-    account: str,
-    stored: list[dict[str, Any]],
+    statements: list[dict[str, Any]],
+    stored: pl.DataFrame,
     row: dict[str, Any],
     lines: pl.DataFrame,
     last: int,
@@ -52,54 +52,58 @@ def again(
 ) -> Again | None:
     """None where no statement that was taken opens where this one does, or none that this one can be.
 
-    `stored`: the account's, as `intake.statements_of` gives them; `row`: its name and balances; `lines`: LINE and more,
-    as they would be stored; `last`: the account's last closing.
+    `statements`: the account's, as `intake.statements_of` gives them; `stored`: its lines of these days, as
+    `intake.lines_by_statement` does; `row`: name and balances; `lines`: LINE and more, as they would be stored; `last`:
+    the account's last closing.
     """
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return None
-    starts = [one for one in stored if one["opening_fen"] == row["opening_fen"]]
+    starts = [one for one in statements if one["opening_fen"] == row["opening_fen"]]
     if not starts:
         return None
     came = Counter(lines.select(LINE).iter_rows())
-    here = _by_statement(connection, account, lines)
+    here = _by_statement(stored, lines)
     first: dict[str, Any] | None = None
     more: Lines | None = None
-    part = False
+    part, found_in = False, 0
     # the oldest first: where the account came back to the opening, lines that are known lie between
     for start in starts:
+        if more is not None and start["file_id"] > found_in:
+            break  # the chain that was found has all of later files
         same_day = start["statement_date"] == day
         if not same_day and start["statement_id"] not in here:
             continue  # nothing of it is of these days
-        known: Lines = Counter()
-        chain, whole = _chain(stored, start)
+        new, left = came.copy(), came.total()
+        chain, whole = _chain(statements, start)
         for number, link in enumerate(chain):
             mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
             if number == 0 and (mine & came or same_day):
                 first = first or start
-            known += mine
-            if known - came:
-                part = part or (bool(came) and not came - known)
+            new.subtract(mine)
+            left -= mine.total()
+            if any(new[line] < 0 for line in mine):
+                part = part or (bool(came) and max(new.values()) <= 0)
                 break
-            if known == came and link["closing_fen"] == row["closing_fen"]:
+            if not left and link["closing_fen"] == row["closing_fen"]:
                 return Again(lines.clear())
         else:
-            adds = _sum(came - known)
+            adds = _sum(new)
             goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
             # lines that sum to nothing may also be of a day that others followed
-            if more is None and whole and (goes_on or (known and not adds)):
-                more = known
+            if more is None and whole and (goes_on or (left < came.total() and not adds)):
+                more, found_in = +new, start["file_id"]
     if more is not None:
-        return _more(row, lines, came, more, sum(here.values(), Counter()))
+        taken = Counter(line for mine in here.values() for line in mine.elements())
+        return _more(row, lines, came, more, taken)
     return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
 
 
-def _by_statement(connection: Connection, account: str, lines: pl.DataFrame) -> dict[str, Lines]:
+def _by_statement(stored: pl.DataFrame, lines: pl.DataFrame) -> dict[str, Lines]:
     """What the account has of the days of `lines`, by the statements that brought it."""
-    first, last = lines["booking_date"].min(), lines["booking_date"].max()
+    days = pl.col("booking_date").is_between(lines["booking_date"].min(), lines["booking_date"].max())
     here: dict[str, Lines] = {}
-    if isinstance(first, date) and isinstance(last, date):
-        for name, *line in intake.lines_by_statement(connection, account, first, last).iter_rows():
-            here.setdefault(name, Counter())[tuple(line)] += 1
+    for name, *line in stored.filter(days).iter_rows():
+        here.setdefault(name, Counter())[tuple(line)] += 1
     return here
 
 
@@ -111,23 +115,22 @@ def _sum(lines: Lines) -> int:
     return sum(line[_FEN] * times for line, times in lines.items())
 
 
-def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, stored: Lines) -> Again:
-    """What `came` beyond `known`; refused where that may be lines which other statements brought."""
-    new = came - known
-    twice = new & (stored - known)
+def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, new: Lines, stored: Lines) -> Again:
+    """The `new` of what `came`; refused where that may be lines which other statements brought."""
+    twice = new & (stored - (came - new))
     if twice == new and not _sum(new):
         return Again(lines.clear())
     if may_sum_to_nothing(line[_FEN] for line in twice.elements()):
         name = f"statement {mask_cards(row['statement'])}"
         said = f"{name}: {twice.total()} of its {row['line']} lines were taken before, and no balance proves them"
         return Again(lines.clear(), ("STATEMENT_TWICE", f"{said}; nothing is stored"))
-    return Again(_without(lines, known))
+    return Again(_without(lines, came - new))
 
 
-def _chain(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+def _chain(statements: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """`start` and what followed it, by their balances, and whether nothing of a later file is left out."""
     # files of one night are taken in the order of their balances, not of their numbers
-    since = [link for link in stored if link["business_date"] >= start["business_date"]]
+    since = [link for link in statements if link["business_date"] >= start["business_date"]]
     later = sum(link["file_id"] > start["file_id"] for link in since)
     opens: dict[int, deque[dict[str, Any]]] = {}
     for link in since:

@@ -20,9 +20,11 @@ from sqlalchemy import Connection
 from adapters.accounts.statement import mask_cards
 from batch.config import AccountConfig
 from batch.refusals import GAP
+from settlement.model.frames import empty
 from settlement.store import intake
 
 _LINE = list(intake.LINE)
+_NONE = empty({"statement_id": pl.String, **intake.LINE})
 _PLACE = "place"
 
 
@@ -49,7 +51,7 @@ class _Again(NamedTuple):
     unseen: bool = False  # some of them may sum to nothing
     numbered: bool = False  # one of them has an id, of the bank's or the payer's
     by_bank: bool = False  # one of them has the bank's own
-    whole: bool = False  # all lines that move money
+    whole: bool = False  # all lines that move money, or all where none does
 
 
 class Before:
@@ -63,6 +65,7 @@ class Before:
         rows: Sequence[Mapping[str, Any]],
     ) -> None:
         """`frame`: STATEMENT_LINE rows with the day of booking as it is stored; `rows`: their statements in order."""
+        self._stored: dict[str, pl.DataFrame] = {}
         self._of: dict[tuple[str, str], _Again] = {}
         self._sums: dict[str, int] = {}
         self._moves: Counter[str] = Counter()
@@ -70,15 +73,18 @@ class Before:
             self._moves[row["account"]] += row["amount_fen"] or 0
         places = [(row["account"], row["statement"], place) for place, row in enumerate(rows)]
         order = pl.DataFrame(places, {"account": pl.String, "statement": pl.String, _PLACE: pl.Int64}, orient="row")
-        moving = frame.filter(pl.col("amount_fen") != 0, pl.col("account").is_in(list(accounts)))
-        moving = moving.join(order, on=["account", "statement"], maintain_order="left")
-        for (number,), lines in moving.group_by("account", maintain_order=True):
+        known = frame.filter(pl.col("line").is_not_null(), pl.col("account").is_in(list(accounts)))
+        known = known.join(order, on=["account", "statement"], maintain_order="left")
+        for (number,), lines in known.group_by("account", maintain_order=True):
             first, last = lines["booking_date"].min(), lines["booking_date"].max()
-            if not isinstance(first, date) or not isinstance(last, date):
-                continue
+            assert isinstance(first, date)
+            assert isinstance(last, date)
             stored = intake.lines_by_statement(connection, accounts[str(number)].name, first, last)
+            self._stored[str(number)] = stored
             copies = stored.group_by(_LINE).agg(copies=pl.len().cast(pl.Int64))
-            self._take(str(number), lines, _again(lines, copies))
+            # lines of nothing tell a statement that has no other
+            moving = lines.filter((pl.col("amount_fen") != 0) | (pl.col("amount_fen").abs().max().over(_PLACE) == 0))
+            self._take(str(number), moving, _again(moving, copies))
 
     def _take(self, account: str, lines: pl.DataFrame, again: pl.DataFrame) -> None:
         by_bank = _is_number(lines, "reference")
@@ -89,6 +95,10 @@ class Before:
             self._of[account, name] = _Again(count, may_sum_to_nothing(fen), said, own, count == moving[name])
         if again.height:
             self._sums[account] = int(again["amount_fen"].sum())
+
+    def stored(self, account: str) -> pl.DataFrame:
+        """What the books have of the days of the account's lines in the file (`intake.lines_by_statement`)."""
+        return self._stored.get(account, _NONE)
 
     def whole(self, row: Mapping[str, Any]) -> bool:
         """Whether all lines of a statement that move money are there."""

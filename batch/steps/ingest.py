@@ -6,7 +6,9 @@ file_reject.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 from sqlalchemy import Connection
@@ -60,15 +62,51 @@ def ingest(database: Database, run: Run) -> Summary:
     refused = _take_decided(database, run, archive)
     with database.engine.connect() as connection:
         pending = [Delivery(*row) for row in intake.pending_files(connection).iter_rows()]
-    last = False
-    while pending:
-        left = [delivery for delivery in pending if not _ingest_file(database, run, archive, delivery, last=last)]
-        pending, last = left, len(left) == len(pending)
+    _take_all(database, run, archive, pending)
     with database.engine.connect() as connection:
         outcomes = intake.outcomes(connection, run.business_date)
     counts = outcomes.group_by("status").len().sort("status")
     summary: Summary = {"files": outcomes.height, "status": dict(counts.iter_rows())}
     return summary | ({"decisions_refused": refused} if refused else {})
+
+
+def _take_all(database: Database, run: Run, archive: Archive, pending: list[Delivery]) -> None:
+    """Other files as they came, then statements: always the oldest that does not wait, so that a kill changes nothing.
+
+    Names need not sort by day (01052026 and 30042026, or a random number), and a year may come at once.
+    """
+    statements = [delivery for delivery in pending if _source(run, delivery).role == "statement"]
+    for delivery in pending:
+        if delivery not in statements:
+            _ingest_file(database, run, archive, delivery, last=True)
+    about = {d.file_id: _about(run, archive, d) for d in statements} if len(statements) > 1 else {}
+
+    def place(delivery: Delivery) -> tuple[date, int]:
+        return about[delivery.file_id][0], delivery.file_id
+
+    rest = deque(sorted(statements, key=place) if about else statements)
+    waiting: list[Delivery] = []
+    last = False
+    while rest or waiting:
+        if not rest:
+            rest, waiting, last = deque(sorted(waiting, key=place) if about else waiting), [], True
+        delivery = rest.popleft()
+        if not _ingest_file(database, run, archive, delivery, last=last):
+            waiting.append(delivery)
+        elif waiting:  # perhaps for this one: those of its accounts are tried again
+            accounts = about[delivery.file_id][1]
+            again = [d for d in waiting if about[d.file_id][1] & accounts]
+            waiting = [d for d in waiting if d not in again]
+            rest.extendleft(sorted(again, key=place, reverse=True))
+
+
+def _about(run: Run, archive: Archive, delivery: Delivery) -> tuple[date, set[str]]:
+    """The newest day of a file of statements, as `accept.statements` has it, and its accounts."""
+    content = parse(run, archive, delivery, _source(run, delivery))
+    if not content.frame.height:
+        return run.business_date, set()
+    newest = content.closing.clearing_date or content.frame["booking_date"].max()
+    return newest if isinstance(newest, date) else run.business_date, set(content.frame["account"])
 
 
 def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool) -> bool:

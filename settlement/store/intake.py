@@ -211,13 +211,17 @@ def last_statement(
     return newest, first_opening_fen if closing is None else int(closing)
 
 
-def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date) -> bool:
-    """True where a statement with lines that was stored as `name` (account:statement) has this day and balances."""
+def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date, booked: pl.Series) -> bool:
+    """True where a statement that was stored as `name` (account:statement) has this day, these balances and a line of
+    the days from the first `booked` to the last.
+    """
     sql = """SELECT 1 FROM puhui.bank_statement s
       WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
         AND s.opening_fen = :opening AND s.closing_fen = :closing
-        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id) LIMIT 1"""
+        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id
+          AND b.booking_date BETWEEN :first AND :last) LIMIT 1"""
     values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
+    values |= {"first": booked.min(), "last": booked.max()}
     return connection.execute(text(sql), values).first() is not None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -247,6 +248,32 @@ def _restated(rng: random.Random, truth: Account) -> list[list[File]]:
     return nights
 
 
+def _weekend(rng: random.Random, truth: Account) -> list[list[File]]:
+    """Saturday's and Sunday's come with Monday's, each in a file of its own, all dated Monday."""
+    nights: list[list[File]] = [[] for _ in truth.ends]
+    held: list[int] = []
+    for day in range(len(truth.ends)):
+        held.append(day)
+        if day_of(day).weekday() < 5 or day == len(truth.ends) - 1:
+            nights[day] = [File(f"e{n}", [Statement(*truth.bounds(n), day)]) for n in held]
+            held = []
+    return nights
+
+
+def _pages(rng: random.Random, truth: Account) -> list[list[File]]:
+    """A day in up to three parts, in one file or several; perhaps the whole of it that night or the next."""
+    nights: list[list[File]] = [[] for _ in truth.ends]
+    together, whole = rng.random() < 0.5, rng.random() < 0.4
+    for day in range(len(truth.ends)):
+        first, last = truth.bounds(day)
+        cuts = [first, *sorted(rng.randint(first, last) for _ in range(2)), last]
+        parts = [Statement(*cut, day) for cut in pairwise(cuts)]
+        nights[day] += [File(f"p{day}", parts)] if together else [File(f"p{day}{n}", [s]) for n, s in enumerate(parts)]
+        if whole:
+            nights[min(day + rng.randint(0, 1), len(nights) - 1)].append(File(f"q{day}", [Statement(first, last, day)]))
+    return nights
+
+
 KINDS: dict[str, Callable[[random.Random, Account], list[list[File]]]] = {
     "daily": _daily,
     "weekly": _weekly,
@@ -257,6 +284,8 @@ KINDS: dict[str, Callable[[random.Random, Account], list[list[File]]]] = {
     "window": _window,
     "mixed": _mixed,
     "restated": _restated,
+    "weekend": _weekend,
+    "pages": _pages,
 }
 
 

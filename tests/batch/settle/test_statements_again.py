@@ -221,7 +221,7 @@ def test_a_statement_that_came_before_is_not_called_a_gap(books: Books) -> None:
         ),
         (  # one that waits comes twice
             {"10": (OPEN + 2, OPEN - 3, 1), "9": (OPEN, OPEN + 2, 2), "9a": (OPEN + 2, OPEN - 3, 1)},
-            [("10", "DUPLICATE", "DUPLICATE_FILE"), ("9", "ACCEPTED", None), ("9a", "ACCEPTED", None)],
+            [("10", "ACCEPTED", None), ("9", "ACCEPTED", None), ("9a", "DUPLICATE", "DUPLICATE_FILE")],
         ),
     ],
 )
