@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import csv_lines, delimiter_of, ends_with_cr
+from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -133,7 +133,7 @@ class _Utf16Lines:
 def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Iterator[Row]:
     reader = csv.reader(csv_lines(lines, separator, prefix), delimiter=delimiter_of(separator), strict=True)
     while True:
-        begin = lines.position
+        begin, line = lines.position, reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
@@ -143,6 +143,9 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
             raise FileRefused("BAD_QUOTES", message, "", 0, begin) from None
         if len(cells) > MAX_CELLS:
             raise FileRefused("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", "", 0, begin)
+        if reader.line_num > line + 1 and swallows_a_line(cells, separator):
+            message = "a quoted cell holds a whole line, which would be lost: a quote too many; ask for the file again"
+            raise FileRefused("BAD_QUOTES", message, "", 0, begin)
         yield cells, begin, lines.position
 
 

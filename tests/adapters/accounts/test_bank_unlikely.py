@@ -143,3 +143,24 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
     assert (frame["amount_fen"].to_list(), [r.code for r in rejects]) == ([200, 300], ["FIELD_COUNT"])
     merged = workbook([["日期", "金额", "对方", ""], ["20260507", 1, "甲", "1234567"]])
     assert read("bank_csv", merged, layout=layout)[1] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # the second line stands in the cell that the first quote opened and the second closes
+        '20260507,1.00,,11.00,,"甲\n20260508,,2.00,9.00,,乙"\n',
+        '"20260507,1.00,,11.00,,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
+        '20260507,1.00,"x,11.00,,甲\n20260508,,2.00,9.00,,乙\n20260509,3.00,",12.00,,丙\n',
+    ],
+)
+def test_two_stray_quotes_hide_no_line(lines: str) -> None:
+    closing = read("bank_csv", (HEAD + lines).encode(), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, closing.refused.byte > 0) == ("NOT_CSV", True)
+
+
+def test_a_name_over_two_lines_is_one_line() -> None:
+    text = HEAD + '20260507,1.00,,11.00,,"甲,一\n乙,二"\n20260508,,2.00,9.00,,乙\n'
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([100, -200], [], None)

@@ -234,3 +234,12 @@ def test_a_comma_in_a_text_of_wechat_moves_no_amount(goods):
     assert (rejects, closing.refused) == ([], None)
     assert frame["fee_fen"].to_list() == [5, -2]
     assert frame.equals(_wechat(WECHAT)[0].with_columns(frame["byte_start"], frame["byte_end"]))
+
+
+def test_two_stray_quotes_hide_no_record():
+    lines = [line.replace("`", "") for line in WECHAT.splitlines(keepends=True)]
+    sale, refund = lines[1], lines[2]
+    lines[1:3] = [sale.replace("牛奶", '"牛奶'), refund.replace("牛奶", '牛奶"')]
+    end = {**mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True, exclude={"end", "prefix"})}
+    closing = s.read("mapped_csv", "".join(lines[:3]).encode(), s.context("wx20260507.csv", "wx", mapping=end))[2]
+    assert (closing.refused.code, closing.refused.byte) == ("BAD_QUOTES", len(lines[0].encode()))
