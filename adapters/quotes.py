@@ -71,7 +71,7 @@ def without_padding(line: str, separator: str) -> str:
 
 
 def swallows_a_line(cells: Sequence[str], separator: str) -> bool:
-    """True where a cell of a row over several lines has the separators of a whole line: two stray quotes made it of two.
+    """True where a cell of a row over several lines has the separators of a whole line: two stray quotes opened it.
 
     A text with a line end of its own has hardly as many.
     """

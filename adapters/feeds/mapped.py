@@ -52,6 +52,7 @@ ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
+_EXPONENT = r"^[0-9](?:\.[0-9]+)?E\+[0-9]+$"
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 
 
@@ -75,6 +76,7 @@ class _Sheet:
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     unreadable: Unreadable = field(default_factory=dict)
+    ways: dict[tuple[str, str], int] = field(default_factory=dict)  # signs of (amount, kind) that `sign: ignore` drops
     near: bool = False  # some record lies near the clearing date
     day: date | None = None  # of a record
 
@@ -258,7 +260,7 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; {sheet.width} are expected")
         elif any(cells[sheet.named if len(cells) > sheet.width else sheet.width :]):
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; at most {sheet.width} are expected")
-    columns = {}
+    columns, signs = {}, {}
     for spec in mapping.columns:
         texts = _texts(block, sheet.places.get(spec.name, -1))
         if spec.and_:
@@ -267,6 +269,13 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             texts = _as_written(spec, texts)
         if spec.type == "amount":
             texts = _money(mapping, texts, is_workbook=sheet.is_workbook)
+        if spec.name in mapping.identity and texts.str.contains(_EXPONENT).any():
+            row = texts.str.contains(_EXPONENT).arg_true()[0]
+            place = sheet.records - len(block) + row + 1, block[row][1]
+            message = (
+                "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
+            )
+            raise FileRefused("ROUNDED", message, spec.name, *place)
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
             unread = UNREAD in texts[row]  # a text with it is never regular
@@ -277,11 +286,24 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         if spec.name in mapping.turned:
             values = -values
         elif spec.type == "amount" and mapping.sign == "ignore":
+            signs[spec.name] = values.sign()
             values = values.abs()
         columns[spec.name] = values
     if mapping.kind:
         columns["kind"] = pl.Series([mapping.kind], dtype=pl.String).new_from_index(0, len(block))
+    for name in signs.keys() & {"paid", "gross"}:
+        _check_signs(name, signs[name], columns["kind"], sheet, errors)
     return pl.DataFrame(columns)
+
+
+def _check_signs(name: str, signs: pl.Series, kinds: pl.Series, sheet: _Sheet, errors: dict[int, CellError]) -> None:
+    """The sign that is dropped says nothing where all of a kind have one; a sale against the others may undo one."""
+    found = pl.DataFrame({"sign": signs, "kind": kinds}).with_row_index("row").filter(pl.col("sign") != 0)
+    for (kind,), rows in found.group_by("kind"):
+        way = sheet.ways.setdefault((name, str(kind)), 1 if rows["sign"].sum() >= 0 else -1)
+        for row in rows.filter(pl.col("sign") != way)["row"].to_list() if kind != SKIP else ():
+            message = f"has another sign than most of its kind ({kind}); give what it undoes a kind of its own"
+            errors.setdefault(row, CellError(name, "BAD_SIGN", message))
 
 
 def _texts(block: list[Row], place: int) -> pl.Series:

@@ -132,7 +132,9 @@ class CsvMapping(Document):
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
-        "ignore: the kind says the direction, amounts are taken without their sign", "keep"
+        "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` with another "
+        "sign than most of its kind is a reject",
+        "keep",
     )
     turned: tuple[str, ...] = given(
         "amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus", ()
@@ -225,6 +227,11 @@ class CsvMapping(Document):
     def column(self, name: str) -> CsvColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def identity(self) -> frozenset[str]:
+        """The columns that name a transaction or its original."""
+        return frozenset((*self.key, *self.refund_key, *self.original_key))
 
     @property
     def read_encoding(self) -> str:

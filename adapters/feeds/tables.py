@@ -144,7 +144,7 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
         if len(cells) > MAX_CELLS:
             raise FileRefused("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", "", 0, begin)
         if reader.line_num > line + 1 and swallows_a_line(cells, separator):
-            message = "a quoted cell holds a whole line, which would be lost: a quote too many; ask for the file again"
+            message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
             raise FileRefused("BAD_QUOTES", message, "", 0, begin)
         yield cells, begin, lines.position
 

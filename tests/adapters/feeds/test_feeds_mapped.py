@@ -243,3 +243,29 @@ def test_two_stray_quotes_hide_no_record():
     end = {**mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True, exclude={"end", "prefix"})}
     closing = s.read("mapped_csv", "".join(lines[:3]).encode(), s.context("wx20260507.csv", "wx", mapping=end))[2]
     assert (closing.refused.code, closing.refused.byte) == ("BAD_QUOTES", len(lines[0].encode()))
+
+
+@pytest.mark.parametrize(("sign", "kept"), [("10.00,-10.00,10.00", [1, 3]), ("-10.00,10.00,-10.00", [1, 3])])
+def test_where_signs_are_ignored_one_against_its_kind_is_no_second_sale(sign, kept):
+    mapping = {
+        "format": "x",
+        "title": "t",
+        "encoding": "utf-8",
+        "sign": "ignore",
+        "kind": "SALE",
+        "key": ["rrn"],
+        "columns": [
+            {"title": "单号", "name": "rrn", "required": True},
+            {"title": "时间", "name": "occurred_at", "type": "datetime", "format": "YYYY-MM-DD hh:mm:ss"},
+            {"title": "金额", "name": "paid", "type": "amount", "signs": {"-": -1}},
+        ],
+    }
+    rows = "".join(f"{n},2026-05-07 10:00:00,{amount}\n" for n, amount in enumerate(sign.split(","), 1))
+    context = s.context("f", "x", mapping=mapping, clearing_date="2026-05-07")
+    frame, rejects, closing = s.read("mapped_csv", f"单号,时间,金额\n{rows}".encode(), context)
+    assert (frame["record"].to_list(), [r.code for r in rejects], closing.refused) == (kept, ["BAD_SIGN"], None)
+
+
+def test_an_order_number_that_a_workbook_program_rounded_names_no_sale():
+    closing = _wechat(WECHAT.replace("`420000000001", "`4.2E+11"))[2]
+    assert (closing.refused.code, closing.refused.record, closing.refused.field) == ("ROUNDED", 1, "order_no")
