@@ -323,9 +323,9 @@ class _Reader:
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        if first.startswith(tuple(map(heading_key, self.bank.totals))) or PRINTED.match(first):
-            return False
-        return self._has_amount(row) and (self._day(row) is not None or self._is_like_a_day(row))
+        is_total = first.startswith(tuple(map(heading_key, self.bank.totals))) and not self._names_other_side(row)
+        has_day = self._day(row) is not None or self._is_like_a_day(row)
+        return has_day and self._has_amount(row) and not is_total and PRINTED.match(first) is None
 
     def _is_like_a_day(self, row: Row) -> bool:
         return is_like_a_day(self._cell(row, "booking_date"), self.form.date_format)

@@ -170,12 +170,16 @@ class BankMap(Form):
     )
     account_labels: Headings = _headings(
         "words before our account in the lines above the headings",
-        ("账号", "账户", "卡号", "查询账号", "卡号/账号", "银行卡号", "账户账号"),
+        (
+            *("账号", "账户", "卡号", "查询账号", "卡号/账号", "银行卡号", "账户账号", "账户号", "账户号码"),
+            *("银行账号", "客户账号", "本方账号"),
+        ),
     )
     currency_labels: Headings = _headings("words before the currency there", ("币种", "币别", "货币"))
     trailers: Headings = _headings(
         "a row whose first cell begins with one is no line, nor are the rows behind it until one has a day again; a "
-        "row with a day and an amount is one all the same, unless it begins with a word of `totals`",
+        "row with a day and an amount is one all the same; where it begins with a word of `totals`, only one with the "
+        "name or account of another side, or a reference",
         (
             *("合计", "总计", "小计", "本页", "累计", "以上数据", "人民币合计", "资金流水总笔数", "总笔数", "备注:"),
             *("说明", "#", "借方合计", "贷方合计", "收入合计", "支出合计", "借方笔数", "贷方笔数"),
@@ -199,7 +203,8 @@ class BankMap(Form):
         ("合计", "总计", "人民币合计"),
     )
     count_labels: Headings = _headings(
-        "words before the number of lines, above the headings or below them, of all or of each account", ("总笔数",)
+        "words before or above the number of lines, above the headings or below them, of all or of each account",
+        ("总笔数", "资金流水总笔数"),
     )
 
     @model_validator(mode="after")

@@ -41,6 +41,7 @@ class Totals:
     all: Sums = field(default_factory=Counter)
     since: Sums = field(default_factory=Counter)
     carried: tuple[list[Cell], list[Cell]] = field(default_factory=lambda: ([], []))
+    above: list[str] = field(default_factory=list)  # the row before it that is no line
 
     def add(self, currency: str, income: int, expense: int) -> None:
         """The amounts of one line, also of one that is a reject for another reason."""
@@ -50,9 +51,11 @@ class Totals:
             sums[currency, "expense"] += expense
 
     def see_count(self, texts: list[str]) -> None:
-        """The declared number of lines, where a row says it."""
+        """The declared number of lines, where a row says it, or a row of labels above it."""
         labels = set(map(heading_key, self.bank.count_labels))
-        for names, value in labels_of(texts):
+        told = zip(({heading_key(text)} for text in self.above), texts, strict=False)
+        self.above = texts
+        for names, value in [*labels_of(texts), *told]:
             number = _NUMBER.fullmatch(value)
             if number and not labels.isdisjoint(names):
                 self.declared.append(int(number[1]))

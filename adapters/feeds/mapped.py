@@ -272,9 +272,7 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         if spec.name in mapping.identity and texts.str.contains(_EXPONENT).any():
             row = texts.str.contains(_EXPONENT).arg_true()[0]
             place = sheet.records - len(block) + row + 1, block[row][1]
-            message = (
-                "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
-            )
+            message = "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
             raise FileRefused("ROUNDED", message, spec.name, *place)
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():

@@ -164,3 +164,10 @@ def test_a_name_over_two_lines_is_one_line() -> None:
     text = HEAD + '20260507,1.00,,11.00,,"甲,一\n乙,二"\n20260508,,2.00,9.00,,乙\n'
     frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
     assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([100, -200], [], None)
+
+
+def test_a_line_that_begins_with_a_word_of_sums_is_one_where_it_has_another_side() -> None:
+    head = "摘要,日期,收入,支出,户名\n"
+    rows = "合计付款,20260507,1.00,,甲公司\n货款,20260508,,2.00,乙公司\n合计,20260508,1.00,2.00,\n"
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "balance": [], "remittance": ["摘要"]}}
+    assert _amounts(head + rows, layout) == [100, -200]
