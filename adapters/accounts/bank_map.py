@@ -18,7 +18,7 @@ from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.currency import is_currency
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
-from adapters.yaml_document import document_of, load_document, shipped_documents, shipped_text
+from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
@@ -130,11 +130,11 @@ class Form(_Document):
     def _money(self) -> Self:
         columns = self.columns
         if bool(columns.income) != bool(columns.expense):
-            raise ValueError("income and expense go together")
+            raise MisfitError("income and expense go together", "columns", "income" if columns.income else "expense")
         if bool(columns.income) == bool(columns.amount) and not columns.income:
-            raise ValueError("give amount, or income and expense")
+            raise MisfitError("give amount, or income and expense", "columns")
         if columns.direction and not self.directions:
-            raise ValueError("a direction column needs directions: each mark with 1 or -1")
+            raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
         return self
 
 

@@ -178,6 +178,12 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in single})
             if twice:
                 raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+            other = [cell for cell in cells if cell in mapping.unlike]
+            if other:
+                message = (
+                    f"{mapping.format} is not for files with the heading {other[0]}; give the mapping of their kind"
+                )
+                raise FileRefused("BAD_HEADING", message)
             if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
@@ -191,7 +197,8 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 def _needed(mapping: CsvMapping) -> set[str]:
     """The headings without which a row is not the one of headings."""
-    wanted = [column for column in mapping.columns if column.required or column.name in mapping.key]
+    skips = {column.name for column in mapping.columns if SKIP in column.values.values() and not column.may_lack}
+    wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *skips}]
     return {title for column in wanted for title in (column.title, column.and_) if title}
 
 

@@ -222,7 +222,7 @@ def test_mappings_that_cannot_be():
         mapping_of({})
     with pytest.raises(BadInput, match="does not ship"):
         mapping_of({"mapping": "../../etc/passwd"})
-    with pytest.raises(BadInput, match="there is none named nothing"):
+    with pytest.raises(BadInput, match="there is no column with the name nothing"):
         mapping_of({"mapping": {**MEITUAN, "key": ["nothing"]}})
     for name in ("purse_daily", "wechat_pay", "alipay", "allinpay"):
         assert isinstance(mapping_of({"mapping": name}), CsvMapping)
@@ -269,3 +269,37 @@ def test_where_signs_are_ignored_one_against_its_kind_is_no_second_sale(sign, ke
 def test_an_order_number_that_a_workbook_program_rounded_names_no_sale():
     closing = _wechat(WECHAT.replace("`420000000001", "`4.2E+11"))[2]
     assert (closing.refused.code, closing.refused.record, closing.refused.field) == ("ROUNDED", 1, "order_no")
+
+
+WECHAT_REFUNDED = WECHAT_REFUND.replace("`2026-05-07 12:01:02", "`2026-05-05 11:01:02").replace(
+    "`500000000009", "`2026-05-07 12:01:00,`2026-05-07 12:01:02,`500000000009"
+)
+WECHAT_REFUNDS = (
+    f"{WECHAT_HEAD.replace('微信退款单号', '退款申请时间,退款成功时间,微信退款单号')}\r\n"
+    f"{WECHAT_REFUNDED}\r\n{WECHAT_END}\r\n"
+    "`1,`0.00,`4.00,`0.00,`-0.02,`0.00,`5.00\r\n"
+)
+
+
+def test_a_bill_of_refunds_has_their_time_and_not_the_sales():
+    closing = _wechat(WECHAT_REFUNDS)[2]
+    assert (closing.refused.code, "退款成功时间" in closing.refused.message) == ("BAD_HEADING", True)
+    context = s.context("wx20260507.csv", "wx", mapping="wechat_pay_refund")
+    frame, rejects, closing = s.read("mapped_csv", WECHAT_REFUNDS.encode(), context)
+    assert (rejects, closing.refused) == ([], None)
+    same = _wechat(WECHAT)[0].filter(kind="REFUND")
+    placed = ("record", "byte_start", "byte_end")
+    assert frame.drop(placed).equals(same.drop(placed))
+    waiting = WECHAT_REFUNDS.replace("`2026-05-07 12:01:02,", "`,").replace("ORIGINAL,`SUCCESS", "ORIGINAL,`PROCESSING")
+    frame, rejects, closing = s.read("mapped_csv", waiting.encode(), context)
+    assert (len(frame), rejects, closing.skipped, closing.refused) == (0, [], 1, None)
+
+
+def test_a_file_without_the_column_that_tells_what_failed_is_refused():
+    mapping = mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True)
+    status = next(column for column in mapping["columns"] if column["name"] == "refund_status")
+    success = WECHAT.replace("退款状态", "状态")
+    assert _wechat(success)[2].refused is None  # sales alone have no such column
+    status["may_lack"] = False
+    closing = s.read("mapped_csv", success.encode(), s.context("wx20260507.csv", "wx", mapping=mapping))[2]
+    assert (closing.refused.code, "退款状态" in closing.refused.message) == ("BAD_HEADING", True)
