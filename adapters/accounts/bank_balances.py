@@ -74,12 +74,14 @@ def _ends_by_day(lines: Sequence[Line], balances: Sequence[int]) -> tuple[int, i
     for line, balance in zip(lines, balances, strict=True):
         assert line.booking_date is not None
         days.setdefault(line.booking_date, []).append((balance - (line.amount_fen or 0), balance))
-    opening = at = None
-    for day in sorted(days):
-        ends = _ends(days[day], at)
+    in_order = [steps for _, steps in sorted(days.items())]
+    # days before the first that moves the balance end where they begin
+    opening = at = next((ends[0] for ends in (_ends(steps, None) for steps in in_order) if ends), None)
+    for steps in in_order:
+        ends = _ends(steps, at)
         if ends is None:
             return None
-        opening, at = (ends[0] if opening is None else opening), ends[1]
+        at = ends[1]
     return None if opening is None or at is None else (opening, at)
 
 

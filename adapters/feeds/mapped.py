@@ -53,6 +53,7 @@ BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
 _EXPONENT = r"^[0-9](?:\.[0-9]+)?E\+[0-9]+$"
+_BREAK = r"[\t\r\n]+"  # in a quoted cell, or in one of a workbook
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 
 
@@ -281,6 +282,8 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             place = sheet.records - len(block) + row + 1, block[row][1]
             message = "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
             raise FileRefused("ROUNDED", message, spec.name, *place)
+        if spec.type == "text" and spec.name not in mapping.identity and texts.str.contains(_BREAK).any():
+            texts = texts.str.replace_all(_BREAK, " ")  # people write goods and remarks so
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
             unread = UNREAD in texts[row]  # a text with it is never regular

@@ -31,7 +31,13 @@ def test_lines_of_a_day_in_any_order(first: Any) -> None:
     assert _ends([*LAST, *EVEN, *first]) == ({(100_000, 110_100)}, [])
 
 
-@pytest.mark.parametrize("lost", range(len(FIRST) + len(EVEN)))
+def test_a_first_day_that_sums_to_nothing_begins_where_the_next_does() -> None:
+    even = ("20260505,5.00,,1005.00", "20260505,,5.00,1000.00")
+    assert _ends([*LAST, *FIRST, *even]) == ({(100_000, 110_100)}, [])
+    assert len(_ends([*LAST, *FIRST, even[0]])[1]) == 1
+
+
+@pytest.mark.parametrize("lost", range(1, len(FIRST) + len(EVEN)))  # without its first line it begins later
 def test_a_line_that_is_missing_shows_in_any_order(lost: int) -> None:
     rows = [*LAST, *FIRST[1:3], FIRST[0], FIRST[3], *EVEN]
     rows.remove((*FIRST, *EVEN)[lost])

@@ -24,7 +24,7 @@ def _amounts(text: str, layout: Any = PLAIN, **settings: Any) -> list[int]:
     return frame["amount_fen"].to_list()
 
 
-@pytest.mark.parametrize("side", ["某某公司,1234567", ",1234567", "某某公司,"])
+@pytest.mark.parametrize("side", ["某某公司,1234567", ",1234567", "某某公司,", "365便利店,"])
 def test_a_line_whose_text_is_a_word_of_sums_is_one_where_it_has_another_side(side: str) -> None:
     rows = f"20260507,1.00,,11.00,甲,,货款\n20260508,,2.00,9.00,{side},合计\n"
     assert _amounts(SIDES + rows, PAID) == [100, -200]

@@ -303,3 +303,11 @@ def test_a_file_without_the_column_that_tells_what_failed_is_refused():
     status["may_lack"] = False
     closing = s.read("mapped_csv", success.encode(), s.context("wx20260507.csv", "wx", mapping=mapping))[2]
     assert (closing.refused.code, "退款状态" in closing.refused.message) == ("BAD_HEADING", True)
+
+
+@pytest.mark.parametrize(("goods", "code"), [('"牛\n奶"', ""), ("牛\t奶", ""), ("牛\x01奶", "BAD_TEXT")])
+def test_a_line_end_in_the_name_of_goods_costs_no_sale(goods, code):
+    text = WECHAT.replace("`牛奶", goods, 1)
+    frame, rejects, closing = _wechat(text)
+    assert ([r.code for r in rejects], closing.refused) == ([code] * bool(code), None)
+    assert len(frame) == 2 - bool(code)
