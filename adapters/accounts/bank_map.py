@@ -7,6 +7,7 @@ descriptions of the fields here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from adapters.accounts.bank_cells import DateForm
 from adapters.accounts.bank_headings import places_of
 from adapters.accounts.bank_preamble import heading_key
-from adapters.accounts.currency import is_currency
+from adapters.accounts.currency import is_currency, minor_digits
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
@@ -24,6 +25,7 @@ from settlement.model.errors import BadInput
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 Headings = tuple[str, ...]
+_CURRENCY = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])|[\u4e00-\u9fff]+")
 # columns of a mapping that have another name, or none, in a line
 CANONICAL = {
     "income": "amount",
@@ -155,6 +157,9 @@ class BankMap(Form):
     decimal: Literal[".", ","] = Field(
         default=".", description="what stands before the fen in a text: ',' reads 1234,56 and 1.234,56"
     )
+    unit: Literal["yuan", "fen"] = Field(
+        default="yuan", description="of amounts and balances; fen: whole numbers of the smallest unit, 1234 is 12.34"
+    )
     others: tuple[Form, ...] = Field(
         default=(),
         strict=False,
@@ -225,9 +230,16 @@ class BankMap(Form):
         return (self, *self.others)
 
     def currency_of(self, text: str) -> str:
-        """The code of a currency as the bank writes it; "" where the mapping does not know it."""
+        """The code of a currency as the bank writes it, perhaps twice (人民币(CNY)); "" where it is not known."""
         code = self.currencies.get(text) or _CURRENCIES.get(text, text)
-        return code if is_currency(code) else ""
+        if is_currency(code):
+            return code
+        codes = {self.currencies.get(part) or _CURRENCIES.get(part, part) for part in _CURRENCY.findall(text)}
+        return codes.pop() if len(codes) == 1 and all(map(is_currency, codes)) else ""
+
+    def digits_of(self, currency: str) -> int:
+        """Decimals of an amount in this file."""
+        return 0 if self.unit == "fen" else minor_digits(currency)
 
 
 def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:

@@ -15,7 +15,7 @@ from adapters.accounts.bank_cells import Cell, CellError, amount_of
 from adapters.accounts.bank_map import BankMap
 from adapters.accounts.bank_preamble import heading_key, labels_of
 from adapters.accounts.bank_rows import Row
-from adapters.accounts.currency import format_minor, minor_digits
+from adapters.accounts.currency import format_minor
 from adapters.accounts.statement import (
     BALANCE_DIFFERENCE,
     COUNT_MISMATCH,
@@ -115,6 +115,6 @@ class Totals:
     def _amount(self, cell: Cell, currency: str) -> int | None:
         """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
         try:
-            return amount_of(cell, minor_digits(currency), self.bank.decimal)
+            return amount_of(cell, self.bank.digits_of(currency), self.bank.decimal)
         except CellError:
             return None

@@ -171,3 +171,52 @@ def test_a_line_that_begins_with_a_word_of_sums_is_one_where_it_has_another_side
     rows = "合计付款,20260507,1.00,,甲公司\n货款,20260508,,2.00,乙公司\n合计,20260508,1.00,2.00,\n"
     layout = {**PLAIN, "columns": {**PLAIN["columns"], "balance": [], "remittance": ["摘要"]}}
     assert _amounts(head + rows, layout) == [100, -200]
+
+
+def test_tables_side_by_side_are_sent_apart() -> None:
+    text = "日期,收入,支出,余额,日期,收入,支出,余额\n20260507,1.00,,11.00,20260507,2.00,,13.00\n"
+    closing = read("bank_csv", text.encode(), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, "收入" in closing.refused.message) == ("BAD_HEADING", True)
+
+
+@pytest.mark.parametrize(
+    ("above", "unit", "amounts"),
+    [
+        ("单位：元", "yuan", [100, -200]),
+        ("单位：人民币元", "yuan", [100, -200]),
+        ("金额单位：人民币万元", "yuan", None),
+        ("（单位：分）", "yuan", None),
+        ("（单位：分）", "fen", [1, -2]),
+        ("开户单位：分宜支行", "yuan", [100, -200]),
+    ],
+)
+def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: list[int] | None) -> None:
+    body = "20260507,1.00,,11.00\n20260508,,2.00,9.00\n"
+    body = body if unit == "yuan" else body.replace(".00", "")
+    closing = read("bank_csv", f"{above}\n{HEAD}{body}".encode(), layout={**PLAIN, "unit": unit})[2]
+    if amounts is None:
+        assert closing.refused is not None
+        assert closing.refused.code == "BAD_HEADING"
+    else:
+        assert _amounts(f"{above}\n{HEAD}{body}", {**PLAIN, "unit": unit}) == amounts
+    headed = {**PLAIN, "columns": {**PLAIN["columns"], "income": ["收入(万元)"]}}
+    closing = read("bank_csv", (HEAD.replace("收入", "收入(万元)") + body).encode(), layout=headed)[2]
+    assert closing.refused is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("人民币(CNY)", "CNY"),
+        ("CNY 人民币", "CNY"),
+        ("01-人民币", "CNY"),
+        ("美元/USD", "USD"),
+        ("人民币/USD", ""),
+        ("人民币户", ""),
+    ],
+)
+def test_a_currency_that_is_told_twice(written: str, code: str) -> None:
+    frame, rejects, _ = read("bank_csv", f"{HEAD}20260507,1.00,,11.00,{written},甲\n".encode(), layout=PLAIN)
+    assert [r.code for r in rejects] == ([] if code else ["BAD_CURRENCY"])
+    assert frame["currency"].to_list() == [code or "CNY"]
