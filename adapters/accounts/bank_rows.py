@@ -151,7 +151,7 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
                 raise FileRefusedError("LINE_TOO_LONG", f"a record of more than {MAX_LINE} bytes", taken[0].start)
             if len(taken) > 1 and swallows_a_line(cells, separator):
                 message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
-                raise FileRefusedError("NOT_CSV", message, taken[0].start)
+                raise FileRefusedError("BAD_QUOTES", message, taken[0].start)
             yield Row(taken[0].start, taken[-1].end, list(cells), taken[-1].whole)
             taken.clear()
     except csv.Error:

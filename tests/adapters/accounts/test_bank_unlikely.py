@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -157,7 +158,7 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
 def test_two_stray_quotes_hide_no_line(lines: str) -> None:
     closing = read("bank_csv", (HEAD + lines).encode(), layout=PLAIN)[2]
     assert closing.refused is not None
-    assert (closing.refused.code, closing.refused.byte > 0) == ("NOT_CSV", True)
+    assert (closing.refused.code, closing.refused.byte > 0) == ("BAD_QUOTES", True)
 
 
 def test_a_name_over_two_lines_is_one_line() -> None:
@@ -220,3 +221,9 @@ def test_a_currency_that_is_told_twice(written: str, code: str) -> None:
     frame, rejects, _ = read("bank_csv", f"{HEAD}20260507,1.00,,11.00,{written},甲\n".encode(), layout=PLAIN)
     assert [r.code for r in rejects] == ([] if code else ["BAD_CURRENCY"])
     assert frame["currency"].to_list() == [code or "CNY"]
+
+
+def test_a_packed_file_is_unpacked_first() -> None:
+    closing = read("bank_csv", gzip.compress((HEAD + ROWS[0]).encode()), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, "unpack it" in closing.refused.message) == ("NOT_A_WORKBOOK", True)
