@@ -30,7 +30,7 @@ from adapters.accounts.bank_cells import (
     value_of,
 )
 from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
-from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of
+from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, with_sign_told
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import account_in, check_unit, has_label, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
@@ -177,7 +177,7 @@ class _Reader:
             if found is None:
                 continue
             check_headings(row.cells, keys, found, self.bank.unit, row.start)
-            self.form, self.columns, self.headings = form, found, keys
+            self.form, self.columns, self.headings = with_sign_told(form, keys, found), found, keys
             self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
             return True
         return False

@@ -57,6 +57,12 @@ def check_headings(cells: list[Cell], keys: list[str], found: dict[str, list[int
             raise FileRefusedError("BAD_HEADING", message, start)
 
 
+def with_sign_told(form: Form, keys: list[str], found: dict[str, list[int]]) -> Form:
+    """The form, which says what a minus means where the heading does: 支出(-元) is money out, and undoes nothing."""
+    told = any("(-" in keys[place] for place in found["expense"])
+    return form.model_copy(update={"expenses_signed": True}) if told and form.expenses_signed is None else form
+
+
 def no_headings(forms: Sequence[Form], seen: str) -> FileRefusedError:
     """The refusal of a file without headings; `seen` is what stood where they were looked for."""
     wanted = " | ".join(dict.fromkeys(h for form in forms for h in form.columns.booking_date))

@@ -227,3 +227,10 @@ def test_a_packed_file_is_unpacked_first() -> None:
     closing = read("bank_csv", gzip.compress((HEAD + ROWS[0]).encode()), layout=PLAIN)[2]
     assert closing.refused is not None
     assert (closing.refused.code, "unpack it" in closing.refused.message) == ("NOT_A_WORKBOOK", True)
+
+
+@pytest.mark.parametrize(("heading", "amount"), [("支出（-元）", -236), ("支出(-元)", -236), ("支出", 236)])
+def test_a_heading_may_say_that_money_out_stands_below_zero(heading: str, amount: int) -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "expense": [heading]}}
+    text = HEAD.replace("支出", heading) + "20260507,,-2.36,11.00,,收费\n"
+    assert _amounts(text, layout) == [amount]
