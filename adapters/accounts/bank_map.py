@@ -117,7 +117,7 @@ class Form(_Document):
     expenses_signed: bool | None = Field(
         default=None,
         description="true: money out stands below zero (支出金额 -23.45). false: a minus undoes an earlier line "
-        "(红字冲正). Left out: in a column of its own it undoes one, but where the heading has the minus (支出（-元）); "
+        "(红字冲正). Left out: in a column of its own it undoes one, but where its heading has it (支出（-元）); "
         "with `direction` it is money out, and where a "
         "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
     )
