@@ -457,6 +457,8 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
         if is_workbook(stream) or reject.byte < 0:
             return None
         _find_headings(sheet, _rows(_from(stream, 0), sheet, ""))
+        if sheet.is_workbook:  # a page
+            return None
         cells = next(_rows(_from(stream, reject.byte), sheet, ""))[0]
     except (FileRefused, StopIteration):
         return show_line(stream, reject, settings)

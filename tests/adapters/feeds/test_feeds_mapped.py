@@ -311,3 +311,31 @@ def test_a_line_end_in_the_name_of_goods_costs_no_sale(goods, code):
     frame, rejects, closing = _wechat(text)
     assert ([r.code for r in rejects], closing.refused) == ([code] * bool(code), None)
     assert len(frame) == 2 - bool(code)
+
+
+PAGE = "<tr>".join(
+    ["<html><meta charset=gbk><table>"]
+    + [
+        "".join(f"<td>\r\n {cell.replace('<', '&lt;')}&nbsp;</td>" for cell in line.split(",")) + "</tr>"
+        for line in WECHAT.splitlines()
+    ]
+)
+
+
+def test_a_bill_called_xls_that_is_a_page():
+    setting = {"mapping": "wechat_pay", "encoding": "gb18030"}
+    context = s.context("wx20260507.xls", "wx", **setting)
+    frame, rejects, closing = s.read("mapped_csv", f"{PAGE}</table></html>".encode("gb18030"), context)
+    assert (rejects, closing.refused, closing.declared_records) == ([], None, 2)
+    placed = ("byte_start", "byte_end")
+    assert frame.drop(placed, "file").equals(_wechat(WECHAT)[0].drop(placed, "file"))
+    closing = s.read("mapped_csv", PAGE.encode("gb18030"), context)[2]
+    assert closing.refused.code == "TRUNCATED"
+
+
+def test_the_rows_of_a_page_are_not_shown_as_those_of_a_csv():
+    text = f"{PAGE.replace('2026-05-07 11', '2026-05-07T11')}</table></html>".encode("gb18030")
+    setting = {"mapping": "wechat_pay", "encoding": "gb18030"}
+    rejects = s.read("mapped_csv", text, s.context("wx20260507.xls", "wx", **setting))[1]
+    assert [r.code for r in rejects] == ["BAD_DATE"]
+    assert s.adapter("mapped_csv").show(io.BytesIO(text), rejects[0], setting) is None
