@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 ONE_MARK = "\x1f"  # stands for a separator of several: no text may hold it
@@ -68,6 +68,15 @@ def without_padding(line: str, separator: str) -> str:
     if len(separator) > 1:
         line, separator = line.replace(separator, ONE_MARK), ONE_MARK
     return _padding(separator).sub('"', line) if '" ' in line or '"\t' in line else line
+
+
+def swallows_a_line(cells: Sequence[str], separator: str) -> bool:
+    """True where a cell of a row over several lines has the separators of a whole line: two stray quotes opened it.
+
+    A text with a line end of its own has hardly as many.
+    """
+    mark, least = delimiter_of(separator), max(len(cells) - 1, 2)
+    return any(cell.count(mark) >= least for cell in cells)
 
 
 def quoted_cells(line: str, separator: str) -> list[str]:

@@ -39,6 +39,7 @@ UNREAD_CELL = "holds an error or a formula whose value was not saved: save the w
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
 # what zipfile and zlib raise on damaged or locked archives
 _BAD_ZIP = (
     zipfile.BadZipFile,
@@ -71,8 +72,8 @@ def number_text(number: float) -> str:
 
 
 def is_workbook(head: bytes) -> bool:
-    """True where a file begins as .xlsx or .xls does, whatever its name is."""
-    return head.startswith((_OLE, _ZIP))
+    """True where a file begins as .xlsx or .xls does, or is packed, whatever its name is."""
+    return head.startswith((_OLE, _ZIP, _GZIP))
 
 
 def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Any]]:
@@ -85,6 +86,8 @@ def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None)
         raise WorkbookRefusedError("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; export it as CSV")
     if data.startswith(_ZIP):
         _check_zip(data)
+    if data.startswith(_GZIP):  # a wallet's bill with tar_type=GZIP
+        raise WorkbookRefusedError("NOT_A_WORKBOOK", "a packed file (gzip); unpack it, and send what is in it")
     return _child_rows(data, sheet, [] if others is None else others)
 
 

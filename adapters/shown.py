@@ -108,8 +108,8 @@ def show_line(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> 
 
 
 def is_workbook(stream: BinaryIO) -> bool:
-    """Whether the file begins as .xlsx or .xls does: its bytes are packed and say nothing to people."""
-    return read_at(stream, 0, 4).startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
+    """Whether the file begins as .xlsx, .xls or gzip does: its bytes are packed and say nothing to people."""
+    return read_at(stream, 0, 4).startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"))
 
 
 def read_at(stream: BinaryIO, byte: int, size: int = MAX_SHOWN) -> bytes:

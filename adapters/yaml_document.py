@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -19,8 +20,10 @@ from ruamel.yaml.reader import ReaderError
 from settlement.model.errors import BadInput
 
 MAX_YAML_BYTES = 262_144
+_NO_KEY = "extra_forbidden"
+# what pydantic says in words of its own
 _PLAIN = {
-    "extra_forbidden": "there is no such key; take it out",
+    _NO_KEY: "there is no such key; take it out",
     "missing": "must be given",
     "string_type": "must be a text; write it in quotes",
     "int_type": "must be a whole number, without quotes",
@@ -29,6 +32,7 @@ _PLAIN = {
     "dict_type": "must be keys with values, like name: value",
     "model_type": "must be keys with values, like name: value",
 }
+_WIDE_MARKS = re.compile("[\uff1a\uff0c\u201c\u201d\u2018\u2019\u3010\u3011\uff5b\uff5d\u3000]")  # ：，“”‘’【】｛｝
 D = TypeVar("D", bound=BaseModel)
 
 
@@ -75,12 +79,22 @@ def load_yaml(text: str, name: str) -> object:
     except (YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
-        raise BadInput(f"{where}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}; correct it") from None
+        said = getattr(error, "problem", None) or "unreadable"
+        raise BadInput(f"{where}: not YAML: {said}; {_remedy(text, said, mark)}") from None
     return YamlDocument(data, name, text) if isinstance(data, dict) else data
 
 
+def _remedy(text: str, said: str, mark: Any) -> str:
+    """What to do about a text that is no YAML. What is wrong may stand on the line before the one that is told."""
+    lines = text.splitlines()[max(mark.line - 1, 0) : mark.line + 1] if mark is not None else []
+    wide = _WIDE_MARKS.search("\n".join(lines))
+    if "'\\t'" in said:
+        return "write blanks for the tab"
+    return f'write the mark {wide.group()} as : , or " of half the width' if wide else "correct it"
+
+
 def read_yaml(path: Path) -> object:
-    """What a YAML file says, as `load_yaml`. BadInput: it cannot be read."""
+    """What a YAML file says, as `load_yaml`. BadInput: it cannot be read, or has no keys."""
     wrong = BadInput(f"{path}: cannot be read as UTF-8 text; give a layout in YAML")
     if path.exists() and not path.is_file():
         raise wrong  # a pipe without a writer would be waited for
@@ -90,8 +104,11 @@ def read_yaml(path: Path) -> object:
     except OSError as error:
         raise BadInput(f"{path}: {os.strerror(error.errno or 0).lower()}; give a layout in YAML") from None
     except UnicodeDecodeError:
-        raise wrong from None
-    return load_yaml(text, path.name)
+        raise BadInput(f"{path}: not UTF-8; save the file as UTF-8") from None
+    data = load_yaml(text, path.name)
+    if not isinstance(data, dict):
+        raise BadInput(f"{path.name}: has no keys; begin it with format: and title:, as docs/mapping.md shows")
+    return data
 
 
 def document_of(data: object, name: str, model: type[D]) -> D:
@@ -99,13 +116,36 @@ def document_of(data: object, name: str, model: type[D]) -> D:
     try:
         return model.model_validate(dict(data) if isinstance(data, YamlDocument) else data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        found = error.errors(include_input=False, include_url=False)
+        first = next((one for one in found if one["type"] == _NO_KEY), found[0])  # why another key seems to be missing
         cause = first.get("ctx", {}).get("error")
         path = (*first["loc"], *(cause.path if isinstance(cause, MisfitError) else ()))
         place = f"{data.name}:{_place(data.text, path)}" if isinstance(data, YamlDocument) else name
         where = ".".join(str(part) for part in path) or "document"
         said = _PLAIN.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+        if first["type"] == _NO_KEY:
+            meant = get_close_matches(str(path[-1]), _keys_at(model, path[:-1]), 1)
+            said = f"there is no such key; write {meant[0]}, or take it out" if meant else said
         raise BadInput(f"{place}: {where}: {said}; `puhui feed describe` shows a correct layout") from None
+
+
+def _keys_at(model: Any, path: Sequence[str | int]) -> list[str]:
+    """The keys that a document of `model` may have at `path`."""
+    for step in path:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        if isinstance(step, str):
+            inner = _parts(fields[step].annotation) if step in fields else ()
+            model = next((one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if model is None:
+            return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """A type and those in it: of tuple[X, ...] also X."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 def _place(text: str, path: Sequence[str | int]) -> str:

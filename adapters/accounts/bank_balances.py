@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from adapters.accounts.statement import Line, Statement
 
@@ -33,6 +36,11 @@ def set_balances(owner: Account) -> str:
     first, last = lines[0].booking_date, lines[-1].booking_date
     assert first is not None
     assert last is not None
+    if forward is not None and backward is not None:
+        found = _ends_by_day(lines, known)
+        if found:
+            statement.opening_fen, statement.closing_fen = found
+            return ""
     newest_first = backward is None
     if (forward is None) == (backward is None):
         early, late = owner.times
@@ -55,3 +63,53 @@ def _first_break(balances: list[int], amounts: list[int]) -> int | None:
         if balances[place - 1] + amounts[place] != balances[place]:
             return place
     return None
+
+
+def _ends_by_day(lines: Sequence[Line], balances: Sequence[int]) -> tuple[int, int] | None:
+    """(opening, closing) where day by day the lines follow from each other, though in another order than the file's.
+
+    Banks list the lines of one second as they come, or days one way and the lines of a day the other.
+    """
+    days: dict[date, list[tuple[int, int]]] = {}
+    for line, balance in zip(lines, balances, strict=True):
+        assert line.booking_date is not None
+        days.setdefault(line.booking_date, []).append((balance - (line.amount_fen or 0), balance))
+    in_order = [steps for _, steps in sorted(days.items())]
+    # days before the first that moves the balance end where they begin
+    opening = at = next((ends[0] for ends in (_ends(steps, None) for steps in in_order) if ends), None)
+    for steps in in_order:
+        ends = _ends(steps, at)
+        if ends is None:
+            return None
+        at = ends[1]
+    return None if opening is None or at is None else (opening, at)
+
+
+def _ends(steps: Sequence[tuple[int, int]], at: int | None) -> tuple[int, int] | None:
+    """First and last of a path from balance to balance that takes each step once, and begins `at` where that is known.
+
+    There is one where all steps hang together and as many lead to each balance as away, but for the first and the last
+    (Euler); what is missing leaves a third. Where they are the same, only `at` tells which one it is.
+    """
+    ways: Counter[int] = Counter()
+    roots: dict[int, int] = {}
+
+    def root_of(balance: int) -> int:
+        while roots.setdefault(balance, balance) != balance:
+            roots[balance] = balance = roots.setdefault(roots[balance], roots[balance])
+        return balance
+
+    for before, after in steps:
+        ways[before] += 1
+        ways[after] -= 1
+        roots[root_of(before)] = root_of(after)
+    odd = sorted((way, balance) for balance, way in ways.items() if way)
+    if not odd and at is not None:
+        first = last = at
+    elif [way for way, _ in odd] == [-1, 1]:
+        (_, last), (_, first) = odd
+    else:
+        return None
+    if first not in roots or at not in {None, first} or len({root_of(balance) for balance in tuple(roots)}) != 1:
+        return None
+    return first, last

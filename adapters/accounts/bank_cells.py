@@ -60,6 +60,7 @@ _WRITTEN = {
     "ISO": "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or YYYY年MM月DD日",
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
+_OF_SUMS = dict.fromkeys(map(ord, "共合小总计笔条次户数收支借贷入出方金额元"))  # what counts and sums are written with
 _ACCOUNT_DIGITS = 6  # at least: a count is shorter
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
 _SERIAL = (date(1899, 12, 30), 36_526, 73_050)  # days as a workbook counts them, from 2000 to 2099
@@ -211,7 +212,7 @@ def is_like_a_day(cell: Cell, form: DateForm) -> bool:
 def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
     """True where the name or the account of another side is told: no word of sums (合计), and no count (共2笔)."""
     told = "".join(text_of(name).split())
-    if any(map(str.isalpha, told)) and told not in words and not any(map(str.isdigit, told)):
+    if told not in words and any(map(str.isalpha, told.translate(_OF_SUMS))):
         return True
     return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
 

@@ -30,12 +30,11 @@ from adapters.accounts.bank_cells import (
     value_of,
 )
 from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
-from adapters.accounts.bank_headings import headings_of, keys_of, places_of
+from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, with_sign_told
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, has_label, heading_key, in_common_signs, labels_of, month_end
+from adapters.accounts.bank_preamble import account_in, check_unit, has_label, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
-from adapters.accounts.currency import minor_digits
 from adapters.accounts.statement import (
     BALANCE_DIFFERENCE,
     NO_LAST_LINE_END,
@@ -46,8 +45,8 @@ from adapters.accounts.statement import (
     empty_line,
     fits,
 )
-from adapters.accounts.text_lines import ENCODINGS, FileRefusedError, encoding_of
-from adapters.base import HOLDS_VALUES, Closing, Context, Parsed
+from adapters.accounts.text_lines import FileRefusedError, encoding_of
+from adapters.base import Closing, Context, Parsed
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
 from adapters.shown import mask_text
 from settlement.model.rejects import Reject
@@ -169,14 +168,7 @@ class _Reader:
             self._check_cut()
             self.notes.extend(self.totals.count_note(self.records))
         else:
-            wanted = " | ".join(dict.fromkeys(h for form in self.bank.forms for h in form.columns.booking_date))
-            message = (
-                f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
-                "this bank's mapping, or write one (docs/mapping.md)"
-            )
-            if not in_common_signs(seen):
-                message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
-            raise FileRefusedError("NO_HEADINGS", message)
+            raise no_headings(self.bank.forms, seen)
 
     def _find_headings(self, row: Row, above: list[Cell]) -> bool:
         """True for the line of headings of a form: a date and a way to know the amount."""
@@ -184,10 +176,8 @@ class _Reader:
             found = places_of(keys, form)
             if found is None:
                 continue
-            if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in row.cells):
-                message = "the line of headings holds values: its line end is damaged, and a line would be lost"
-                raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", row.start)
-            self.form, self.columns, self.headings = form, found, keys
+            check_headings(row.cells, keys, found, self.bank.unit, row.start)
+            self.form, self.columns, self.headings = with_sign_told(form, keys, found), found, keys
             self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
             return True
         return False
@@ -201,6 +191,7 @@ class _Reader:
             elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
                 self.currency = value.strip("[] ")
         for text in texts:
+            check_unit(text, self.bank.unit, row.start)
             self.latest = month_end(text) or self.latest
 
     # --- a row -------------------------------------------------------------------------------------------------------
@@ -323,9 +314,9 @@ class _Reader:
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        if first.startswith(tuple(map(heading_key, self.bank.totals))) or PRINTED.match(first):
-            return False
-        return self._has_amount(row) and (self._day(row) is not None or self._is_like_a_day(row))
+        is_total = first.startswith(tuple(map(heading_key, self.bank.totals))) and not self._names_other_side(row)
+        has_day = self._day(row) is not None or self._is_like_a_day(row)
+        return has_day and self._has_amount(row) and not is_total and PRINTED.match(first) is None
 
     def _is_like_a_day(self, row: Row) -> bool:
         return is_like_a_day(self._cell(row, "booking_date"), self.form.date_format)
@@ -347,7 +338,7 @@ class _Reader:
                 raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
         currency = self._currency(row)
         amount, reversal = self._amount(row, currency)
-        balance = self._balance(row, minor_digits(currency))
+        balance = self._balance(row, self.bank.digits_of(currency))
         booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:
             raise CellError("BAD_DATE", "the row has no date")
@@ -409,7 +400,7 @@ class _Reader:
 
     def _amount(self, row: Row, currency: str) -> tuple[int, bool]:
         """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
-        digits = minor_digits(currency)
+        digits = self.bank.digits_of(currency)
         if self.columns["income"] and self.columns["expense"]:
             income = amount_of(self._cell(row, "income"), digits, self.bank.decimal)
             expense = amount_of(self._cell(row, "expense"), digits, self.bank.decimal)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from adapters.accounts.bank_cells import Cell, text_of
-from adapters.accounts.bank_preamble import heading_key
+from adapters.accounts.bank_preamble import check_unit, heading_key, in_common_signs
+from adapters.accounts.bank_rows import MAX_PREAMBLE
+from adapters.accounts.text_lines import ENCODINGS, FileRefusedError
+from adapters.base import HOLDS_VALUES
 
 if TYPE_CHECKING:  # it asks here whether its own headings will do
     from adapters.accounts.bank_map import Form
@@ -40,3 +43,33 @@ def places_of(keys: list[str], form: Form) -> dict[str, list[int]] | None:
     if found["income"] and found["expense"]:
         found["amount"] = []
     return found if found["booking_date"] and money else None
+
+
+def check_headings(cells: list[Cell], keys: list[str], found: dict[str, list[int]], unit: str, start: int) -> None:
+    """FileRefusedError where a line would be lost, or an amount be another: the row is no plain row of headings."""
+    if any(HOLDS_VALUES.fullmatch(text_of(cell)) for cell in cells):
+        message = "the line of headings holds values: its line end is damaged, and a line would be lost"
+        raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again", start)
+    for key in (keys[place] for name in ("amount", "income", "expense") for place in found[name]):
+        check_unit(key, unit, start)
+        if keys.count(key) > 1:  # tables side by side
+            message = f"the heading {key} stands twice, and one of the two would be lost; send each table by itself"
+            raise FileRefusedError("BAD_HEADING", message, start)
+
+
+def with_sign_told(form: Form, keys: list[str], found: dict[str, list[int]]) -> Form:
+    """The form, which says what a minus means where the heading does: 支出(-元) is money out, and undoes nothing."""
+    told = any("(-" in keys[place] for place in found["expense"])
+    return form.model_copy(update={"expenses_signed": True}) if told and form.expenses_signed is None else form
+
+
+def no_headings(forms: Sequence[Form], seen: str) -> FileRefusedError:
+    """The refusal of a file without headings; `seen` is what stood where they were looked for."""
+    wanted = " | ".join(dict.fromkeys(h for form in forms for h in form.columns.booking_date))
+    message = (
+        f"no line of headings with a date ({wanted}) and an amount in the first {MAX_PREAMBLE}; set layout to "
+        "this bank's mapping, or write one (docs/mapping.md)"
+    )
+    if not in_common_signs(seen):
+        message += f"; or is encoding another: {', '.join(sorted({*ENCODINGS.values(), 'utf-16'}))}?"
+    return FileRefusedError("NO_HEADINGS", message)

@@ -7,6 +7,7 @@ descriptions of the fields here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -15,15 +16,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from adapters.accounts.bank_cells import DateForm
 from adapters.accounts.bank_headings import places_of
 from adapters.accounts.bank_preamble import heading_key
-from adapters.accounts.currency import is_currency
+from adapters.accounts.currency import is_currency, minor_digits
 from adapters.description import Part, keys, lines, unchosen
 from adapters.quotes import known_separator
-from adapters.yaml_document import document_of, load_document, shipped_documents, shipped_text
+from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 Headings = tuple[str, ...]
+_CURRENCY = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])|[\u4e00-\u9fff]+")
 # columns of a mapping that have another name, or none, in a line
 CANONICAL = {
     "income": "amount",
@@ -115,7 +117,8 @@ class Form(_Document):
     expenses_signed: bool | None = Field(
         default=None,
         description="true: money out stands below zero (支出金额 -23.45). false: a minus undoes an earlier line "
-        "(红字冲正). Left out: in a column of its own it undoes one; with `direction` it is money out, and where a "
+        "(红字冲正). Left out: in a column of its own it undoes one, but where its heading has it (支出（-元）); "
+        "with `direction` it is money out, and where a "
         "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
     )
     date_format: DateForm = Field(
@@ -130,11 +133,11 @@ class Form(_Document):
     def _money(self) -> Self:
         columns = self.columns
         if bool(columns.income) != bool(columns.expense):
-            raise ValueError("income and expense go together")
+            raise MisfitError("income and expense go together", "columns", "income" if columns.income else "expense")
         if bool(columns.income) == bool(columns.amount) and not columns.income:
-            raise ValueError("give amount, or income and expense")
+            raise MisfitError("give amount, or income and expense", "columns")
         if columns.direction and not self.directions:
-            raise ValueError("a direction column needs directions: each mark with 1 or -1")
+            raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
         return self
 
 
@@ -155,6 +158,9 @@ class BankMap(Form):
     decimal: Literal[".", ","] = Field(
         default=".", description="what stands before the fen in a text: ',' reads 1234,56 and 1.234,56"
     )
+    unit: Literal["yuan", "fen"] = Field(
+        default="yuan", description="of amounts and balances; fen: whole numbers of the smallest unit, 1234 is 12.34"
+    )
     others: tuple[Form, ...] = Field(
         default=(),
         strict=False,
@@ -170,12 +176,16 @@ class BankMap(Form):
     )
     account_labels: Headings = _headings(
         "words before our account in the lines above the headings",
-        ("账号", "账户", "卡号", "查询账号", "卡号/账号", "银行卡号", "账户账号"),
+        (
+            *("账号", "账户", "卡号", "查询账号", "卡号/账号", "银行卡号", "账户账号", "账户号", "账户号码"),
+            *("银行账号", "客户账号", "本方账号"),
+        ),
     )
     currency_labels: Headings = _headings("words before the currency there", ("币种", "币别", "货币"))
     trailers: Headings = _headings(
         "a row whose first cell begins with one is no line, nor are the rows behind it until one has a day again; a "
-        "row with a day and an amount is one all the same, unless it begins with a word of `totals`",
+        "row with a day and an amount is one all the same; where it begins with a word of `totals`, only one with the "
+        "name or account of another side, or a reference",
         (
             *("合计", "总计", "小计", "本页", "累计", "以上数据", "人民币合计", "资金流水总笔数", "总笔数", "备注:"),
             *("说明", "#", "借方合计", "贷方合计", "收入合计", "支出合计", "借方笔数", "贷方笔数"),
@@ -199,7 +209,8 @@ class BankMap(Form):
         ("合计", "总计", "人民币合计"),
     )
     count_labels: Headings = _headings(
-        "words before the number of lines, above the headings or below them, of all or of each account", ("总笔数",)
+        "words before or above the number of lines, above the headings or below them, of all or of each account",
+        ("总笔数", "资金流水总笔数"),
     )
 
     @model_validator(mode="after")
@@ -220,9 +231,16 @@ class BankMap(Form):
         return (self, *self.others)
 
     def currency_of(self, text: str) -> str:
-        """The code of a currency as the bank writes it; "" where the mapping does not know it."""
+        """The code of a currency as the bank writes it, perhaps twice (人民币(CNY)); "" where it is not known."""
         code = self.currencies.get(text) or _CURRENCIES.get(text, text)
-        return code if is_currency(code) else ""
+        if is_currency(code):
+            return code
+        codes = {self.currencies.get(part) or _CURRENCIES.get(part, part) for part in _CURRENCY.findall(text)}
+        return codes.pop() if len(codes) == 1 and all(map(is_currency, codes)) else ""
+
+    def digits_of(self, currency: str) -> int:
+        """Decimals of an amount in this file."""
+        return 0 if self.unit == "fen" else minor_digits(currency)
 
 
 def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:

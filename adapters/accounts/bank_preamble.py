@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
+from adapters.accounts.text_lines import FileRefusedError
+
 _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")
 # an account among other words: in groups of four, or as one piece
 _NUMBER = re.compile(r"[0-9*]{4}(?: [0-9*]{4}){2,}(?: [0-9*]{1,3}(?![0-9]))?|[0-9*][0-9*-]{3,}[0-9]", re.ASCII)
 _MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
+# what amounts are in, where it is not yuan: 单位：万元, 金额(分)
+_UNIT = re.compile(r"(?:单位[:：]?\s*(?:人民币)?|[(（/])\s*(万元|千元|百万元|亿元|角|分)(?!\w)")
 _BRACKET = re.compile(r"\[.*?\]")
 
 
@@ -58,6 +62,14 @@ def month_end(text: str) -> date | None:
         return None
     year, month = max(months)
     return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
+def check_unit(text: str, unit: str, start: int) -> None:
+    """FileRefusedError where a text says that amounts are in another unit than they would be read in."""
+    found = _UNIT.search(text)
+    if found and (unit, found[1]) != ("fen", "分"):
+        read = "say unit: fen in the mapping" if found[1] == "分" else "ask for an export in yuan"
+        raise FileRefusedError("BAD_HEADING", f"the file says that its amounts are in {found[1]}; {read}", start)
 
 
 def in_common_signs(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from adapters.accounts.bank_cells import Cell
 from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
-from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, without_padding
+from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line, without_padding
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
@@ -149,6 +149,9 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:
                 raise FileRefusedError("LINE_TOO_LONG", f"a record of more than {MAX_LINE} bytes", taken[0].start)
+            if len(taken) > 1 and swallows_a_line(cells, separator):
+                message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
+                raise FileRefusedError("BAD_QUOTES", message, taken[0].start)
             yield Row(taken[0].start, taken[-1].end, list(cells), taken[-1].whole)
             taken.clear()
     except csv.Error:

@@ -15,7 +15,7 @@ from adapters.accounts.bank_cells import Cell, CellError, amount_of
 from adapters.accounts.bank_map import BankMap
 from adapters.accounts.bank_preamble import heading_key, labels_of
 from adapters.accounts.bank_rows import Row
-from adapters.accounts.currency import format_minor, minor_digits
+from adapters.accounts.currency import format_minor
 from adapters.accounts.statement import (
     BALANCE_DIFFERENCE,
     COUNT_MISMATCH,
@@ -41,6 +41,7 @@ class Totals:
     all: Sums = field(default_factory=Counter)
     since: Sums = field(default_factory=Counter)
     carried: tuple[list[Cell], list[Cell]] = field(default_factory=lambda: ([], []))
+    above: list[str] = field(default_factory=list)  # the row before it that is no line
 
     def add(self, currency: str, income: int, expense: int) -> None:
         """The amounts of one line, also of one that is a reject for another reason."""
@@ -50,9 +51,11 @@ class Totals:
             sums[currency, "expense"] += expense
 
     def see_count(self, texts: list[str]) -> None:
-        """The declared number of lines, where a row says it."""
+        """The declared number of lines, where a row says it, or a row of labels above it."""
         labels = set(map(heading_key, self.bank.count_labels))
-        for names, value in labels_of(texts):
+        told = zip(({heading_key(text)} for text in self.above), texts, strict=False)
+        self.above = texts
+        for names, value in [*labels_of(texts), *told]:
             number = _NUMBER.fullmatch(value)
             if number and not labels.isdisjoint(names):
                 self.declared.append(int(number[1]))
@@ -112,6 +115,6 @@ class Totals:
     def _amount(self, cell: Cell, currency: str) -> int | None:
         """The amount of a cell; None where it is another thing, as in a foot that does not keep to the columns."""
         try:
-            return amount_of(cell, minor_digits(currency), self.bank.decimal)
+            return amount_of(cell, self.bank.digits_of(currency), self.bank.decimal)
         except CellError:
             return None

@@ -52,6 +52,8 @@ ROWS = 20_000
 BLOCK_TEXT = 8 * 1024 * 1024  # characters: a cell may be long
 MAX_PREAMBLE = 60
 MAX_PASSED = 100_000  # rows that are no records: a file of blank lines would be read for hours
+_EXPONENT = r"^[0-9](?:\.[0-9]+)?E\+[0-9]+$"
+_BREAK = r"[\t\r\n]+"  # in a quoted cell, or in one of a workbook
 FAR = timedelta(days=370)  # no file is cleared that long before or after all that it tells of
 
 
@@ -75,6 +77,7 @@ class _Sheet:
     numbers: dict[str, int] = field(default_factory=dict)
     sums: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     unreadable: Unreadable = field(default_factory=dict)
+    ways: dict[tuple[str, str], int] = field(default_factory=dict)  # signs of (amount, kind) that `sign: ignore` drops
     near: bool = False  # some record lies near the clearing date
     day: date | None = None  # of a record
 
@@ -176,6 +179,12 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in single})
             if twice:
                 raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+            other = [cell for cell in cells if cell in mapping.unlike]
+            if other:
+                message = (
+                    f"{mapping.format} is not for files with the heading {other[0]}; give the mapping of their kind"
+                )
+                raise FileRefused("BAD_HEADING", message)
             if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
@@ -189,7 +198,8 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 def _needed(mapping: CsvMapping) -> set[str]:
     """The headings without which a row is not the one of headings."""
-    wanted = [column for column in mapping.columns if column.required or column.name in mapping.key]
+    skips = {column.name for column in mapping.columns if SKIP in column.values.values() and not column.may_lack}
+    wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *skips}]
     return {title for column in wanted for title in (column.title, column.and_) if title}
 
 
@@ -258,7 +268,7 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; {sheet.width} are expected")
         elif any(cells[sheet.named if len(cells) > sheet.width else sheet.width :]):
             errors[number] = CellError("", "FIELD_COUNT", f"has {len(cells)} cells; at most {sheet.width} are expected")
-    columns = {}
+    columns, signs = {}, {}
     for spec in mapping.columns:
         texts = _texts(block, sheet.places.get(spec.name, -1))
         if spec.and_:
@@ -267,6 +277,13 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             texts = _as_written(spec, texts)
         if spec.type == "amount":
             texts = _money(mapping, texts, is_workbook=sheet.is_workbook)
+        if spec.name in mapping.identity and texts.str.contains(_EXPONENT).any():
+            row = texts.str.contains(_EXPONENT).arg_true()[0]
+            place = sheet.records - len(block) + row + 1, block[row][1]
+            message = "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
+            raise FileRefused("ROUNDED", message, spec.name, *place)
+        if spec.type == "text" and spec.name not in mapping.identity and texts.str.contains(_BREAK).any():
+            texts = texts.str.replace_all(_BREAK, " ")  # people write goods and remarks so
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
         for row, error in column.errors.items():
             unread = UNREAD in texts[row]  # a text with it is never regular
@@ -277,11 +294,24 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         if spec.name in mapping.turned:
             values = -values
         elif spec.type == "amount" and mapping.sign == "ignore":
+            signs[spec.name] = values.sign()
             values = values.abs()
         columns[spec.name] = values
     if mapping.kind:
         columns["kind"] = pl.Series([mapping.kind], dtype=pl.String).new_from_index(0, len(block))
+    for name in signs.keys() & {"paid", "gross"}:
+        _check_signs(name, signs[name], columns["kind"], sheet, errors)
     return pl.DataFrame(columns)
+
+
+def _check_signs(name: str, signs: pl.Series, kinds: pl.Series, sheet: _Sheet, errors: dict[int, CellError]) -> None:
+    """The sign that is dropped says nothing where all of a kind have one; a sale against the others may undo one."""
+    found = pl.DataFrame({"sign": signs, "kind": kinds}).with_row_index("row").filter(pl.col("sign") != 0)
+    for (kind,), rows in found.group_by("kind"):
+        way = sheet.ways.setdefault((name, str(kind)), 1 if rows["sign"].sum() >= 0 else -1)
+        for row in rows.filter(pl.col("sign") != way)["row"].to_list() if kind != SKIP else ():
+            message = f"has another sign than most of its kind ({kind}); give what it undoes a kind of its own"
+            errors.setdefault(row, CellError(name, "BAD_SIGN", message))
 
 
 def _texts(block: list[Row], place: int) -> pl.Series:
@@ -427,6 +457,8 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
         if is_workbook(stream) or reject.byte < 0:
             return None
         _find_headings(sheet, _rows(_from(stream, 0), sheet, ""))
+        if sheet.is_workbook:  # a page
+            return None
         cells = next(_rows(_from(stream, reject.byte), sheet, ""))[0]
     except (FileRefused, StopIteration):
         return show_line(stream, reject, settings)

@@ -48,6 +48,10 @@ class CsvColumn(LayoutField):
         alias="and",
         description="the heading of a second cell, joined behind the first with a blank: `format` is then over both",
     )
+    may_lack: bool = given(
+        "true: a file may lack a column of which a code means SKIP; else it is refused, as what failed would be a sale",
+        default=False,
+    )
 
 
 class SpokenTotal(Document):
@@ -112,6 +116,9 @@ class CsvMapping(Document):
     )
     kind: AnyKind = given("the kind of every row, where no column says it", "")
     headings: bool = given("false: there is no row of headings, `columns` are the cells in order", default=True)
+    unlike: tuple[str, ...] = given(
+        "headings of another kind of this file, whose columns mean something else: a file that has one is refused", ()
+    )
     preamble: tuple[str, ...] = given(
         "lines written above the headings; any lines above the headings (at most 60) are read over", ()
     )
@@ -132,7 +139,9 @@ class CsvMapping(Document):
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
-        "ignore: the kind says the direction, amounts are taken without their sign", "keep"
+        "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` with another "
+        "sign than most of its kind is a reject",
+        "keep",
     )
     turned: tuple[str, ...] = given(
         "amounts whose sign is turned over, whatever `sign` says: the file's minus is our plus", ()
@@ -157,12 +166,11 @@ class CsvMapping(Document):
         names = [column.name for column in self.columns]
         if len(set(names)) != len(names):
             raise ValueError("columns: a name stands twice")
-        used = {*self.key, *self.refund_key, *self.original_key, *self.turned} | {
-            name for name in (self.refund_paid, self.refund_gross, self.refund_claimed) if name
-        }
-        unknown = sorted(used - set(names))
-        if unknown:
-            raise ValueError(f"columns: there is none named {', '.join(unknown)}")
+        for key in ("key", "refund_key", "original_key", "turned", "refund_paid", "refund_gross", "refund_claimed"):
+            used = getattr(self, key)
+            unknown = [name for name in ((used,) if isinstance(used, str) else used) if name and name not in names]
+            if unknown:
+                raise MisfitError(f"there is no column with the name {unknown[0]}: write its name, not its title", key)
         if "occurred_at" not in names or not {"paid", "gross"} & set(names):
             raise ValueError("columns: occurred_at and paid (or gross) must be among them")
         if ("kind" in names) == bool(self.kind):
@@ -202,11 +210,12 @@ class CsvMapping(Document):
     def _check_patterns(self) -> None:
         amounts = {column.name for column in self.columns if column.type == "amount"}
         spoken = self.end.spoken if self.end else ()
-        for pattern in (self.filename, *self.ignore, *(total.pattern for total in spoken)):
+        patterns = [("filename", self.filename), *(("ignore", pattern) for pattern in self.ignore)]
+        for place, pattern in [*patterns, *(("end", total.pattern) for total in spoken)]:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"pattern: {error}") from None
+                raise MisfitError(f"is no regular expression: {error}", place) from None
         if self.filename and "clearing_date" not in re.compile(self.filename).groupindex:
             raise MisfitError("has no group (?P<clearing_date>…)", "filename")
         for number, cell in enumerate(self.end.fields if self.end else ()):
@@ -225,6 +234,11 @@ class CsvMapping(Document):
     def column(self, name: str) -> CsvColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def identity(self) -> frozenset[str]:
+        """The columns that name a transaction or its original."""
+        return frozenset((*self.key, *self.refund_key, *self.original_key))
 
     @property
     def read_encoding(self) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from adapters.feeds.records import FileRefused, read_exactly
-from adapters.quotes import csv_lines, delimiter_of, ends_with_cr
+from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line
 from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_LINE = 262_144
 MAX_CELLS = 200
 Row = tuple[list[str], int, int]
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[A-Za-z!?]")  # a web page, or XML, that is called .xls
 
 
 @dataclass(slots=True)
@@ -36,14 +38,17 @@ class Reading:
 
 
 def read_rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
-    """Rows of a workbook (it begins as one) or of a CSV. FileRefused: empty, or not readable within the bounds."""
+    """Rows of a workbook (it begins as one), a page or a CSV. FileRefused: empty, or not readable within the bounds."""
     encoding, open_end = reading.encoding, reading.see_open_end
-    start = read_exactly(stream, 8)
+    start = read_exactly(stream, 64)
     if not start:
         raise FileRefused("EMPTY_FILE", "the file is empty; send the file again", "", 0, 0)
     if is_workbook(start):
         reading.is_workbook = True
         yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK), reading)
+    elif _MARKUP.match(start):
+        reading.is_workbook = True
+        yield from _markup_rows(start, stream, reading)
     else:
         codec = utf16_codec(start, encoding)
         lines = _Utf16Lines(start, stream, codec, open_end) if codec else _Lines(start, stream, encoding, open_end)
@@ -133,7 +138,7 @@ class _Utf16Lines:
 def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Iterator[Row]:
     reader = csv.reader(csv_lines(lines, separator, prefix), delimiter=delimiter_of(separator), strict=True)
     while True:
-        begin = lines.position
+        begin, line = lines.position, reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
@@ -143,6 +148,9 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
             raise FileRefused("BAD_QUOTES", message, "", 0, begin) from None
         if len(cells) > MAX_CELLS:
             raise FileRefused("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", "", 0, begin)
+        if reader.line_num > line + 1 and swallows_a_line(cells, separator):
+            message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
+            raise FileRefused("BAD_QUOTES", message, "", 0, begin)
         yield cells, begin, lines.position
 
 
@@ -156,6 +164,23 @@ def _workbook_rows(data: bytes, reading: Reading) -> Iterator[Row]:
             yield [_cell_text(cell) for cell in row], 0, len(data)
     except WorkbookRefusedError as error:
         raise FileRefused(error.code, error.message) from None
+
+
+def _markup_rows(start: bytes, stream: BinaryIO, reading: Reading) -> Iterator[Row]:
+    """Rows of the table of a page, or of the XML of Excel 2003, as banks' exports are read."""
+    from adapters.accounts.bank_markup import MAX_MARKUP, markup_rows
+    from adapters.accounts.text_lines import FileRefusedError
+
+    def texts(cells: list[Any]) -> list[str]:
+        return ["" if cell is None else _cell_text(cell).strip() for cell in cells]
+
+    data = start + read_exactly(stream, MAX_MARKUP)
+    encoding = reading.encoding.removesuffix("-sig")
+    try:
+        for row in markup_rows(data, encoding, reading.sheet, lambda cells, _: reading.is_table(texts(cells))):
+            yield texts(row), 0, len(data)
+    except FileRefusedError as error:
+        raise FileRefused(error.code, error.message, "", 0, error.byte) from None
 
 
 def _cell_text(cell: object) -> str:

@@ -24,6 +24,7 @@ _BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # keys that no shipped description needs; a test holds each to its model
 MORE: dict[str, dict[str, Any]] = {
     "BankMap": {
+        "unit": "fen",
         "encoding": "gb18030",
         "separator": "|",
         "currency": "HKD",

@@ -133,3 +133,10 @@ def test_a_card_number_is_masked_however_it_is_written(card: str) -> None:
 def test_other_numbers_stay() -> None:
     texts = "2026-05-07 10:00:00 SZ-20260507-000001 1102 0200 0000 0001 0512-65221234"
     assert _read(HEAD + IN.replace("货款", texts))[0]["remittance"].to_list() == [texts]
+
+
+@pytest.mark.parametrize(("count", "notes"), [("3", ["COUNT_MISMATCH"]), ("2", [])])
+def test_a_count_below_its_label_is_compared(count: str, notes: list[str]) -> None:
+    foot = f"资金流水总笔数,收入笔数,收入金额\n`{count},`1,`100.00\n"
+    closing = _read(HEAD + IN + OUT + foot)[2]
+    assert [note.partition(":")[0] for note in out_of_balance(closing.notes)] == notes

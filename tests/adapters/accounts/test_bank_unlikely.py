@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def _amounts(text: str, layout: Any = PLAIN, **settings: Any) -> list[int]:
     return frame["amount_fen"].to_list()
 
 
-@pytest.mark.parametrize("side", ["某某公司,1234567", ",1234567", "某某公司,"])
+@pytest.mark.parametrize("side", ["某某公司,1234567", ",1234567", "某某公司,", "365便利店,"])
 def test_a_line_whose_text_is_a_word_of_sums_is_one_where_it_has_another_side(side: str) -> None:
     rows = f"20260507,1.00,,11.00,甲,,货款\n20260508,,2.00,9.00,{side},合计\n"
     assert _amounts(SIDES + rows, PAID) == [100, -200]
@@ -143,3 +144,93 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
     assert (frame["amount_fen"].to_list(), [r.code for r in rejects]) == ([200, 300], ["FIELD_COUNT"])
     merged = workbook([["日期", "金额", "对方", ""], ["20260507", 1, "甲", "1234567"]])
     assert read("bank_csv", merged, layout=layout)[1] == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # the second line stands in the cell that the first quote opened and the second closes
+        '20260507,1.00,,11.00,,"甲\n20260508,,2.00,9.00,,乙"\n',
+        '"20260507,1.00,,11.00,,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
+        '20260507,1.00,"x,11.00,,甲\n20260508,,2.00,9.00,,乙\n20260509,3.00,",12.00,,丙\n',
+    ],
+)
+def test_two_stray_quotes_hide_no_line(lines: str) -> None:
+    closing = read("bank_csv", (HEAD + lines).encode(), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, closing.refused.byte > 0) == ("BAD_QUOTES", True)
+
+
+def test_a_name_over_two_lines_is_one_line() -> None:
+    text = HEAD + '20260507,1.00,,11.00,,"甲,一\n乙,二"\n20260508,,2.00,9.00,,乙\n'
+    frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
+    assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([100, -200], [], None)
+
+
+def test_a_line_that_begins_with_a_word_of_sums_is_one_where_it_has_another_side() -> None:
+    head = "摘要,日期,收入,支出,户名\n"
+    rows = "合计付款,20260507,1.00,,甲公司\n货款,20260508,,2.00,乙公司\n合计,20260508,1.00,2.00,\n"
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "balance": [], "remittance": ["摘要"]}}
+    assert _amounts(head + rows, layout) == [100, -200]
+
+
+def test_tables_side_by_side_are_sent_apart() -> None:
+    text = "日期,收入,支出,余额,日期,收入,支出,余额\n20260507,1.00,,11.00,20260507,2.00,,13.00\n"
+    closing = read("bank_csv", text.encode(), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, "收入" in closing.refused.message) == ("BAD_HEADING", True)
+
+
+@pytest.mark.parametrize(
+    ("above", "unit", "amounts"),
+    [
+        ("单位：元", "yuan", [100, -200]),
+        ("单位：人民币元", "yuan", [100, -200]),
+        ("金额单位：人民币万元", "yuan", None),
+        ("（单位：分）", "yuan", None),
+        ("（单位：分）", "fen", [1, -2]),
+        ("开户单位：分宜支行", "yuan", [100, -200]),
+    ],
+)
+def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: list[int] | None) -> None:
+    body = "20260507,1.00,,11.00\n20260508,,2.00,9.00\n"
+    body = body if unit == "yuan" else body.replace(".00", "")
+    closing = read("bank_csv", f"{above}\n{HEAD}{body}".encode(), layout={**PLAIN, "unit": unit})[2]
+    if amounts is None:
+        assert closing.refused is not None
+        assert closing.refused.code == "BAD_HEADING"
+    else:
+        assert _amounts(f"{above}\n{HEAD}{body}", {**PLAIN, "unit": unit}) == amounts
+    headed = {**PLAIN, "columns": {**PLAIN["columns"], "income": ["收入(万元)"]}}
+    closing = read("bank_csv", (HEAD.replace("收入", "收入(万元)") + body).encode(), layout=headed)[2]
+    assert closing.refused is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("人民币(CNY)", "CNY"),
+        ("CNY 人民币", "CNY"),
+        ("01-人民币", "CNY"),
+        ("美元/USD", "USD"),
+        ("人民币/USD", ""),
+        ("人民币户", ""),
+    ],
+)
+def test_a_currency_that_is_told_twice(written: str, code: str) -> None:
+    frame, rejects, _ = read("bank_csv", f"{HEAD}20260507,1.00,,11.00,{written},甲\n".encode(), layout=PLAIN)
+    assert [r.code for r in rejects] == ([] if code else ["BAD_CURRENCY"])
+    assert frame["currency"].to_list() == [code or "CNY"]
+
+
+def test_a_packed_file_is_unpacked_first() -> None:
+    closing = read("bank_csv", gzip.compress((HEAD + ROWS[0]).encode()), layout=PLAIN)[2]
+    assert closing.refused is not None
+    assert (closing.refused.code, "unpack it" in closing.refused.message) == ("NOT_A_WORKBOOK", True)
+
+
+@pytest.mark.parametrize(("heading", "amount"), [("支出（-元）", -236), ("支出(-元)", -236), ("支出", 236)])
+def test_a_heading_may_say_that_money_out_stands_below_zero(heading: str, amount: int) -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "expense": [heading]}}
+    text = HEAD.replace("支出", heading) + "20260507,,-2.36,11.00,,收费\n"
+    assert _amounts(text, layout) == [amount]

@@ -222,7 +222,7 @@ def test_mappings_that_cannot_be():
         mapping_of({})
     with pytest.raises(BadInput, match="does not ship"):
         mapping_of({"mapping": "../../etc/passwd"})
-    with pytest.raises(BadInput, match="there is none named nothing"):
+    with pytest.raises(BadInput, match="there is no column with the name nothing"):
         mapping_of({"mapping": {**MEITUAN, "key": ["nothing"]}})
     for name in ("purse_daily", "wechat_pay", "alipay", "allinpay"):
         assert isinstance(mapping_of({"mapping": name}), CsvMapping)
@@ -234,3 +234,108 @@ def test_a_comma_in_a_text_of_wechat_moves_no_amount(goods):
     assert (rejects, closing.refused) == ([], None)
     assert frame["fee_fen"].to_list() == [5, -2]
     assert frame.equals(_wechat(WECHAT)[0].with_columns(frame["byte_start"], frame["byte_end"]))
+
+
+def test_two_stray_quotes_hide_no_record():
+    lines = [line.replace("`", "") for line in WECHAT.splitlines(keepends=True)]
+    sale, refund = lines[1], lines[2]
+    lines[1:3] = [sale.replace("牛奶", '"牛奶'), refund.replace("牛奶", '牛奶"')]
+    end = {**mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True, exclude={"end", "prefix"})}
+    closing = s.read("mapped_csv", "".join(lines[:3]).encode(), s.context("wx20260507.csv", "wx", mapping=end))[2]
+    assert (closing.refused.code, closing.refused.byte) == ("BAD_QUOTES", len(lines[0].encode()))
+
+
+@pytest.mark.parametrize(("sign", "kept"), [("10.00,-10.00,10.00", [1, 3]), ("-10.00,10.00,-10.00", [1, 3])])
+def test_where_signs_are_ignored_one_against_its_kind_is_no_second_sale(sign, kept):
+    mapping = {
+        "format": "x",
+        "title": "t",
+        "encoding": "utf-8",
+        "sign": "ignore",
+        "kind": "SALE",
+        "key": ["rrn"],
+        "columns": [
+            {"title": "单号", "name": "rrn", "required": True},
+            {"title": "时间", "name": "occurred_at", "type": "datetime", "format": "YYYY-MM-DD hh:mm:ss"},
+            {"title": "金额", "name": "paid", "type": "amount", "signs": {"-": -1}},
+        ],
+    }
+    rows = "".join(f"{n},2026-05-07 10:00:00,{amount}\n" for n, amount in enumerate(sign.split(","), 1))
+    context = s.context("f", "x", mapping=mapping, clearing_date="2026-05-07")
+    frame, rejects, closing = s.read("mapped_csv", f"单号,时间,金额\n{rows}".encode(), context)
+    assert (frame["record"].to_list(), [r.code for r in rejects], closing.refused) == (kept, ["BAD_SIGN"], None)
+
+
+def test_an_order_number_that_a_workbook_program_rounded_names_no_sale():
+    closing = _wechat(WECHAT.replace("`420000000001", "`4.2E+11"))[2]
+    assert (closing.refused.code, closing.refused.record, closing.refused.field) == ("ROUNDED", 1, "order_no")
+
+
+WECHAT_REFUNDED = WECHAT_REFUND.replace("`2026-05-07 12:01:02", "`2026-05-05 11:01:02").replace(
+    "`500000000009", "`2026-05-07 12:01:00,`2026-05-07 12:01:02,`500000000009"
+)
+WECHAT_REFUNDS = (
+    f"{WECHAT_HEAD.replace('微信退款单号', '退款申请时间,退款成功时间,微信退款单号')}\r\n"
+    f"{WECHAT_REFUNDED}\r\n{WECHAT_END}\r\n"
+    "`1,`0.00,`4.00,`0.00,`-0.02,`0.00,`5.00\r\n"
+)
+
+
+def test_a_bill_of_refunds_has_their_time_and_not_the_sales():
+    closing = _wechat(WECHAT_REFUNDS)[2]
+    assert (closing.refused.code, "退款成功时间" in closing.refused.message) == ("BAD_HEADING", True)
+    context = s.context("wx20260507.csv", "wx", mapping="wechat_pay_refund")
+    frame, rejects, closing = s.read("mapped_csv", WECHAT_REFUNDS.encode(), context)
+    assert (rejects, closing.refused) == ([], None)
+    same = _wechat(WECHAT)[0].filter(kind="REFUND")
+    placed = ("record", "byte_start", "byte_end")
+    assert frame.drop(placed).equals(same.drop(placed))
+    waiting = WECHAT_REFUNDS.replace("`2026-05-07 12:01:02,", "`,").replace("ORIGINAL,`SUCCESS", "ORIGINAL,`PROCESSING")
+    frame, rejects, closing = s.read("mapped_csv", waiting.encode(), context)
+    assert (len(frame), rejects, closing.skipped, closing.refused) == (0, [], 1, None)
+
+
+def test_a_file_without_the_column_that_tells_what_failed_is_refused():
+    mapping = mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True)
+    status = next(column for column in mapping["columns"] if column["name"] == "refund_status")
+    success = WECHAT.replace("退款状态", "状态")
+    assert _wechat(success)[2].refused is None  # sales alone have no such column
+    status["may_lack"] = False
+    closing = s.read("mapped_csv", success.encode(), s.context("wx20260507.csv", "wx", mapping=mapping))[2]
+    assert (closing.refused.code, "退款状态" in closing.refused.message) == ("BAD_HEADING", True)
+
+
+@pytest.mark.parametrize(("goods", "code"), [('"牛\n奶"', ""), ("牛\t奶", ""), ("牛\x01奶", "BAD_TEXT")])
+def test_a_line_end_in_the_name_of_goods_costs_no_sale(goods, code):
+    text = WECHAT.replace("`牛奶", goods, 1)
+    frame, rejects, closing = _wechat(text)
+    assert ([r.code for r in rejects], closing.refused) == ([code] * bool(code), None)
+    assert len(frame) == 2 - bool(code)
+
+
+PAGE = "<tr>".join(
+    ["<html><meta charset=gbk><table>"]
+    + [
+        "".join(f"<td>\r\n {cell.replace('<', '&lt;')}&nbsp;</td>" for cell in line.split(",")) + "</tr>"
+        for line in WECHAT.splitlines()
+    ]
+)
+
+
+def test_a_bill_called_xls_that_is_a_page():
+    setting = {"mapping": "wechat_pay", "encoding": "gb18030"}
+    context = s.context("wx20260507.xls", "wx", **setting)
+    frame, rejects, closing = s.read("mapped_csv", f"{PAGE}</table></html>".encode("gb18030"), context)
+    assert (rejects, closing.refused, closing.declared_records) == ([], None, 2)
+    placed = ("byte_start", "byte_end")
+    assert frame.drop(placed, "file").equals(_wechat(WECHAT)[0].drop(placed, "file"))
+    closing = s.read("mapped_csv", PAGE.encode("gb18030"), context)[2]
+    assert closing.refused.code == "TRUNCATED"
+
+
+def test_the_rows_of_a_page_are_not_shown_as_those_of_a_csv():
+    text = f"{PAGE.replace('2026-05-07 11', '2026-05-07T11')}</table></html>".encode("gb18030")
+    setting = {"mapping": "wechat_pay", "encoding": "gb18030"}
+    rejects = s.read("mapped_csv", text, s.context("wx20260507.xls", "wx", **setting))[1]
+    assert [r.code for r in rejects] == ["BAD_DATE"]
+    assert s.adapter("mapped_csv").show(io.BytesIO(text), rejects[0], setting) is None
