@@ -13,7 +13,16 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
+from adapters.feeds.canonical import (
+    KINDS,
+    SKIP,
+    add_card,
+    clearing_date_of,
+    conformed,
+    fault_reject,
+    named_day,
+    without_skipped,
+)
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
 from adapters.feeds.records import (
@@ -143,9 +152,17 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         declared_records=count if isinstance(count, int) else None,
         declared_total_fen=total if isinstance(total, int) else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes),
+        notes=(*token_notes(context), *tally.notes, *_day_notes(declared, context, layout)),
         refused=None if refused is None else refusal(context, refused),
     )
+
+
+def _day_notes(declared: dict[str, Value], context: Context, layout: Layout) -> tuple[str, ...]:
+    """The line that says that the file's clearing date is not the one in its name, which may be the day it was made."""
+    said, named = declared.get("clearing_date"), named_day(context.file, layout.filename)
+    if not isinstance(said, date) or named in {None, said} or context.clearing_date is not None:
+        return ()
+    return (f"the file says clearing date {said}, its name {named}: {said} is taken",)
 
 
 def _check_day(state: FileState, tally: Tally, context: Context) -> None:

@@ -35,7 +35,8 @@ from adapters.feeds.canonical import (
 from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
 from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
-from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
+from adapters.feeds.mapping import CsvMapping, mapping_of
+from adapters.feeds.mapping_text import describe_mapping
 from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Reading, Row, read_rows
 from adapters.feeds.text_columns import parse_texts

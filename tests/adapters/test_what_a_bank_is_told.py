@@ -1,0 +1,140 @@
+"""What a bank reads of its file: examples that are files, the place of what is wrong, what to do about it."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from adapters.accounts.text_lines import text_lines
+from adapters.base import Context
+from adapters.registry import adapter, shipped
+from adapters.remedies import REMEDY
+from portal.cli.main import run
+from settlement.model.rejects import Reject
+
+NAMES = {
+    "citizen_card": "SMK_20260507",
+    "unionpay_zm": "INN26050788ZM_802310048993424",
+    "acomn": "IND26050701ACOMN",
+    "acoma": "IND26050701ACOMA",
+    "minsheng_payout": "req_20260507_001.txt",
+    "minsheng_payout_outer": "req_outer_20260507_001.txt",
+    "minsheng_result": "resp_20260507_001.txt",
+    "unionpay_payout": "DF00000000777290058110097202605070002I.txt",
+    "unionpay_result": "DF00000000777290058110097202605070002O.txt",
+}
+# the totals of Alipay are sentences, which no description writes; a bank's export is described by its headings
+EXAMPLES = [(form, how, name) for _, form, how, name, _ in shipped() if form != "bank_csv" and name != "alipay"]
+
+
+def _example(form: str, setting: str, capsys: pytest.CaptureFixture[str]) -> bytes:
+    assert run(["feed", "describe", "--format", form, "--set", setting]) == 0
+    told = capsys.readouterr().out
+    found = re.search(r"\nexample\n(.*?)(?:\n\n|\Z)", told, re.DOTALL)
+    assert found is not None
+    text = found[1] if found[1].endswith("########") else found[1] + "\n"
+    narrow = "gb18030" if re.search(r"gb18030|gbk", told.split("\n\n")[0]) else "utf-8"
+    return text.replace("\n", "\r\n").encode(narrow)
+
+
+@pytest.mark.parametrize(("form", "setting", "name"), EXAMPLES, ids=lambda value: value)
+def test_the_example_that_describe_prints_is_accepted_by_check(form, setting, name, capsys, tmp_path):
+    setting = f"{setting}={name}"
+    file = tmp_path / NAMES.get(name, "bill_20260507.csv")
+    data = _example(form, setting, capsys)
+    for written in (data, data.replace(b"\r\n", b"\n")):
+        file.write_bytes(written)
+        code = run(["feed", "check", str(file), "--format", form, "--set", setting])
+        told = capsys.readouterr().out
+        if code == 0:
+            break
+    assert code == 0, told
+    assert "accepted 1, rejected 0" in told
+
+
+def test_a_long_default_does_not_push_its_meaning_out_of_the_window(capsys):
+    assert run(["feed", "describe", "--format", "bank_csv"]) == 0
+    told = capsys.readouterr().out
+    line = next(line for line in told.splitlines() if line.startswith("trailers"))
+    assert line.index("a row whose first cell") < 60
+    assert "…" in line
+
+
+def _acomn(tmp_path, capsys, data: bytes) -> str:
+    file = tmp_path / NAMES["acomn"]
+    file.write_bytes(data)
+    assert run(["feed", "check", str(file), "--format", "unionpay_acom", "--set", "record=acomn"]) == 1
+    return capsys.readouterr().out
+
+
+def test_an_unknown_operation_is_shown_by_the_codes_that_say_it(tmp_path, capsys):
+    data = _example("unionpay_acom", "record=acomn", capsys)
+    told = _acomn(tmp_path, capsys, data[:106] + b"770000" + data[112:]).splitlines()
+    at = next(n for n, line in enumerate(told) if "[UNKNOWN_KIND]" in line)
+    assert "settings" not in told[at] + told[at + 1]  # no setting takes an operation
+    assert "mti is digits, bytes 102-105 of the record" in told[at + 2]
+    assert "processing_code is digits, bytes 107-112 of the record, from byte 106 of the file" in told[at + 2]
+    start, end = told[at + 4].index("^"), told[at + 4].rindex("^") + 1
+    assert told[at + 3][start:end] == "0200 770000"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said", "remedy"),
+    [
+        (
+            lambda data: data.replace(b"\r\n", b"\n"),
+            "BAD_NEWLINE",
+            "byte 0: the first line does not end with CR LF",
+            "",
+        ),
+        (lambda data: data + b"extra\r\n", "AFTER_END", "7 bytes stand behind the trailer", REMEDY["AFTER_END"]),
+        (lambda data: data[:-9], "TRUNCATED", "it was cut: send it again", REMEDY["TRUNCATED"]),
+    ],
+)
+def test_a_citizen_card_file_that_ends_otherwise(change, code, said, remedy, capsys, tmp_path):
+    file = tmp_path / NAMES["citizen_card"]
+    file.write_bytes(change(_example("citizen_card", "layout=citizen_card", capsys)))
+    assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 2
+    told = capsys.readouterr().out
+    assert f"[{code}]" in told
+    assert said in told
+    assert remedy in told
+
+
+def test_a_nul_byte_is_named_by_its_line():
+    with pytest.raises(Exception, match="NUL") as caught:
+        list(text_lines(io.BytesIO(b"abc\ndef\ngh\0i\n")))
+    assert caught.value.byte == 8
+    data = b"\xef\xbb\xbf:20:A\r\n:25:1\r\n:28C:\0" + b"1\r\n"
+    closing = list(adapter("mt940").read(io.BytesIO(data), Context("x.sta", "bank", {})))[-1]
+    assert (closing.refused.code, closing.refused.byte) == ("NUL_BYTE", data.index(b":28C:"))
+
+
+def test_what_is_about_the_whole_file_names_no_record():
+    assert str(Reject("a", 0, -1, "", "X", "wrong")) == "a: wrong [X]"
+    assert str(Reject("a", 0, 12, "total", "X", "wrong")) == "a: byte 12: total: wrong [X]"
+    assert str(Reject("a", 3, 12, "paid", "X", "wrong")) == "a: record 3, byte 12: paid: wrong [X]"
+    assert str(Reject("a", 3, -1, "", "X", "wrong")) == "a: record 3: wrong [X]"
+    assert str(Reject("a", 0, -1, "", "X", "wrong", line=4, column=2)) == "a:4:2: wrong [X]"
+
+
+def test_another_clearing_date_than_the_name_has_is_told(capsys, tmp_path):
+    file = tmp_path / "SMK_20260508"
+    file.write_bytes(_example("citizen_card", "layout=citizen_card", capsys))
+    assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 0
+    assert (
+        "note: the file says clearing date 2026-05-07, its name 2026-05-08: 2026-05-07 is taken"
+        in capsys.readouterr().out
+    )
+    file = file.rename(tmp_path / "SMK_20260507")
+    assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 0
+    assert "clearing date" not in capsys.readouterr().out
+
+
+def test_one_of_source_and_format_is_enough(capsys, tmp_path):
+    file = tmp_path / "f"
+    file.write_bytes(b"x")
+    assert run(["feed", "check", str(file), "--format", "mt940", "--source", "bank"]) == 2
+    assert capsys.readouterr().err == "puhui: --source and --format: give one; a source has its format\n"
