@@ -46,7 +46,8 @@ def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
     for number, column in enumerate(mapping.columns, 1):
         words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
         words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
-        heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
+        joined = " + ".join(filter(None, (column.title, column.and_)))
+        heading = joined if mapping.headings else f"{number} {joined}".rstrip()
         what = "; ".join(word for word in [*words, column.note] if word)
         rows.append((heading, column.type, "must" * column.required, column.name, what))
     headings = ("heading" if mapping.headings else "cell", "type", "must", "name", "what")
@@ -95,10 +96,13 @@ def _end(mapping: CsvMapping) -> list[str]:
 
 
 def example(mapping: CsvMapping) -> list[str]:
-    """A file of one sale that the mapping reads; where it cannot be written, what stands above the records."""
+    """A file of one sale that the mapping reads, but for totals in sentences; two cells in one have their headings."""
+    titles = [title for column in mapping.columns for title in (column.title, column.and_) if title]
+    if any(column.and_ for column in mapping.columns):
+        return [*mapping.preamble, mapping.separator.join(titles)] if mapping.headings else []
     row = {column.name: [_value(mapping, column)] for column in mapping.columns}
     types = {column.name: _TYPES.get(column.type, pl.String()) for column in mapping.columns}
-    above = [mapping.separator.join(column.title for column in mapping.columns)] * mapping.headings
+    above = [mapping.separator.join(titles)] * mapping.headings
     try:
         return text_of(pl.DataFrame(row, schema=types), mapping, "example").splitlines()
     except BadInput:

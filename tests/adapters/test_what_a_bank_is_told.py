@@ -9,6 +9,8 @@ import pytest
 
 from adapters.accounts.text_lines import text_lines
 from adapters.base import Context
+from adapters.feeds.mapping import CsvColumn
+from adapters.layout import CellError, LayoutField, format_cell
 from adapters.registry import adapter, shipped
 from adapters.remedies import REMEDY
 from portal.cli.main import run
@@ -60,6 +62,25 @@ def test_a_long_default_does_not_push_its_meaning_out_of_the_window(capsys):
     line = next(line for line in told.splitlines() if line.startswith("trailers"))
     assert line.index("a row whose first cell") < 60
     assert "…" in line
+
+
+def test_a_mapping_of_two_cells_in_one_names_both(capsys, tmp_path):
+    moment = '{title: 日, and: 时, name: occurred_at, type: datetime, format: "YYYYMMDD hhmmss"}'
+    columns = f"[{moment}, {{title: 额, name: paid, type: amount}}]"
+    own = tmp_path / "own.yaml"
+    own.write_text(f"{{format: own, title: t, encoding: utf-8, kind: SALE, key: [paid], columns: {columns}}}", "utf-8")
+    assert run(["feed", "describe", "--format", "mapped_csv", "--set", f"mapping={own}"]) == 0
+    told = capsys.readouterr().out
+    assert "\n日 + 时  datetime" in told
+    assert "\nexample\n日,时,额\n" in told
+
+
+def test_an_amount_without_a_mark_is_written_where_a_mark_may_be_left_away():
+    field = CsvColumn(name="paid", title="额", type="amount", signs={"-": -1})
+    assert [format_cell(field, fen, "yuan") for fen in (12345, -5)] == ["123.45", "-0.05"]
+    fixed = LayoutField(name="paid", type="amount", start=1, length=8, signs={"-": -1})
+    with pytest.raises(CellError, match="no mark"):
+        format_cell(fixed, 1, "fen")
 
 
 def _acomn(tmp_path, capsys, data: bytes) -> str:
