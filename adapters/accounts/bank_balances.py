@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from adapters.accounts.currency import format_minor
 from adapters.accounts.statement import Line, Statement
 
 
@@ -45,7 +46,10 @@ def set_balances(owner: Account) -> str:
     if place is None:
         return ""
     line = len(known) - place if newest_first else place + 1
-    return f"the balance after line {line}{_at(lines[line - 1])} does not follow from the balance before it"
+    due = known[place - 1] + amounts[place]
+    written, follows, gap = (format_minor(fen, statement.currency) for fen in (known[place], due, known[place] - due))
+    said = f"the balance after line {line}{_at(lines[line - 1])} is {written} {statement.currency}"
+    return f"{said}, and {follows} follows from the balance before it; difference {gap}"
 
 
 def unread(owner: Account, *, in_column: bool) -> str:

@@ -256,7 +256,8 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     if findings.compared is not None:
         _print_compared(findings, findings.compared)
     _print_rejects(findings, closing, stream, settings)
-    for line in (*closing.notes, *findings.remarks):
+    told = findings.held.message if findings.held else ""
+    for line in (line for line in (*closing.notes, *findings.remarks) if line != told):
         print(f"note: {line}")
     print(f"\nreceipt {receipt_name(findings.name, receipt.delivery)}:")
     print(receipt_json(receipt).decode(), end="")

@@ -95,7 +95,8 @@ def test_a_missing_row_is_a_difference() -> None:
     third = FIRST.replace("11,000.00", "11,750.00")
     closing = read("bank_csv", icbc(FIRST, SECOND, third), layout="icbc")[2]
     at = icbc(FIRST, SECOND, third).index(third.encode("gb18030"))
-    said = f"the balance after line 3 (byte {at}) does not follow from the balance before it"
+    said = f"the balance after line 3 (byte {at}) is 11750.00 CNY, and 11749.50 follows from the balance before it"
+    said += "; difference 0.50"
     assert out_of_balance(closing.notes) == [f"BALANCE_DIFFERENCE: statement f: {said}"]
 
 
