@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import re
 
+import iso8583
 import pytest
 
 from adapters.accounts.text_lines import text_lines
 from adapters.base import Context
+from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.mapping import CsvColumn
 from adapters.layout import CellError, LayoutField, format_cell
 from adapters.registry import adapter, shipped
@@ -159,3 +161,15 @@ def test_one_of_source_and_format_is_enough(capsys, tmp_path):
     file.write_bytes(b"x")
     assert run(["feed", "check", str(file), "--format", "mt940", "--source", "bank"]) == 2
     assert capsys.readouterr().err == "puhui: --source and --format: give one; a source has its format\n"
+
+
+def test_an_unknown_operation_of_a_message_tells_what_says_it():
+    fields = {"t": "0299", "3": "000000", "4": "000000001000", "11": "000001", "25": "00"}
+    message = bytes(iso8583.encode(fields, SPECS["cups"])[0])
+    data = io.BytesIO(len(message).to_bytes(2, "big") + message)
+    shown = adapter("pos_iso8583").show(data, Reject("f", 1, 0, "kind", "UNKNOWN_KIND", ""), {})
+    assert shown.about.startswith("the message type, DE3 and DE25 say the operation; DE3 is Processing code")
+    assert shown.text.startswith("0299 DE3=000000")
+    broken = io.BytesIO((6).to_bytes(2, "big") + b"0200\x01\x02")
+    shown = adapter("pos_iso8583").show(broken, Reject("f", 1, 0, "", "BAD_MESSAGE", ""), {})
+    assert "bitmap: 01 02…" in shown.text
