@@ -173,3 +173,15 @@ def test_an_unknown_operation_of_a_message_tells_what_says_it():
     broken = io.BytesIO((6).to_bytes(2, "big") + b"0200\x01\x02")
     shown = adapter("pos_iso8583").show(broken, Reject("f", 1, 0, "", "BAD_MESSAGE", ""), {})
     assert "bitmap: 01 02…" in shown.text
+
+
+def test_a_bank_s_mapping_is_told_whole(capsys, tmp_path):
+    own = tmp_path / "own.yaml"
+    columns = "{booking_date: [日], income: [入], expense: [出]}"
+    more = "trailers: [尾], expenses_signed: true, decimal: ',', currencies: {葡币: MOP}"
+    own.write_text(f"{{format: own, title: t, columns: {columns}, {more}}}", "utf-8")
+    assert run(["feed", "describe", "--format", "bank_csv", "--set", f"layout={own}"]) == 0
+    told = capsys.readouterr().out
+    assert "an amount above zero is a credit; money out stands below zero" in told
+    for said in ("trailers         尾\n", "currencies       葡币 MOP\n", "decimal          , stands before the fen\n"):
+        assert said in told
