@@ -111,4 +111,4 @@ def _end_rows(mapping: CsvMapping, raw: pl.DataFrame) -> list[list[str]]:
         return [cells]
     if end.where == "next":
         return [[spec.title for spec in end.fields], [mapping.prefix + cell for cell in cells]]
-    return [[end.starts_with[0]]]
+    return [[end.starts_with[0]]] if end.starts_with else []

@@ -11,10 +11,11 @@ from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import SKIP
 from adapters.feeds.mapped_write import text_of
 from adapters.feeds.mapping import PACKAGE, CsvColumn, CsvMapping, End, mapping_of
-from adapters.layout import Value
+from adapters.layout import CellError, Value
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
 
+_SALE = ("kind", "occurred_at", "paid", "gross")
 _MOMENT = datetime(2026, 5, 7, 9, 30, 15)
 _VALUES: dict[str, Value] = {
     "amount": 12_345,
@@ -105,7 +106,7 @@ def example(mapping: CsvMapping) -> list[str]:
     above = [mapping.separator.join(titles)] * mapping.headings
     try:
         return text_of(pl.DataFrame(row, schema=types), mapping, "example").splitlines()
-    except BadInput:
+    except (BadInput, CellError):
         return [*mapping.preamble, *above] if mapping.headings else []
 
 
@@ -115,9 +116,10 @@ def _value(mapping: CsvMapping, column: CsvColumn) -> Value:
         return column.constant
     if column.name == "claimed":
         return 0
-    if not column.required and column.name not in {*mapping.key, "kind", "paid", "gross"}:
+    if not column.required and column.name not in {*mapping.key, *_SALE}:
         return None
     if column.values:
         meanings = [meaning for meaning in column.values.values() if meaning != SKIP]
         return "SALE" if "SALE" in meanings else (meanings or [SKIP])[0]
-    return _VALUES.get(column.type, "12345678"[: column.length or 8])
+    value = _VALUES.get(column.type, "12345678")
+    return value[: column.length or 19] if isinstance(value, str) else value

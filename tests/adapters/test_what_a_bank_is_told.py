@@ -77,6 +77,42 @@ def test_a_mapping_of_two_cells_in_one_names_both(capsys, tmp_path):
     assert "\nexample\n日,时,额\n" in told
 
 
+def test_a_mapping_whose_totals_are_sentences_alone_is_described(capsys, tmp_path):
+    own = tmp_path / "own.yaml"
+    moment = "{title: 时, name: occurred_at, type: datetime, format: YYYYMMDD}"
+    end = "end: {spoken: [{pattern: '共(?P<count>[0-9]+)笔'}]}"
+    rest = f"kind: SALE, key: [paid], columns: [{moment}, {{title: 额, name: paid, type: amount}}]"
+    own.write_text(f"{{format: own, title: t, encoding: utf-8, ignore: [共], {end}, {rest}}}", "utf-8")
+    assert run(["feed", "describe", "--format", "mapped_csv", "--set", f"mapping={own}"]) == 0
+    told = capsys.readouterr().out
+    assert "declared in a sentence: 共(?P<count>[0-9]+)笔" in told
+    assert "\n时,额\n" in told
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "{starts_with: [合], where: same, fields: [{name: a, constant: 合}, {name: b, type: amount, required: true}]}",
+        "{starts_with: [合], where: next, fields: [{name: a, title: 合}, {name: b, type: count, declares: count}]}",
+        "{starts_with: [合], required: false}",
+    ],
+)
+def test_any_mapping_is_described(end, capsys, tmp_path):
+    own = tmp_path / "own.yaml"
+    columns = (
+        '[{title: 时, name: occurred_at, type: datetime, format: "YYYY/M/D h:mm"}, {title: 卡, name: card_number,'
+        " type: card, length: 16, required: true}, {title: 额, name: paid, type: amount, signs: {C: -1}}]"
+    )
+    own.write_text(
+        f"{{format: o, title: t, encoding: gbk, kind: SALE, key: [paid], columns: {columns}, end: {end}}}", "utf-8"
+    )
+    assert run(["feed", "describe", "--format", "mapped_csv", "--set", f"mapping={own}"]) == 0
+    told = capsys.readouterr().out.split("\nexample\n")[1]
+    assert told.startswith("时,卡,额\n")
+    if "true" not in end:  # a total of which nothing is known cannot be made up
+        assert told.splitlines()[1].endswith(",6217000000000000,123.45")
+
+
 def test_an_amount_without_a_mark_is_written_where_a_mark_may_be_left_away():
     field = CsvColumn(name="paid", title="额", type="amount", signs={"-": -1})
     assert [format_cell(field, fen, "yuan") for fen in (12345, -5)] == ["123.45", "-0.05"]
