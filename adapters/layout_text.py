@@ -103,8 +103,9 @@ def _value(layout: Layout, field: LayoutField) -> Value:
     """An example of a field that must be there; the others are left blank."""
     if field.constant is not None:
         return field.constant
-    if field.name in _SALE and layout.gives == "transaction":
-        return _SALE[field.name]
+    sale = _SALE.get(field.name) if layout.gives == "transaction" else None
+    if sale is not None and (field.length or 4) >= len(sale) and _fitting(layout, field, sale):
+        return sale
     if not field.required and not field.declares and field.name != "kind":
         return None
     if field.values:

@@ -77,6 +77,19 @@ def test_a_mapping_of_two_cells_in_one_names_both(capsys, tmp_path):
     assert "\nexample\n日,时,额\n" in told
 
 
+def test_a_layout_whose_message_type_is_shorter_is_described(capsys, tmp_path):
+    own = tmp_path / "own.yaml"
+    fields = (
+        "[{name: mti, length: 2, required: true, values: {'02': SALE}}, {name: kind, values: {X: SKIP, S: SALE}}, "
+        "{name: rail, values: {P: pos}}, {name: card_number, type: card}, {name: paid, type: amount, required: true}, "
+        "{name: occurred_at, type: datetime, format: YYYYMMDDhhmmss}, {name: rrn, required: true}]"
+    )
+    head = "format: own, title: t, shape: delimited, separator: '|', encoding: utf-8, key: [rrn]"
+    own.write_text(f"{{{head}, record: {{fields: {fields}}}}}", "utf-8")
+    assert run(["feed", "describe", "--format", "citizen_card", "--set", f"layout={own}"]) == 0
+    assert "\nexample\n02|S|" in capsys.readouterr().out
+
+
 def test_a_mapping_whose_totals_are_sentences_alone_is_described(capsys, tmp_path):
     own = tmp_path / "own.yaml"
     moment = "{title: 时, name: occurred_at, type: datetime, format: YYYYMMDD}"
