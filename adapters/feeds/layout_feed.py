@@ -37,7 +37,7 @@ from adapters.feeds.records import (
 )
 from adapters.layout import CellError, Layout, Value, shipped_layout
 from adapters.yaml_document import document_of
-from settlement.model.cards import CardTokens, masked
+from settlement.model.cards import TOLD, CardTokens, masked
 from settlement.model.errors import BadInput
 from settlement.model.in_order import in_order
 from settlement.model.rejects import Reject
@@ -102,6 +102,18 @@ def token_notes(context: Context) -> tuple[str, ...]:
     return () if context.tokeniser else ("no card key is set: card_token stays blank",)
 
 
+def luhn_notes(context: Context, cards: CardTokens) -> tuple[str, ...]:
+    """The line about bank cards with a wrong check digit: a warning, for UnionPay's own samples fail it too.
+
+    Citizen cards have none, and they pay by purse and bank account.
+    """
+    given = context.settings
+    citizens = given.get("instrument") == "citizen_card" or given.get("rail", "pos") != "pos"
+    wrong = 0 if citizens else cards.wrong_check_digits
+    many = f"{wrong} or more" if wrong == TOLD else str(wrong)
+    return (f"card numbers with a wrong check digit (Luhn), taken all the same: {many}",) if wrong else ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
     """One block as it is when done; `refused` instead of `parsed` where it refuses the file.
@@ -116,8 +128,13 @@ class _Done:
     refused: FileRefused | None = None
 
 
-def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
-    """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
+def read_feed(
+    stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret, *, bank_cards: bool = False
+) -> Iterator[Parsed | Closing]:
+    """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept.
+
+    `bank_cards`: its cards have check digits.
+    """
     declares = {spec.of for line in layout.lines for spec in line.fields if spec.of}
     state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares), f"{context.source}:".encode())
     tally, totals, refused = Tally(CardTokens(context.tokeniser)), Totals(), None
@@ -152,7 +169,12 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         declared_records=count if isinstance(count, int) else None,
         declared_total_fen=total if isinstance(total, int) else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *_day_notes(declared, context, layout)),
+        notes=(
+            *token_notes(context),
+            *tally.notes,
+            *_day_notes(declared, context, layout),
+            *(luhn_notes(context, tally.cards) if bank_cards else ()),
+        ),
         refused=None if refused is None else refusal(context, refused),
     )
 

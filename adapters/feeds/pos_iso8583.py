@@ -44,6 +44,7 @@ from adapters.feeds.layout_feed import (
     check_hopeless,
     check_rejects,
     finish,
+    luhn_notes,
     refusal,
     reject_of,
     token_notes,
@@ -127,7 +128,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=_declared(known.closing, TOTALS[:4]),
         declared_total_fen=_declared(known.closing, TOTALS[4:]),
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes),
+        notes=(*token_notes(context), *tally.notes, *luhn_notes(context, tally.cards)),
         refused=refused,
     )
 

@@ -149,13 +149,13 @@ def _needs(layout: Layout, form: str, *names: str) -> Layout:
 def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of an institution file, then Closing."""
     layout = _needs(acom_layout(context.settings), "unionpay_acom", *_ACOM_FIELDS)
-    return read_feed(stream, context, layout, interpret_acom)
+    return read_feed(stream, context, layout, interpret_acom, bank_cards=True)
 
 
 def read_zm(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of a merchant file, then Closing."""
     layout = _needs(zm_layout(context.settings), "unionpay_zm", "kind", "claimed", "settlement")
-    return read_feed(stream, context, layout, interpret_zm)
+    return read_feed(stream, context, layout, interpret_zm, bank_cards=True)
 
 
 def _raw(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:

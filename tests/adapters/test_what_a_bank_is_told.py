@@ -6,6 +6,7 @@ import io
 import re
 
 import iso8583
+import polars as pl
 import pytest
 
 from adapters.accounts.text_lines import text_lines
@@ -16,6 +17,7 @@ from adapters.layout import CellError, LayoutField, format_cell
 from adapters.registry import adapter, shipped
 from adapters.remedies import REMEDY
 from portal.cli.main import run
+from settlement.model.cards import CardTokens, Tokeniser, luhn
 from settlement.model.rejects import Reject
 
 NAMES = {
@@ -234,3 +236,28 @@ def test_a_bank_s_mapping_is_told_whole(capsys, tmp_path):
     assert "an amount above zero is a credit; money out stands below zero" in told
     for said in ("trailers         尾\n", "currencies       葡币 MOP\n", "decimal          , stands before the fen\n"):
         assert said in told
+
+
+@pytest.mark.parametrize("tokeniser", [None, Tokeniser("t", b"k" * 32)])
+def test_a_wrong_check_digit_is_a_warning(tokeniser):
+    good, wrong = "6222021234560017", "6222021234560018"
+    line = "{number}|消费|1000||20260507093015||||||||||||||{number_}|||\n"
+    cards = [good, wrong, wrong, "6228480000000000018", "622202******0018", ""]
+    rows = [f"N{n}" + line.format(number="", number_=card) for n, card in enumerate(cards)]
+
+    def notes(**settings: str) -> list[str]:
+        given = Context("x20260507.txt", "w", {"mapping": "allinpay", **settings}, tokeniser)
+        *blocks, closing = adapter("mapped_csv").read(io.BytesIO("".join(rows).encode()), given)
+        assert (closing.accepted, [reject for block in blocks for reject in block.rejects]) == (6, [])
+        return [note for note in closing.notes if "Luhn" in note]
+
+    count = sum(not luhn(card) for card in {good, wrong, "6228480000000000018"})
+    assert notes() == [f"card numbers with a wrong check digit (Luhn), taken all the same: {count}"]
+    assert notes(rail="purse") == notes(instrument="citizen_card") == []
+
+
+def test_check_digits_of_many_numbers_are_those_of_one():
+    numbers = [str(10**size + step * 7) for size in range(12, 19) for step in range(40)]
+    tokens = CardTokens(None)
+    tokens.of(pl.Series(numbers))
+    assert tokens.wrong_check_digits == sum(not luhn(number) for number in numbers)
