@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.description import Part
 from adapters.feeds.canonical import (
     APPROVED,
+    OPERATIONS,
     PARTIAL_APPROVAL,
     SKIP,
     Fault,
@@ -214,6 +216,11 @@ def write_zm(frame: pl.DataFrame, context: Context) -> bytes:
     return write_records(layout, raw, {}, context.file)
 
 
+def _describe_acom(settings: Mapping[str, Any]) -> list[Part]:
+    *layout, notes = describe(acom_layout(settings))
+    return [*layout, Part("kinds", ("message type", "processing code", "kind", "what"), OPERATIONS), notes]
+
+
 ADAPTERS = (
     Adapter(
         "unionpay_zm",
@@ -230,7 +237,7 @@ ADAPTERS = (
         "transaction",
         read_acom,
         write_acom,
-        lambda settings: describe(acom_layout(settings)),
+        _describe_acom,
         show_layout(acom_layout),
     ),
 )

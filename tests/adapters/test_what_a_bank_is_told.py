@@ -11,6 +11,7 @@ import pytest
 
 from adapters.accounts.text_lines import text_lines
 from adapters.base import Context
+from adapters.feeds.canonical import OPERATIONS, unionpay_kind
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.mapping import CsvColumn
 from adapters.layout import CellError, LayoutField, format_cell
@@ -261,3 +262,28 @@ def test_check_digits_of_many_numbers_are_those_of_one():
     tokens = CardTokens(None)
     tokens.of(pl.Series(numbers))
     assert tokens.wrong_check_digits == sum(not luhn(number) for number in numbers)
+
+
+@pytest.mark.parametrize(("form", "settings"), [("unionpay_acom", ["--set", "record=acomn"]), ("pos_iso8583", [])])
+def test_the_kinds_that_are_told_are_those_that_are_read(form, settings, capsys):
+    assert run(["feed", "describe", "--format", form, *settings]) == 0
+    told = capsys.readouterr().out
+    messages = {
+        "020x 021x": ("0200", "0210"),
+        "022x 023x": ("0220", "0230"),
+        "040x to 043x": ("0400", "0420", "0430"),
+        "01xx 03xx 05xx 06xx 08xx 09xx": ("0100", "0320", "0500", "0820", "0920"),
+    }
+    for kinds, codes, kind, what in OPERATIONS:
+        assert f"{what}\n" in told
+        for mti in messages.get(kinds, ("0200", "0220", "0420")):
+            for code in [] if codes == "any other" else ["000000"] if codes == "any" else codes.split():
+                row = pl.DataFrame({"m": [mti], "p": [code.ljust(6, "0")], "c": ["06" if code == "03" else "00"]})
+                assert row.select(unionpay_kind("m", "p", "c")).item() == {"skipped": "SKIP"}.get(kind, kind), (
+                    mti,
+                    code,
+                )
+    unknown = pl.DataFrame(
+        {"m": ["0200", "0240", "0450", "0200"], "p": ["770000", "000000", "000000", "030000"], "c": "00"}
+    )
+    assert unknown.select(unionpay_kind("m", "p", "c")).to_series().to_list() == [None] * 4
