@@ -150,7 +150,7 @@ def _luhns(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         digit = rest % 10
         rest //= 10
         total += digit if place % 2 == 0 else digit * 2 - (digit > 4).astype(np.uint64) * 9
-    return total % 10 == 0
+    return np.equal(total % 10, 0)
 
 
 def masked(numbers: pl.Series) -> pl.Series:
