@@ -199,18 +199,18 @@ def as_local(column: str, zone: str) -> pl.Expr:
     return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
-# what `unionpay_kind` makes of a message, for people: message type, DE3, kind, what it is
+# what `unionpay_kind` makes of a message, for people: message type, DE3, what it is, its kind
 OPERATIONS = (
-    ("020x 021x", "00", "SALE", "消费; with DE25=06 预授权完成"),
-    ("020x 021x", "20", "VOID", "撤销"),
-    ("022x 023x", "00", "SALE", "离线消费"),
-    ("022x 023x", "20", "REFUND", "退货"),
-    ("040x to 043x", "00", "REVERSAL", "冲正 of a sale"),
-    ("040x to 043x", "20", "REVERSAL", "冲正 of a void or refund"),
-    ("any", "03", "skipped", "with DE25=06: 预授权 and what undoes it"),
-    ("any", " ".join(_NO_PURCHASE), "skipped", "cash, transfers, payouts, inquiries"),
-    ("01xx 03xx 05xx 06xx 08xx 09xx", "any", "skipped", "authorisation, files, settlement, network, signatures"),
-    ("any other", "any other", "rejected", "UNKNOWN_KIND"),
+    ("020x 021x", "00", "消费; with DE25=06 预授权完成", "SALE"),
+    ("020x 021x", "20", "撤销", "VOID"),
+    ("022x 023x", "00", "离线消费", "SALE"),
+    ("022x 023x", "20", "退货", "REFUND"),
+    ("040x to 043x", "00", "冲正 of a sale", "REVERSAL"),
+    ("040x to 043x", "20", "冲正 of a void or refund", "REVERSAL"),
+    ("any", "03", "with DE25=06: 预授权 and what undoes it", "skipped"),
+    ("any", " ".join(_NO_PURCHASE), "cash, transfers, payouts, inquiries", "skipped"),
+    ("01xx 03xx 05xx 06xx 08xx 09xx", "any", "authorisation, files, settlement, network, signatures", "skipped"),
+    ("any other", "any other", "UNKNOWN_KIND", "rejected"),
 )
 
 

@@ -22,7 +22,7 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
         for name, entry in chosen.spec.items()
         if name != "h"
     ]
-    kinds = Part("kinds", ("message type", "DE3", "kind", "what"), OPERATIONS)
+    kinds = Part("kinds", ("message type", "DE3", "what", "kind"), OPERATIONS)
     fields = Part("", ("field", "size", "coding", "what", "gives"), rows)
     return [lines("", head), lines("settings:", said), kinds, fields]
 

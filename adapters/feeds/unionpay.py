@@ -218,7 +218,7 @@ def write_zm(frame: pl.DataFrame, context: Context) -> bytes:
 
 def _describe_acom(settings: Mapping[str, Any]) -> list[Part]:
     *layout, notes = describe(acom_layout(settings))
-    return [*layout, Part("kinds", ("message type", "processing code", "kind", "what"), OPERATIONS), notes]
+    return [*layout, Part("kinds", ("message type", "processing code", "what", "kind"), OPERATIONS), notes]
 
 
 ADAPTERS = (
