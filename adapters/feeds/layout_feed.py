@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import BinaryIO
 
@@ -45,6 +45,7 @@ from settlement.model.rejects import Reject
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
+AHEAD = 7  # days: cut-offs and zones move a clearing day by one or two
 MOST_REJECTS = 100_000  # each is an object that is kept and shown
 SHORTEST_CARD = 13  # digits; a field that holds fewer holds no card number
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
@@ -65,6 +66,7 @@ class Tally:
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0
+    ahead: int = 0  # accepted, and later than their clearing date by more than AHEAD days
     clearing: date | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -73,6 +75,7 @@ class Tally:
         self.accepted += other.accepted
         self.rejected += other.rejected
         self.skipped += other.skipped
+        self.ahead += other.ahead
         self.clearing = self.clearing or other.clearing  # one of the last block alone, from a trailer, must be this
         self.notes += other.notes
 
@@ -102,16 +105,19 @@ def token_notes(context: Context) -> tuple[str, ...]:
     return () if context.tokeniser else ("no card key is set: card_token stays blank",)
 
 
-def luhn_notes(context: Context, cards: CardTokens) -> tuple[str, ...]:
-    """The line about bank cards with a wrong check digit: a warning, for UnionPay's own samples fail it too.
+def doubts(context: Context, tally: Tally, *, bank_cards: bool = True) -> tuple[str, ...]:
+    """Lines about what is taken all the same: bank cards with a wrong check digit, records after their clearing date.
 
-    Citizen cards have none, and they pay by purse and bank account.
+    UnionPay's own samples fail the check digit. Citizen cards have none, and they pay by purse and bank account.
     """
     given = context.settings
     citizens = given.get("instrument") == "citizen_card" or given.get("rail", "pos") != "pos"
-    wrong = 0 if citizens else cards.wrong_check_digits
+    wrong = tally.cards.wrong_check_digits if bank_cards and not citizens else 0
     many = f"{wrong} or more" if wrong == TOLD else str(wrong)
-    return (f"card numbers with a wrong check digit (Luhn), taken all the same: {many}",) if wrong else ()
+    told = [f"card numbers with a wrong check digit (Luhn), taken all the same: {many}"] * bool(wrong)
+    if tally.ahead:
+        told.append(f"records more than {AHEAD} days after their clearing date, taken all the same: {tally.ahead}")
+    return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ def read_feed(
             *token_notes(context),
             *tally.notes,
             *_day_notes(declared, context, layout),
-            *(luhn_notes(context, tally.cards) if bank_cards else ()),
+            *doubts(context, tally, bank_cards=bank_cards),
         ),
         refused=None if refused is None else refusal(context, refused),
     )
@@ -338,5 +344,7 @@ def finish(
         frame = kept.filter(fault.is_null())
     accepted = conformed(frame, context, tally.clearing)
     tally.accepted += accepted.height
+    latest = datetime.combine(tally.clearing, time(), UTC) + timedelta(days=AHEAD + 1)
+    tally.ahead += int((accepted["occurred_at"] >= latest).sum())
     tally.rejected += len(rejects)
     return Parsed(accepted, [rejects[record] for record in sorted(rejects)])

@@ -43,8 +43,8 @@ from adapters.feeds.layout_feed import (
     check_bad_rows,
     check_hopeless,
     check_rejects,
+    doubts,
     finish,
-    luhn_notes,
     refusal,
     reject_of,
     token_notes,
@@ -128,7 +128,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=_declared(known.closing, TOTALS[:4]),
         declared_total_fen=_declared(known.closing, TOTALS[4:]),
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *luhn_notes(context, tally.cards)),
+        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
         refused=refused,
     )
 

@@ -287,3 +287,13 @@ def test_the_kinds_that_are_told_are_those_that_are_read(form, settings, capsys)
         {"m": ["0200", "0240", "0450", "0200"], "p": ["770000", "000000", "000000", "030000"], "c": "00"}
     )
     assert unknown.select(unionpay_kind("m", "p", "c")).to_series().to_list() == [None] * 4
+
+
+def test_records_long_after_their_clearing_date_are_told(capsys, tmp_path):
+    data = _example("citizen_card", "layout=citizen_card", capsys)
+    file = tmp_path / "SMK_20260507"
+    for moment, ahead in ((b"20260514235959", False), (b"20260516093015", True), (b"20270507093015", True)):
+        file.write_bytes(data.replace(b"20260507093015", moment))
+        assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 0
+        note = "note: records more than 7 days after their clearing date, taken all the same: 1\n"
+        assert (note in capsys.readouterr().out) is ahead
