@@ -10,6 +10,8 @@ from unicodedata import east_asian_width
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+_DEFAULT = 24  # columns of a terminal
+
 
 class Part(NamedTuple):
     """A table: each row has a cell for each of `headings`. Without headings, rows are lines of one cell."""
@@ -53,13 +55,26 @@ def unchosen(what: str, setting: str, shipped: Iterable[tuple[str, dict[str, Any
 
 
 def as_text(parts: Sequence[Part]) -> str:
-    """For people: parts apart by a blank line, the columns of tables aligned."""
+    """For people: parts apart by a blank line, the columns of tables aligned; of a long default its beginning alone."""
     said = []
     for title, headings, rows in parts:
         if rows:
+            if headings[1:2] == ("default",):
+                rows = [(name, _cut(default), what) for name, default, what in rows]
             head = [title] if title else []
             said.append("\n".join(head + (aligned([headings, *rows]) if headings else [row[0] for row in rows])))
     return "\n\n".join(said) + "\n"
+
+
+def _cut(text: str) -> str:
+    """A default that is a list of many words would push what it means out of the window."""
+    shown, size = "", 0
+    for char in text:
+        size += columns(char)
+        if size > _DEFAULT:
+            return f"{shown}…"
+        shown += char
+    return text
 
 
 def as_data(parts: Sequence[Part]) -> list[dict[str, Any]]:

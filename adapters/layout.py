@@ -398,7 +398,7 @@ def _format_number(field: LayoutField, value: int, unit: Literal["fen", "yuan"])
     if field.type == "count":
         return str(value)
     sign = next((mark for mark, way in field.signs.items() if way == (-1 if value < 0 else 1)), None)
-    if abs(value) > INT64_MAX or (sign is None and (value < 0 or field.signs)):
+    if abs(value) > INT64_MAX or (sign is None and (value < 0 or (field.signs and field.start is not None))):
         raise CellError(field.name, "BAD_SIGN", "has no mark for this sign")
     body = format_yuan(abs(value)) if unit == "yuan" else str(abs(value))
     if field.length is not None and field.start is not None:  # a delimited cell is as long as its digits

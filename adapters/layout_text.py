@@ -17,6 +17,9 @@ _MOMENT = datetime(2026, 5, 7, 9, 30, 15)
 _DIGITS = "6217000000000000001"
 _COUNTING = "1234567890" * 4
 _FEN = 12_345
+# what says the kind of a record where it is no field that must be there: a sale
+_SALE = {"mti": "0200", "processing_code": "000000", "condition_code": "00", "response_code": "00"}
+_SAID_BY = {"kind": ("mti", "processing_code"), "occurred_at": ("transmitted_at",)}
 _NEAR = 4  # bytes: a header stands at the start, or behind a byte order mark
 _DIGIT_RUN = re.compile(r"\d{11,}")
 
@@ -102,10 +105,13 @@ def _value(layout: Layout, field: LayoutField) -> Value:
     """An example of a field that must be there; the others are left blank."""
     if field.constant is not None:
         return field.constant
-    if not field.required and not field.declares:
+    sale = _SALE.get(field.name) if layout.gives == "transaction" else None
+    if sale is not None and (field.length or 4) >= len(sale) and _fitting(layout, field, sale):
+        return sale
+    if not field.required and not field.declares and field.name != "kind":
         return None
     if field.values:
-        return next(iter(field.values))
+        return next((code for code, meaning in field.values.items() if meaning != "SKIP"), next(iter(field.values)))
     summed = layout.record.field(field.of) if field.declares == "total" else None
     if summed is not None and not summed.required:
         return 0  # it is left blank
@@ -151,7 +157,9 @@ def show_record(stream: BinaryIO, reject: Reject, layout: Layout) -> Shown | Non
     """The line that a reject is about, cut into its cells. A line of another shape is shown as any text."""
     ends = [*layout.header, *layout.trailer] if reject.byte < _NEAR else [*layout.trailer, *layout.header]
     kinds = [layout.record] if reject.record else ends
-    line = next((kind for kind in kinds if kind.field(reject.field) is not None), None)
+    line, names = next(
+        ((kind, names) for kind in kinds for names in [_names(kind, reject.field)] if names), (None, set[str]())
+    )
     raw = read_at(stream, reject.byte)
     if line is None or not raw or is_workbook(stream):
         return show_line(stream, reject, {})
@@ -168,9 +176,16 @@ def show_record(stream: BinaryIO, reject: Reject, layout: Layout) -> Shown | Non
         text += gap
         spans.append((len(text), len(text) + len(cell.decode(layout.read_encoding, errors="replace"))))
         text += cell.decode(layout.read_encoding, errors="replace")
-    number = next(n for n, field in enumerate(line.fields) if field.name == reject.field)
+    numbers = [n for n, field in enumerate(line.fields) if field.name in names]
     masked = _masked(line.fields, spans, text)
-    return Shown(plain(masked), *spans[number], _about(layout, line.fields[number], reject))
+    about = "; ".join(_about(layout, line.fields[number], reject) for number in numbers)
+    return Shown(plain(masked), spans[numbers[0]][0], spans[numbers[-1]][1], about)
+
+
+def _names(line: Line, name: str) -> set[str]:
+    """The fields of a line that say what a reject is about: the one of that name, else those it is worked out of."""
+    found = {name} if line.field(name) is not None else set()
+    return found or {other for other in _SAID_BY.get(name, ()) if line.field(other) is not None}
 
 
 def _gaps(whole: bytes, line: Line) -> list[str]:
@@ -213,6 +228,6 @@ def _masked(fields: Sequence[LayoutField], spans: Sequence[tuple[int, int]], tex
 def _about(layout: Layout, field: LayoutField, reject: Reject) -> str:
     place = ""
     if layout.shape == "fixed" and field.start is not None:
-        first = reject.byte + field.start - 1
-        place = f", bytes {first} to {first + (field.length or 0) - 1}"
+        line, byte = "record" if reject.record else "line", reject.byte + field.start - 1
+        place = f", bytes {field.start}-{field.end} of the {line}, from byte {byte} of the file"
     return f"{field.name} is {field.type}{place}: {field_words(layout, field)}".rstrip(": ")

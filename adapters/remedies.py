@@ -10,7 +10,7 @@ _EXPORT = "export the file again, as CSV or with the column formatted as text"
 _BANK = "ask the bank for a corrected file"
 _GROUPS = {
     _AGAIN: (
-        "AFTER_END", "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NO_END_MARK",
+        "BAD_FRAME", "BAD_QUOTES", "BAD_TRAILER", "DAMAGED", "EMPTY_FILE", "NO_END_MARK",
         "NUL_BYTE", "TRUNCATED",
     ),
     _FORMAT: (
@@ -34,6 +34,7 @@ _GROUPS = {
 }  # fmt: skip
 REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for code in codes} | {
     "ACCOUNT": "add the account to puhui.toml, or send the statement under the name of its own source",
+    "AFTER_END": "send the file without what stands behind its end, or in a file of its own",
     "AMOUNTS_DISAGREE": "gross is paid plus discount: correct one of the three",
     "BALANCE": "ask the bank for the whole statement: opening, every line and closing",
     "BAD_AMOUNT": "write digits in the unit of the field: yuan with at most one point, fen without",
@@ -66,7 +67,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "TWO_RESULTS": "ask the bank what became of the payment",
     "TWO_AMOUNTS": "leave one of debit and credit blank",
     "UNKNOWN_CODE": "write a code of the layout's table, or add it there",
-    "UNKNOWN_KIND": "ask us to add the operation to the source's settings, or correct it",
+    "UNKNOWN_KIND": "correct the codes that say the operation, or tell us what they stand for: nothing is guessed",
     "ZERO_AMOUNT": "give the sale or refund its amount, or leave the record out",
     # what an earlier delivery says otherwise (batch/differences.py)
     "CONFLICT": "nothing: we decide with your finance contact which delivery is right",

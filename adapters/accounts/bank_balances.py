@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from adapters.accounts.currency import format_minor
 from adapters.accounts.statement import Line, Statement
 
 
@@ -53,8 +54,26 @@ def set_balances(owner: Account) -> str:
     if place is None:
         return ""
     line = len(known) - place if newest_first else place + 1
-    at = f" (byte {lines[line - 1].byte_start})" if lines[line - 1].byte_start else ""  # rows of workbooks have none
-    return f"the balance after line {line}{at} does not follow from the balance before it"
+    due = known[place - 1] + amounts[place]
+    written, follows, gap = (format_minor(fen, statement.currency) for fen in (known[place], due, known[place] - due))
+    said = f"the balance after line {line}{_at(lines[line - 1])} is {written} {statement.currency}"
+    return f"{said}, and {follows} follows from the balance before it; difference {gap}"
+
+
+def unread(owner: Account, *, in_column: bool) -> str:
+    """Why the balances prove nothing, where the bank wrote some: the first line without one that can be read."""
+    if not in_column or not owner.lines:
+        return ""
+    missing = [n for n, balance in enumerate(owner.balances) if balance is None]
+    if len(missing) == len(owner.balances):
+        return ": no balance that can be read stands in their column"
+    return (
+        f": none that can be read stands after line {missing[0] + 1}{_at(owner.lines[missing[0]])}" if missing else ""
+    )
+
+
+def _at(line: Line) -> str:
+    return f" (byte {line.byte_start})" if line.byte_start else ""  # rows of workbooks have none
 
 
 def _first_break(balances: list[int], amounts: list[int]) -> int | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
-from adapters.accounts.bank_balances import Account, set_balances
+from adapters.accounts.bank_balances import Account, set_balances, unread
 from adapters.accounts.bank_cells import (
     Cell,
     CellError,
@@ -473,7 +473,7 @@ class _Reader:
     def _blocks(self) -> Iterator[Parsed]:
         if not self.accounts:
             self.accounts[("", "")] = Account(Statement(self.context.file, self.account, self.bank.currency))
-        block = Block()
+        block, proven = Block(), bool(self.columns.get("balance"))
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
@@ -483,7 +483,7 @@ class _Reader:
             if gap:
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
-                self.notes.extend(statement.balance_notes(wants_balances=True))
+                self.notes += statement.balance_notes(wants_balances=True, why=unread(owner, in_column=proven))
             if len(self.accounts) == 1:
                 self.notes.extend(self.totals.carried_notes(statement))
             block.add(statement, owner.lines or [empty_line(0, self.position)])

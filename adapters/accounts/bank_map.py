@@ -266,6 +266,10 @@ def separator_of(bank: BankMap, settings: Mapping[str, Any], source: str) -> str
         raise BadInput(f"{source}: setting separator: {error}") from None
 
 
+_AROUND = ("headings", "account_labels", "currency_labels", "trailers", "no_lines", "totals", "count_labels")
+_SIGNED = {None: "", True: "; money out stands below zero", False: "; a minus undoes an earlier line"}
+
+
 def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
     """The mapping in force; without the setting `layout`, those that ship and the keys of one."""
     if "layout" not in settings:
@@ -279,5 +283,11 @@ def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
         marks = ", ".join(f"{mark} {'+' if sign > 0 else '-'}" for mark, sign in form.directions.items())
         rows = [(name, " | ".join(headings)) for name, headings in form.columns.model_dump().items() if headings]
         rows += [("(directions)", marks)] if marks else []
-        parts.append(Part(title, ("name", "headings"), rows))
-    return parts
+        parts.append(Part(title + _SIGNED[form.expenses_signed], ("name", "headings"), rows))
+    words = [(name, ", ".join(said)) for name in _AROUND if (said := getattr(chosen, name))]
+    words += [("currencies", ", ".join(f"{word} {code}" for word, code in chosen.currencies.items()))] * bool(
+        chosen.currencies
+    )
+    words += [("decimal", f"{chosen.decimal} stands before the fen")] * (chosen.decimal != ".")
+    words += [("currency", f"{chosen.currency}, of a file that says none")]
+    return [*parts, Part("around the lines (docs/mapping.md says what each does)", ("name", "what"), words)]

@@ -48,13 +48,14 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
     chunk = first.removeprefix(_BOM)
     if not chunk:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
-    carry, base, size = b"", len(first) - len(chunk), 0
+    carry, base, size, begun = b"", len(first) - len(chunk), 0, len(chunk)
     bare = chunk.count(b"\r:") > chunk.count(b"\n:")  # lines that end with CR, whatever stands between messages
     while chunk:
         chunk = chunk.replace(b"\r", b"\n") if bare else chunk
         following = stream.read(_CHUNK)
         if b"\0" in chunk:
-            raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", size)
+            line = size + len(first) - begun + chunk.rfind(b"\n", 0, chunk.index(b"\0")) + 1
+            raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", line)
         size += len(chunk)
         data = carry + chunk
         if _OPENED in data:

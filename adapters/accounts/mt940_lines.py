@@ -25,8 +25,8 @@ from settlement.model.rejects import Reject
 
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})(?: ?([NSF][A-Z0-9 ]{3}))?"
-    r"([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})"
+    r"(?: ?((?!NONREF)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
@@ -39,6 +39,8 @@ _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 _NO_REFERENCE = frozenset(["", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"])
 # of banks that leave out the letter before: 100,00TRF//B1
 _NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
+_NONE_TOLD = frozenset(["NONREF", "NOTPROVIDED"])  # in :86:, and behind the // of :61:
+_REFERENCE = 16  # characters of the customer's reference; Rabobank fills it with blanks and names the other side behind
 # a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
 _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
@@ -100,14 +102,18 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
             rests[row] += first
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
+    for row in [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE and "  " in customer]:
+        said[4 * row + 1] = said[4 * row + 1] or customers[row][_REFERENCE:].strip() or None
+        customers[row] = customers[row][:_REFERENCE].strip()
+    references = [rest.partition("//")[2].strip() for rest in rests]
     columns: dict[str, list[Any]] = {
         "booking_date": booking,
         "value_date": [pair[1] for pair in pairs],
         "amount_fen": list(map(mul, sizes, map(_SIGNS.__getitem__, marks))),
         "reversal": list(map(_REVERSALS.__getitem__, marks)),
-        "reference": [rest.partition("//")[2].strip() or None for rest in rests],
+        "reference": [None if reference in _NONE_TOLD else reference or None for reference in references],
         "end_to_end_id": [
-            told if told and told != "NOTPROVIDED" else None if customer in _NO_REFERENCE else customer
+            told if told and told not in _NONE_TOLD else None if customer in _NO_REFERENCE else customer
             for told, customer in zip(said[::4], customers, strict=True)
         ],
         "counterparty_name": said[1::4],

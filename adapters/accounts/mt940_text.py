@@ -47,6 +47,7 @@ _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
 _PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
+_WORD = re.compile(r"[A-Z]{4}:")  # MTLG:text, the bank's own words behind an id
 _GAP = "\0"
 _NOTHING: Information = (None, None, None, None)
 
@@ -105,7 +106,8 @@ def _subfields(text: str) -> Information:
     for part in text.split("?")[1:]:
         key = part[:2]
         if key in _PURPOSE:
-            purpose += part[2:] if _PURPOSE[key] == last else _GAP + part[2:]
+            goes_on = _PURPOSE[key] == last and not _WORD.match(part, 2)
+            purpose += part[2:] if goes_on else _GAP + part[2:]
             last = key
         elif key == "33" and _WHOLE.fullmatch(part[2:].strip()):  # ING in Romania
             iban = iban or part[2:].strip()

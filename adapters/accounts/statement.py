@@ -104,10 +104,10 @@ class Statement:
         """The statement's name for messages: banks name statements as they like, also by a card number."""
         return mask_cards(self.statement)
 
-    def balance_notes(self, *, wants_balances: bool, place: str = "") -> list[str]:
+    def balance_notes(self, *, wants_balances: bool, place: str = "", why: str = "") -> list[str]:
         """The notes of this statement, with its balance difference or, where balances are due, their absence.
 
-        `place` says where in the file it is, as in " (byte 512)".
+        `place` says where in the file it is, as in " (byte 512)"; `why` goes behind what says that one is missing.
         """
         if self.notes and any(note.startswith(BALANCE_CURRENCY) for note in self.notes):
             return self.notes  # amounts of two currencies have no difference
@@ -117,7 +117,7 @@ class Statement:
             which = [n for n, v in (("opening", self.opening_fen), ("closing", self.closing_fen)) if v is None]
             return [
                 *self.notes,
-                f"{BALANCE_MISSING}: statement {self.shown}{place} has no {' and no '.join(which)} balance",
+                f"{BALANCE_MISSING}: statement {self.shown}{place} has no {' and no '.join(which)} balance{why}",
             ]
         gap = self.opening_fen + self.total_fen - self.closing_fen
         if gap == 0:

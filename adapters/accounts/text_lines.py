@@ -51,11 +51,10 @@ def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
     """Lines cut at LF, a CR before it dropped, a UTF-8 BOM skipped. FileRefusedError: NUL bytes, a line over 64 KiB."""
     carry, start, first = b"", 0, True
     while chunk := stream.read(_CHUNK):
-        if b"\0" in chunk:
-            raise FileRefusedError(
-                "NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", start
-            )
         data = carry + chunk
+        if b"\0" in chunk:
+            line = start + data.rfind(b"\n", 0, data.index(b"\0")) + 1
+            raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", line)
         if first and data.startswith(_BOM):
             data, start = data[3:], 3
         first = False

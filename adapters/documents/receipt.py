@@ -39,6 +39,11 @@ class Receipt:
     chain_head: str
     timezone: str = "Asia/Shanghai"
 
+    @property
+    def skipped(self) -> int:
+        """What was read and is no transaction of ours (inquiries, failed sales, a closing 0520): the figures add up."""
+        return self.records_read - self.accepted - self.rejected - self.duplicate - self.quarantined
+
 
 def receipt_name(name: str, delivery: int) -> str:
     """The receipt's own file name: ("ZM20260507.txt", 2) -> "ZM20260507.txt.2.ack"."""
@@ -64,6 +69,7 @@ def receipt_json(receipt: Receipt) -> bytes:
         "rejected": receipt.rejected,
         "duplicate": receipt.duplicate,
         "quarantined": receipt.quarantined,
+        "skipped": receipt.skipped,
         "rejects": [
             {
                 "record": reject.record,

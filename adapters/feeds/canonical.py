@@ -29,6 +29,7 @@ SKIP = "SKIP"
 ZEROS_STRIPPED = frozenset({"acquirer", "forwarder", "original_acquirer", "original_forwarder"})  # in keys
 Fault = tuple[pl.Expr, str]  # where it is, and its code
 KINDS = tuple(kind.name for kind in Kind)
+CLOCKS_DIFFER = timedelta(hours=1)
 APPROVED = ("00", "10", "11", "16", "A2", "A4", "A5", "A6")
 PARTIAL_APPROVAL = "10"
 # DE3 of operations that are no purchase: cash, deposit, payout, inquiries, verification, transfers, loads.
@@ -66,15 +67,23 @@ def clearing_date_of(context: Context, declared: object, filename: str) -> date:
             return setting if isinstance(setting, date) else parse_date(str(setting))
         except ValueError as error:
             raise BadInput(f"setting clearing_date: {error}") from None
-    found = re.search(filename, context.file) if filename else None
-    if found is not None:
-        digits = (found["clearing_date"] or "").replace("-", "")  # the group may be one that need not be there
-        try:
-            return parse_compact_date(digits if len(digits) == 8 else f"20{digits}")
-        except ValueError:
-            pass
+    named = named_day(context.file, filename)
+    if named is not None:
+        return named
     message = "the clearing date stands neither in the file nor in its name; give it: --set clearing_date=YYYY-MM-DD"
     raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
+
+
+def named_day(file: str, filename: str) -> date | None:
+    """The clearing date in a file's name, by the layout's pattern; None where it has none."""
+    found = re.search(filename, file) if filename else None
+    if found is None:
+        return None
+    digits = (found["clearing_date"] or "").replace("-", "")  # the group may be one that need not be there
+    try:
+        return parse_compact_date(digits if len(digits) == 8 else f"20{digits}")
+    except ValueError:
+        return None
 
 
 def resolve_year(frame: pl.DataFrame, column: str, clearing: date) -> pl.Series:
@@ -126,7 +135,10 @@ def _nearest(column: str, clearing: date) -> pl.Expr:
 
 
 def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) -> pl.Series:
-    """The time of an original: the latest year in which it is not after `own` (resolved, naive)."""
+    """The time of an original: the latest year in which it is not after `own` (resolved, naive).
+
+    Clocks of two machines differ: what is less than CLOCKS_DIFFER after `own` is not of the year before.
+    """
     if frame[column].null_count() == frame.height:
         return frame[column]
     rows = frame[column].is_not_null().arg_true()
@@ -139,7 +151,7 @@ def _earlier(column: str, own: str, clearing: date) -> pl.Expr:
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
-        best = pl.when(candidate <= pl.col(own)).then(candidate).otherwise(best)
+        best = pl.when(candidate < pl.col(own) + CLOCKS_DIFFER).then(candidate).otherwise(best)
     return best.alias(column)
 
 
@@ -185,6 +197,21 @@ def _constant_offset(zone: str, first: date, last: date) -> timedelta | None:
 def as_local(column: str, zone: str) -> pl.Expr:
     """A UTC instant as the naive time on the zone's clocks."""
     return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+# what `unionpay_kind` makes of a message, for people: message type, DE3, what it is, its kind
+OPERATIONS = (
+    ("020x 021x", "00", "消费; with DE25=06 预授权完成", "SALE"),
+    ("020x 021x", "20", "撤销", "VOID"),
+    ("022x 023x", "00", "离线消费", "SALE"),
+    ("022x 023x", "20", "退货", "REFUND"),
+    ("040x to 043x", "00", "冲正 of a sale", "REVERSAL"),
+    ("040x to 043x", "20", "冲正 of a void or refund", "REVERSAL"),
+    ("any", "03", "with DE25=06: 预授权 and what undoes it", "skipped"),
+    ("any", " ".join(_NO_PURCHASE), "cash, transfers, payouts, inquiries", "skipped"),
+    ("01xx 03xx 05xx 06xx 08xx 09xx", "any", "authorisation, files, settlement, network, signatures", "skipped"),
+    ("any other", "any other", "UNKNOWN_KIND", "rejected"),
+)
 
 
 @cache
@@ -367,7 +394,10 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "NO_AMOUNT": ("paid", "is missing; a sale or refund has an amount (DE4)"),
     "MISSING": ("rail", "is blank, and no setting `rail` says it for the whole source"),
     "NO_TRACE": ("stan", "is missing; without the trace number (DE11) a record has no identity"),
-    "UNKNOWN_KIND": ("kind", "is no operation that this format knows; add it to the source's settings or correct it"),
+    "UNKNOWN_KIND": (
+        "kind",
+        "is no operation that this format knows; correct it, or tell us what it stands for",
+    ),
     "NO_TIME": (
         "occurred_at",
         "is missing: the message has neither DE7 nor DE12 with DE13 (of a terminal, the answers have them)",

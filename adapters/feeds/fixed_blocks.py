@@ -80,7 +80,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
             state.position += count * stride
         data = ahead
     if len(rest) != tail:
-        _refuse_rest(state, rest, stride, tail)
+        _refuse_rest(state, rest, stride, tail, newline)
     _trailer(state, rest, newline, mark)
 
 
@@ -121,7 +121,11 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
                 return newline
     if head == layout.end_mark_bytes and not layout.header:
         return layout.newline_bytes
-    message = f"the first line is not {widths[0]} bytes and a line end ({layout.newline}); is it this format?"
+    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
+    if any(head[width:].startswith((b"\n", b"\r\n")) for width in widths):
+        message = f"the first line does not end with {ends}; send the file so, or correct the layout's `newline`"
+        raise FileRefused("BAD_NEWLINE", message, "", 0 if layout.header else 1, 0)
+    message = f"the first line is not {widths[0]} bytes and a line end ({ends}); is it this format?"
     raise FileRefused("RECORD_LENGTH", message, "", 0 if layout.header else 1, 0)
 
 
@@ -139,8 +143,18 @@ def _header(stream: BinaryIO, state: FileState, head: bytes, newline: bytes) -> 
     return head
 
 
-def _refuse_rest(state: FileState, rest: bytes, stride: int, tail: int) -> None:
+def _begins_trailer(layout: Layout, rest: bytes) -> bool:
+    """Whether these bytes begin as the trailer does: with its first constant."""
+    mark = next((spec for spec in layout.trailer[0].fields if spec.constant), None)
+    return mark is not None and rest[(mark.start or 1) - 1 :].startswith((mark.constant or "").encode(layout.encoding))
+
+
+def _refuse_rest(state: FileState, rest: bytes, stride: int, tail: int, newline: bytes) -> None:
     record = state.records + 1
+    ended = state.layout.trailer and rest[:tail].endswith(newline) and not state.layout.end_mark
+    if ended and len(rest) > tail and _begins_trailer(state.layout, rest):
+        message = f"{len(rest) - tail} bytes stand behind the trailer, and would be lost; send the file without them"
+        raise FileRefused("AFTER_END", message, "", 0, state.position + tail)
     if state.layout.trailer or tail:
         message = f"the file ends with {len(rest)} bytes where a trailer of {tail} belongs; it was cut: send it again"
         raise FileRefused("TRUNCATED", message, "", 0, state.position)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import BinaryIO
 
@@ -13,7 +13,16 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import KINDS, SKIP, add_card, clearing_date_of, conformed, fault_reject, without_skipped
+from adapters.feeds.canonical import (
+    KINDS,
+    SKIP,
+    add_card,
+    clearing_date_of,
+    conformed,
+    fault_reject,
+    named_day,
+    without_skipped,
+)
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
 from adapters.feeds.records import (
@@ -28,7 +37,7 @@ from adapters.feeds.records import (
 )
 from adapters.layout import CellError, Layout, Value, shipped_layout
 from adapters.yaml_document import document_of
-from settlement.model.cards import CardTokens, masked
+from settlement.model.cards import TOLD, CardTokens, masked
 from settlement.model.errors import BadInput
 from settlement.model.in_order import in_order
 from settlement.model.rejects import Reject
@@ -36,6 +45,7 @@ from settlement.model.rejects import Reject
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
+AHEAD = 7  # days: cut-offs and zones move a clearing day by one or two
 MOST_REJECTS = 100_000  # each is an object that is kept and shown
 SHORTEST_CARD = 13  # digits; a field that holds fewer holds no card number
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
@@ -56,6 +66,7 @@ class Tally:
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0
+    ahead: int = 0  # accepted, and later than their clearing date by more than AHEAD days
     clearing: date | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -64,6 +75,7 @@ class Tally:
         self.accepted += other.accepted
         self.rejected += other.rejected
         self.skipped += other.skipped
+        self.ahead += other.ahead
         self.clearing = self.clearing or other.clearing  # one of the last block alone, from a trailer, must be this
         self.notes += other.notes
 
@@ -93,6 +105,21 @@ def token_notes(context: Context) -> tuple[str, ...]:
     return () if context.tokeniser else ("no card key is set: card_token stays blank",)
 
 
+def doubts(context: Context, tally: Tally, *, bank_cards: bool = True) -> tuple[str, ...]:
+    """Lines about what is taken all the same: bank cards with a wrong check digit, records after their clearing date.
+
+    UnionPay's own samples fail the check digit. Citizen cards have none, and they pay by purse and bank account.
+    """
+    given = context.settings
+    citizens = given.get("instrument") == "citizen_card" or given.get("rail", "pos") != "pos"
+    wrong = tally.cards.wrong_check_digits if bank_cards and not citizens else 0
+    many = f"{wrong} or more" if wrong == TOLD else str(wrong)
+    told = [f"card numbers with a wrong check digit (Luhn), taken all the same: {many}"] * bool(wrong)
+    if tally.ahead:
+        told.append(f"records more than {AHEAD} days after their clearing date, taken all the same: {tally.ahead}")
+    return tuple(told)
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
     """One block as it is when done; `refused` instead of `parsed` where it refuses the file.
@@ -107,8 +134,13 @@ class _Done:
     refused: FileRefused | None = None
 
 
-def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret) -> Iterator[Parsed | Closing]:
-    """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept."""
+def read_feed(
+    stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret, *, bank_cards: bool = False
+) -> Iterator[Parsed | Closing]:
+    """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept.
+
+    `bank_cards`: its cards have check digits.
+    """
     declares = {spec.of for line in layout.lines for spec in line.fields if spec.of}
     state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares), f"{context.source}:".encode())
     tally, totals, refused = Tally(CardTokens(context.tokeniser)), Totals(), None
@@ -143,9 +175,22 @@ def read_feed(stream: BinaryIO, context: Context, layout: Layout, interpret: Int
         declared_records=count if isinstance(count, int) else None,
         declared_total_fen=total if isinstance(total, int) else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes),
+        notes=(
+            *token_notes(context),
+            *tally.notes,
+            *_day_notes(declared, context, layout),
+            *doubts(context, tally, bank_cards=bank_cards),
+        ),
         refused=None if refused is None else refusal(context, refused),
     )
+
+
+def _day_notes(declared: dict[str, Value], context: Context, layout: Layout) -> tuple[str, ...]:
+    """The line that says that the file's clearing date is not the one in its name, which may be the day it was made."""
+    said, named = declared.get("clearing_date"), named_day(context.file, layout.filename)
+    if not isinstance(said, date) or named in {None, said} or context.clearing_date is not None:
+        return ()
+    return (f"the file says clearing date {said}, its name {named}: {said} is taken",)
 
 
 def _check_day(state: FileState, tally: Tally, context: Context) -> None:
@@ -299,5 +344,7 @@ def finish(
         frame = kept.filter(fault.is_null())
     accepted = conformed(frame, context, tally.clearing)
     tally.accepted += accepted.height
+    latest = datetime.combine(tally.clearing, time(), UTC) + timedelta(days=AHEAD + 1)
+    tally.ahead += int((accepted["occurred_at"] >= latest).sum())
     tally.rejected += len(rejects)
     return Parsed(accepted, [rejects[record] for record in sorted(rejects)])

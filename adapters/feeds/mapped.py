@@ -32,10 +32,11 @@ from adapters.feeds.canonical import (
     resolve_year,
     without_skipped,
 )
-from adapters.feeds.layout_feed import Tally, check_bad_rows, finish, refusal, reject_of, token_notes
+from adapters.feeds.layout_feed import Tally, check_bad_rows, doubts, finish, refusal, reject_of, token_notes
 from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
-from adapters.feeds.mapping import CsvMapping, describe_mapping, mapping_of
+from adapters.feeds.mapping import CsvMapping, mapping_of
+from adapters.feeds.mapping_text import describe_mapping
 from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Reading, Row, read_rows
 from adapters.feeds.text_columns import parse_texts
@@ -112,7 +113,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=declared.count if declared else None,
         declared_total_fen=declared.total if declared else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes),
+        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
         refused=refused,
     )
 

@@ -24,7 +24,19 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     mapping = mapping_of(context.settings)
     if mapping.only_read:
         raise BadInput(f"{context.file}: mapping {mapping.format} has {mapping.only_read}; it is only read")
-    raw = _raw(frame, mapping)
+    try:
+        text = text_of(_raw(frame, mapping), mapping, context.file)
+        data = encode_text("", text, "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
+    except CellError as error:
+        raise BadInput(f"{context.file}: {error}") from None
+    return b"\xef\xbb\xbf" + data if mapping.encoding == "utf-8-sig" else data
+
+
+def text_of(raw: pl.DataFrame, mapping: CsvMapping, name: str) -> str:
+    """The CSV of a typed column per mapped field; where totals are sentences, without them.
+
+    BadInput: a value has no code in the mapping.
+    """
     out = io.StringIO()
     newline = "\r\n" if mapping.newline == "crlf" else "\n"
     writer = csv.writer(out, delimiter=mapping.separator, lineterminator=newline)
@@ -32,15 +44,11 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         out.write(line + newline)
     if mapping.headings:
         writer.writerow([column.title for column in mapping.columns])
-    cells = [_cells(column, raw, mapping, context.file) for column in mapping.columns]
+    cells = [_cells(column, raw, mapping, name) for column in mapping.columns]
     writer.writerows(zip(*cells, strict=True))
     for row in _end_rows(mapping, raw):
         writer.writerow(row)
-    try:
-        data = encode_text("", out.getvalue(), "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
-    except CellError as error:
-        raise BadInput(f"{context.file}: {error}") from None
-    return b"\xef\xbb\xbf" + data if mapping.encoding == "utf-8-sig" else data
+    return out.getvalue()
 
 
 def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
@@ -103,4 +111,4 @@ def _end_rows(mapping: CsvMapping, raw: pl.DataFrame) -> list[list[str]]:
         return [cells]
     if end.where == "next":
         return [[spec.title for spec in end.fields], [mapping.prefix + cell for cell in cells]]
-    return [[end.starts_with[0]]]
+    return [[end.starts_with[0]]] if end.starts_with else []

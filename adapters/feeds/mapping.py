@@ -12,13 +12,12 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import KINDS, SKIP
 from adapters.layout import Document, Encoding, LayoutField, given
 from adapters.layout_checks import check_keys, known_zone
 from adapters.layout_dates import names_day
 from adapters.quotes import known_separator
-from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
+from adapters.yaml_document import MisfitError, document_of, load_document, shipped_text
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -292,31 +291,3 @@ def _chosen(chosen: object) -> CsvMapping:
     if chosen is None:
         raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
     return document_of(chosen, "setting mapping", CsvMapping)
-
-
-def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
-    """The mapping for people: its columns, and what stands above the records; without one, those that ship."""
-    if "mapping" not in settings:
-        known = [(name, document) for name, document in shipped_documents(PACKAGE) if "columns" in document]
-        told = unchosen("a CSV or workbook is read by a mapping", "mapping", known)
-        return [*told, keys("mapping", CsvMapping), keys("columns", CsvColumn), keys("end", End)]
-    mapping = mapping_of(settings)
-    head = [f"{mapping.format}: {mapping.title}"]
-    head += [f"CSV or workbook; {mapping.encoding}; separator {mapping.separator!r}; unit {mapping.unit}"]
-    head += [f"source: {mapping.source}"] * bool(mapping.source)
-    head += [f"natural key: {' '.join(mapping.key)}"]
-    head += [f"file name: {mapping.filename}"] * bool(mapping.filename)
-    if mapping.end is not None:
-        head += [f"records end at a row that begins with {' or '.join(mapping.end.starts_with)}"]
-    rows = []
-    for number, column in enumerate(mapping.columns, 1):
-        words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
-        words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
-        heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
-        what = "; ".join(word for word in [*words, column.note] if word)
-        rows.append((heading, column.type, "must" * column.required, column.name, what))
-    headings = ("heading" if mapping.headings else "cell", "type", "must", "name", "what")
-    heads = mapping.separator.join(column.title for column in mapping.columns)
-    example = [*mapping.preamble, heads] if mapping.headings else []
-    notes = [f"note: {note}" for note in mapping.notes]
-    return [lines("", head), Part("", headings, rows), lines("example", example), lines("", notes)]

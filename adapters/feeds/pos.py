@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from adapters.base import Adapter
 from adapters.description import Part, lines
 from adapters.feeds import pos_write
+from adapters.feeds.canonical import OPERATIONS
 from adapters.feeds.pos_iso8583 import NAME, read
 from adapters.feeds.pos_settings import PosSettings, pos_settings
 from adapters.feeds.pos_shown import USE, show, size_words
@@ -21,7 +22,9 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
         for name, entry in chosen.spec.items()
         if name != "h"
     ]
-    return [lines("", head), lines("settings:", said), Part("", ("field", "size", "coding", "what", "gives"), rows)]
+    kinds = Part("kinds", ("message type", "DE3", "what", "kind"), OPERATIONS)
+    fields = Part("", ("field", "size", "coding", "what", "gives"), rows)
+    return [lines("", head), lines("settings:", said), kinds, fields]
 
 
 ADAPTER = Adapter(NAME, "ISO 8583 POS messages", "transaction", read, pos_write.write, _describe, show)

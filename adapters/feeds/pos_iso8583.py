@@ -43,6 +43,7 @@ from adapters.feeds.layout_feed import (
     check_bad_rows,
     check_hopeless,
     check_rejects,
+    doubts,
     finish,
     refusal,
     reject_of,
@@ -127,7 +128,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=_declared(known.closing, TOTALS[:4]),
         declared_total_fen=_declared(known.closing, TOTALS[4:]),
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes),
+        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
         refused=refused,
     )
 

@@ -58,9 +58,11 @@ def show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Shown
     parts += [f"DE{name}={_masked(name, decoded[name])}" for name in names if name != wrong or not rest]
     marked = names.index(wrong) + 1 if wrong in names and not rest else -1
     if rest:
-        parts.append(f"DE{wrong}: {rest.hex(' ').upper()}…")
+        parts.append(f"{_name(wrong)}: {rest.hex(' ').upper()}…")
         marked = len(parts) - 1
-    return joined(parts, " ", marked, _about(wrong, spec))
+    about = _about(wrong, spec)
+    said = "the message type, DE3 and DE25 say the operation; " if reject.field == "kind" and about else ""
+    return joined(parts, " ", marked, said + about)
 
 
 def _message(stream: BinaryIO, byte: int, chosen: PosSettings) -> bytes:
@@ -99,11 +101,16 @@ def _masked(name: str, text: str) -> str:
     return text if name == "90" else mask_text(text)  # DE90 names a message by numbers and a time
 
 
+def _name(number: str) -> str:
+    """How an element is called: DE3; the message type and the bitmap have no number."""
+    return {"t": "message type", "p": "bitmap"}.get(number, f"DE{number}")
+
+
 def _about(number: str, spec: Mapping[str, Mapping[str, Any]]) -> str:
     entry = spec.get(number)
     if entry is None:
         return ""
-    return f"DE{number} is {entry['desc']}: {size_words(entry)}, {entry['data_enc']}"
+    return f"{_name(number)} is {entry['desc']}: {size_words(entry)}, {entry['data_enc']}"
 
 
 def size_words(entry: Mapping[str, Any]) -> str:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
+from adapters.description import Part
 from adapters.feeds.canonical import (
     APPROVED,
+    OPERATIONS,
     PARTIAL_APPROVAL,
     SKIP,
     Fault,
@@ -162,13 +164,13 @@ def _needs(layout: Layout, form: str, *names: str) -> Layout:
 def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of an institution file, then Closing."""
     layout = _needs(_acom_layout_of(stream, context.settings), "unionpay_acom", *_ACOM_FIELDS)
-    return read_feed(stream, context, layout, interpret_acom)
+    return read_feed(stream, context, layout, interpret_acom, bank_cards=True)
 
 
 def read_zm(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of a merchant file, then Closing."""
     layout = _needs(zm_layout(context.settings), "unionpay_zm", "kind", "claimed", "settlement")
-    return read_feed(stream, context, layout, interpret_zm)
+    return read_feed(stream, context, layout, interpret_zm, bank_cards=True)
 
 
 def _raw(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
@@ -227,6 +229,11 @@ def write_zm(frame: pl.DataFrame, context: Context) -> bytes:
     return write_records(layout, raw, {}, context.file)
 
 
+def _describe_acom(settings: Mapping[str, Any]) -> list[Part]:
+    *layout, notes = describe(acom_layout(settings))
+    return [*layout, Part("kinds", ("message type", "processing code", "what", "kind"), OPERATIONS), notes]
+
+
 ADAPTERS = (
     Adapter(
         "unionpay_zm",
@@ -243,7 +250,7 @@ ADAPTERS = (
         "transaction",
         read_acom,
         write_acom,
-        lambda settings: describe(acom_layout(settings)),
+        _describe_acom,
         show_layout(acom_layout),
     ),
 )

@@ -202,12 +202,16 @@ def _pick(rng: np.random.Generator, frame: pl.DataFrame, count: int) -> pl.DataF
 def _operations(
     town: Town, clearing: date, originals: pl.DataFrame, kind: str, rng: np.random.Generator, block: int
 ) -> pl.DataFrame:
-    """One operation of `kind` on each original, minutes after it, never after 22:55 of the clearing day."""
+    """One operation of `kind` on each original, minutes after it, and before the day's cut-off.
+
+    None is after 22:55 but those of still later sales: a refund is never before its sale.
+    """
     count = originals.height
     latest = int(datetime.combine(clearing, time(22, 55), town.zone).timestamp()) * 1_000_000
     earliest = int(datetime.combine(clearing, time(8), town.zone).timestamp()) * 1_000_000
     delay = pl.Series("delay", rng.integers(60, 5400, size=count) * 1_000_000)
     moment = pl.max_horizontal(pl.col("occurred_at").cast(pl.Int64) + delay, pl.lit(earliest))
+    after = pl.col("occurred_at").cast(pl.Int64) + 60 * 1_000_000
     part = pl.Series("part", np.where(rng.random(count) < 0.5, 100, rng.integers(20, 90, size=count)))
     whole = pl.lit(100) if kind != "REFUND" else part
     amount = (pl.col("paid_fen") * whole // 100).clip(1)
@@ -215,7 +219,7 @@ def _operations(
         kind=pl.lit(kind),
         original_key=pl.col("transaction_id"),
         original_bank_key=pl.col("bank_key"),
-        occurred_at=pl.min_horizontal(moment, pl.lit(latest)).cast(pl.Datetime("us", "UTC")),
+        occurred_at=pl.max_horizontal(pl.min_horizontal(moment, pl.lit(latest)), after).cast(pl.Datetime("us", "UTC")),
         paid_fen=amount,
         gross_fen=pl.when(pl.col("claimed_fen").is_null()).then(amount),
         claimed_fen=pl.lit(None, pl.Int64),

@@ -201,7 +201,9 @@ def _choose(source: str | None, format_name: str | None, settings: list[str] | N
     """The adapter and settings of --source or --format, with --set on top."""
     from adapters.registry import adapter, check_settings
 
-    if (source is None) == (format_name is None):
+    if source is not None and format_name is not None:
+        raise BadInput("--source and --format: give one; a source has its format")
+    if source is None and format_name is None:
         raise BadInput("say which file this is: --source NAME of puhui.toml, or --format NAME (see `puhui feed list`)")
     given = _given(settings or [])
     if source is None:
@@ -250,7 +252,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
             raise BadInput(f"{file}: is no plain file; save it first")
         stream = file.open("rb")
     except OSError as error:
-        raise BadInput(f"{file}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
+        raise BadInput(f"{file}: {os.strerror(error.errno or 0).lower()}; give a file that can be read") from None
     with stream:
         yield stream
 
@@ -274,7 +276,7 @@ def _digest(stream: BinaryIO, name: str) -> str:
             digest.update(part)
         stream.seek(0)
     except OSError as error:
-        raise BadInput(f"{name}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
+        raise BadInput(f"{name}: {os.strerror(error.errno or 0).lower()}; give a file that can be read") from None
     return digest.hexdigest()
 
 
@@ -290,7 +292,7 @@ def _read(chosen: Chosen, stream: BinaryIO, name: str) -> Iterator[Any]:
     try:
         yield from chosen.adapter.read(stream, context)
     except OSError as error:
-        raise BadInput(f"{name}: {os.strerror(error.errno or 0)}; give a file that can be read") from None
+        raise BadInput(f"{name}: {os.strerror(error.errno or 0).lower()}; give a file that can be read") from None
 
 
 def _tokeniser(home: Path | None) -> Any:

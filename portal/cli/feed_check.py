@@ -51,6 +51,8 @@ _GROUPS = {
     "result": (("result",), "amount_fen"),
     "payment": ((), "amount_fen"),
 }
+# what goes before the others of its column
+_FIRST = {"SALE": ""}
 
 
 @dataclass(slots=True)
@@ -254,7 +256,8 @@ def print_findings(findings: Findings, stream: BinaryIO, settings: dict[str, Any
     if findings.compared is not None:
         _print_compared(findings, findings.compared)
     _print_rejects(findings, closing, stream, settings)
-    for line in (*closing.notes, *findings.remarks):
+    told = findings.held.message if findings.held else ""
+    for line in (line for line in (*closing.notes, *findings.remarks) if line != told):
         print(f"note: {line}")
     print(f"\nreceipt {receipt_name(findings.name, receipt.delivery)}:")
     print(receipt_json(receipt).decode(), end="")
@@ -276,7 +279,7 @@ def _print_figures(closing: Closing, receipt: Receipt) -> None:
 def _print_compared(findings: Findings, compared: Compared) -> None:
     print(f"\nagainst the delivery before: {compared.status}: {compared.message}")
     rows = _changes(findings)
-    if rows:
+    if rows and len(rows) > 1:  # the last is the sum
         print_rows(list(rows[0]), [list(row.values()) for row in rows[:MAX_ROWS]])
         if len(rows) > MAX_ROWS + 1:
             print(f"and {len(rows) - MAX_ROWS} more; --json has all")
@@ -362,6 +365,8 @@ def _accepted(findings: Findings) -> list[dict[str, Any]]:
     sums = [pl.col("records").sum(), pl.col("total_fen").sum()]
     together = pl.concat(groups)
     table = together.group_by(by, maintain_order=True).agg(sums) if by else together.select(sums)
+    if findings.adapter.gives in {"transaction", "result"}:  # sales first, whatever the file begins with
+        table = table.sort(*(pl.col(name).replace(_FIRST) for name in by))
     for copy in findings.copies():
         table = table.filter((pl.col("account") != copy["account"]) | (pl.col("statement") != copy["statement"]))
     if "account" in table.columns:  # that of a debit card is the card's number

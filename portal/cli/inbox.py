@@ -28,7 +28,20 @@ inbox_app = typer.Typer(
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, max=10**12, help="The delivery, as `list` numbers it.")]
 Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept with the decision.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and decide nothing.")]
-_LIST = ("number", "source", "name", "delivery", "status", "records", "accepted", "rejected", "duplicate", "held")
+_COUNTS = ("accepted", "rejected", "duplicate", "quarantined")
+_LIST = (
+    "number",
+    "source",
+    "name",
+    "delivery",
+    "status",
+    "records",
+    "accepted",
+    "rejected",
+    "duplicate",
+    "held",
+    "skipped",
+)
 _STATUS_MAX_ROWS = 200
 
 
@@ -65,7 +78,7 @@ def list_(
     rows = [
         (
             row["file_id"], row["source"], row["name"], row["delivery"], row["status"], row["records"],
-            row["accepted"], row["rejected"], row["duplicate"], row["quarantined"],
+            *(row[name] for name in _COUNTS), row["records"] - sum(row[name] for name in _COUNTS),
         )
         for row in found.iter_rows(named=True)
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from settlement.model.money import format_yuan
 
 TOKEN = 32  # characters of a token
 KEPT = 1 << 20
+TOLD = 1_000  # wrong check digits: a warning needs no more of them
 _LONG_DIGITS = re.compile(r"[0-9]{12,19}")
 
 
@@ -84,12 +85,23 @@ class CardTokens:
         self._known: dict[int, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]] = {}
         self._tokens, self._count = np.zeros(0, f"S{TOKEN}"), 0
         self._lock = Lock()  # blocks of a file are read at the same time
+        self._wrong = np.zeros(0, np.uint64)
+
+    @property
+    def wrong_check_digits(self) -> int:
+        """How many different numbers of 13 to 19 digits had another check digit than Luhn's; TOLD are many."""
+        return min(len(self._wrong), TOLD)
 
     def of(self, numbers: pl.Series) -> pl.Series:
         """The token of each number; null where it is null, "" for a masked number and without a key."""
         n, value = pl.col("n"), pl.col("value")
         frame = pl.DataFrame({"n": numbers.cast(pl.String)})
         if self._tokeniser is None:
+            if len(self._wrong) < TOLD:
+                long = pl.when(n.str.len_bytes().is_between(13, 19)).then(n).cast(pl.UInt64, strict=False)
+                values = frame.select(long.unique().drop_nulls()).to_series().to_numpy()
+                with self._lock:
+                    self._look(values)
             return frame.select(pl.when(n.is_not_null()).then(pl.lit(""))).to_series()
         digits = n.str.contains("^[0-9]{1,19}$")
         frame = frame.with_columns(value=pl.when(digits).then(n.cast(pl.UInt64, strict=False)), size=n.str.len_bytes())
@@ -107,6 +119,10 @@ class CardTokens:
         other = n.replace_strict(table, default=None, return_dtype=pl.String)
         return frame.select(pl.when(value.is_not_null()).then("token").otherwise(other)).to_series()
 
+    def _look(self, values: npt.NDArray[np.uint64]) -> None:
+        if len(self._wrong) < TOLD:
+            self._wrong = np.union1d(self._wrong, values[~_luhns(values)])
+
     def _of_length(self, length: int, values: npt.NDArray[np.uint64], tokeniser: Tokeniser) -> npt.NDArray[np.bytes_]:
         """Tokens of numbers of one length; the new ones are kept."""
         distinct, back = np.unique(values, return_inverse=True)
@@ -117,12 +133,24 @@ class CardTokens:
         at = np.searchsorted(known, distinct)
         new = known[np.minimum(at, len(known) - 1)] != distinct if len(known) else np.ones(len(distinct), np.bool_)
         made = tokeniser.tokens(f"{number:0{length}}".encode() for number in distinct[new].tolist())
+        if length >= 13:
+            self._look(distinct[new])
         count = int(new.sum())
         self._tokens[self._count : self._count + count] = np.frombuffer(made, f"S{TOKEN}")
         known = np.insert(known, at[new], distinct[new])
         places = np.insert(places, at[new], np.arange(self._count, self._count + count))
         self._known[length], self._count = (known, places), self._count + count
         return self._tokens[places[np.searchsorted(known, distinct)]][back]
+
+
+def _luhns(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """`luhn` of many numbers; zeros in front change nothing."""
+    rest, total = values.copy(), np.zeros(len(values), np.uint64)
+    for place in range(19):
+        digit = rest % 10
+        rest //= 10
+        total += digit if place % 2 == 0 else digit * 2 - (digit > 4).astype(np.uint64) * 9
+    return np.equal(total % 10, 0)
 
 
 def masked(numbers: pl.Series) -> pl.Series:

@@ -26,11 +26,11 @@ class Reject:
     column: int = 0
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else f"{self.file}: record {self.record}"
-        if self.line and self.column:
-            where += f":{self.column}"
-        if not self.line and self.byte >= 0:
-            where += f", byte {self.byte}"
+        if self.line:
+            where = f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
+        else:  # of the file as a whole only the byte says where
+            places = [f"record {self.record}"] * bool(self.record) + [f"byte {self.byte}"] * (self.byte >= 0)
+            where = ": ".join([self.file, ", ".join(places)] if places else [self.file])
         field = f"{self.field}: " if self.field else ""
         return f"{where}: {field}{self.message} [{self.code}]"
 

@@ -39,7 +39,7 @@ def test_every_format_describes_itself(entry, capsys):
     assert tables
     for row in (row for table in tables for row in table):
         assert row.keys() >= {"what"} or row.keys() == {"name", "headings"}
-        assert all(cell in out for cell in row.values())
+        assert all((cell[:7] if name == "default" else cell) in out for name, cell in row.items())  # cut in text
 
 
 @pytest.mark.parametrize(("form", "setting", "value"), LAYOUTS, ids=str)

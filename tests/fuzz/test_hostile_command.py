@@ -61,7 +61,7 @@ def test_check_ends_with_two_and_one_clear_line(
         assert run(["feed", "check", str(path), *arguments]) == 2, what
         printed, error = capsys.readouterr()
         head, _, _ = printed.partition("receipt ")
-        said = [line for line in head.splitlines() if line.startswith(f"refused: {variant.file}: record ")]
+        said = [line for line in head.splitlines() if line.startswith(f"refused: {variant.file}: ")]
         assert error == ""
         assert len(said) == 1, printed
         assert said[0].endswith("]")

@@ -107,7 +107,7 @@ def test_a_disk_that_cannot_be_read_is_one_line(
 
     monkeypatch.setattr(feed.hashlib, "sha256", Failing)
     assert run(["feed", "check", str(smk), "--format", "citizen_card"]) == 2
-    said = "puhui: SMK_20260507: Input/output error; give a file that can be read\n"
+    said = "puhui: SMK_20260507: input/output error; give a file that can be read\n"
     assert capsys.readouterr().err == said
 
 

@@ -86,7 +86,7 @@ def test_a_statement_of_another_account_is_not_called_accepted(home: Path, capsy
     assert CARD not in json.dumps(receipt), "the account of a debit card is its number"
     assert run(["feed", "check", str(home / "camt053_1.xml"), "--source", "bank", "--home", str(home)]) == 1
     text = capsys.readouterr().out
-    assert "the night takes nothing of it: camt053_1.xml: record 0: account 622202" in text
+    assert "the night takes nothing of it: camt053_1.xml: account 622202" in text
     assert "    remedy: add the account to puhui.toml" in text
     assert CARD not in text
     assert run(["feed", "check", str(home / "camt053_1.xml"), "--format", "camt053"]) == 0, "whose it is, nobody knows"

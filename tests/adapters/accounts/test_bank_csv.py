@@ -95,15 +95,22 @@ def test_a_missing_row_is_a_difference() -> None:
     third = FIRST.replace("11,000.00", "11,750.00")
     closing = read("bank_csv", icbc(FIRST, SECOND, third), layout="icbc")[2]
     at = icbc(FIRST, SECOND, third).index(third.encode("gb18030"))
-    said = f"the balance after line 3 (byte {at}) does not follow from the balance before it"
+    said = f"the balance after line 3 (byte {at}) is 11750.00 CNY, and 11749.50 follows from the balance before it"
+    said += "; difference 0.50"
     assert out_of_balance(closing.notes) == [f"BALANCE_DIFFERENCE: statement f: {said}"]
 
 
 def test_a_balance_that_cannot_be_read_leaves_the_statement_unproven() -> None:
-    frame, rejects, closing = read("bank_csv", icbc(FIRST, SECOND.replace("10749.50", "xx.yy")), layout="icbc")
+    data = icbc(FIRST, SECOND.replace("10749.50", "xx.yy"))
+    frame, rejects, closing = read("bank_csv", data, layout="icbc")
     assert not rejects
     assert frame.height == 2
-    assert unproven(closing.notes)
+    (note,) = unproven(closing.notes)
+    assert note.endswith(f": none that can be read stands after line 2 (byte {data.index(SECOND[:9].encode())})")
+    none = icbc(FIRST.replace("11,000.00", "x"), SECOND.replace("10749.50", ""))
+    assert unproven(read("bank_csv", none, layout="icbc")[2].notes)[0].endswith(
+        ": no balance that can be read stands in their column"
+    )
 
 
 @pytest.mark.parametrize(

@@ -315,3 +315,29 @@ def test_a_type_without_its_first_letter_is_no_reference() -> None:
 def test_a_side_before_the_other_one_on_a_line_of_its_own() -> None:
     found = read_information("/ORDP/ACME 123\n/BENM/US\n/REMI/x", (True, False))
     assert found == (None, None, "ACME 123", "x")
+
+
+def test_what_stands_for_no_reference_is_none_wherever_it_stands():
+    assert said("166?20EREF+NONREF?21SVWZ+x")[0] is None
+    assert said("166?20EREF+NONREF?21SVWZ+x", ":61:260507C1,NTRFE2E-1")[0] == "E2E-1"
+    head = [":20:S", ":25:1", ":28C:1", ":60F:C260506CNY0,00", ":61:260507C1,NMSC01916//NONREF", ":61:260507D1,NONREF"]
+    frame = read("mt940", "\r\n".join([*head, ":62F:C260507CNY0,00", ""]).encode())[0]
+    assert frame.select("end_to_end_id", "reference", "bank_code").rows() == [
+        ("01916", None, "NMSC"),
+        (None, None, None),
+    ]
+
+
+def test_the_name_behind_a_reference_that_is_filled_with_blanks_is_no_part_of_it():
+    assert said("x", ":61:260507C1,N0440121470966      W.P. Jansen") == ("0121470966", "W.P. Jansen", None, "x")
+    assert said("x", ":61:260507C1,N030NONREF          TOMTE") == (None, "TOMTE", None, "x")
+    assert said("166?20x?32Karl", ":61:260507C1,N030NONREF          TOMTE") == (None, "Karl", None, "x")
+    assert said("x", ":61:260507C1,NTRFMSGID CTSc-01  B")[0] == "MSGID CTSc-01  B"
+    assert said("x", ":61:260507C1,N05100001238972230329")[0] == "00001238972230329"
+
+
+def test_the_words_of_the_bank_behind_an_id_are_no_part_of_it():
+    text = "159?00RETOURE?20EREF+SZ-2026-000001-1?21MTLG:Konto gesperrt Rueckue?22berweisung?34903"
+    assert said(text) == ("SZ-2026-000001-1", None, None, "MTLG:Konto gesperrt Rueckueberweisung")
+    assert said("191?20KREF+TFNr 01005?21 EBB?22MTLG:Datei mit 5")[3] == "MTLG:Datei mit 5"
+    assert said("116?20EREF+E1?21SVWZ+Rechnung vom ?22IBAN: DE1")[3] == "Rechnung vom IBAN: DE1"

@@ -18,7 +18,7 @@ RECEIPT = Receipt(
     received_at=datetime(2026, 5, 7, 16, 5, 9, 123456, tzinfo=UTC),
     status="PARTIAL",
     business_date=date(2026, 5, 8),
-    records_read=3,
+    records_read=8,
     records_declared=4,
     total_read_fen=123_456,
     total_declared_fen=None,
@@ -41,7 +41,7 @@ EXPECTED = """{
   "status": "PARTIAL",
   "business_date": "2026-05-08",
   "records": {
-    "read": 3,
+    "read": 8,
     "declared": 4
   },
   "total_fen": {
@@ -52,6 +52,7 @@ EXPECTED = """{
   "rejected": 2,
   "duplicate": 0,
   "quarantined": 0,
+  "skipped": 5,
   "rejects": [
     {
       "record": 2,

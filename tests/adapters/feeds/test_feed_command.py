@@ -65,7 +65,7 @@ def test_rejects_are_one_and_refusals_two(smk, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["check", "nofile", "--format", "citizen_card"], "No such file"),
+        (["check", "nofile", "--format", "citizen_card"], "no such file"),
         (["check", "nofile"], "say which file this is"),
         (["describe", "--format", "nope"], "is not known"),
         (["describe", "--format", "unionpay_acom"], "setting record"),
@@ -112,7 +112,8 @@ def test_the_wrong_bytes_are_pointed_out(smk, capsys):
     lines = printed(capsys, "check", str(path), "--format", "citizen_card").splitlines()
     at = next(n for n, line in enumerate(lines) if "[BAD_DATE]" in line)
     assert lines[at + 1] == "    remedy: write a day and time that exist, in the form that the layout names"
-    assert lines[at + 2] == "    occurred_at is datetime, bytes 1085 to 1098: 交易时间; YYYYMMDDhhmmss"
+    place = "bytes 125-138 of the record, from byte 1085 of the file"
+    assert lines[at + 2] == f"    occurred_at is datetime, {place}: 交易时间; YYYYMMDDhhmmss"
     start = lines[at + 4].index("^")
     assert lines[at + 3][start - 6 :].find("20260532090003") in range(7)
     assert lines[at + 4].count("^") == 14

@@ -120,12 +120,21 @@ def test_a_payout_file_keeps_its_lengths_and_has_amounts():
     assert _payout("S1|622|张三|0||") == ["ZERO_AMOUNT"]
 
 
-def test_an_original_is_not_after_its_own_record():
+def test_an_original_is_not_after_its_own_record_but_where_clocks_differ():
     own = datetime(2026, 5, 7, 9, 30, 15)
-    days = [datetime(2000, 5, 7, 9, 30, 15), datetime(2000, 5, 7, 9, 30, 16), datetime(2000, 5, 8, 9, 30, 15)]
-    frame = pl.DataFrame({"original": days, "own": [own] * 3})
+    days = [
+        datetime(2000, 5, 7, 9, 30, 15),
+        datetime(2000, 5, 7, 10, 30, 14),
+        datetime(2000, 5, 7, 10, 30, 15),
+        datetime(2000, 5, 8, 9, 30, 15),
+    ]
+    frame = pl.DataFrame({"original": days, "own": [own] * 4})
     years = resolve_earlier(frame, "original", "own", date(2026, 5, 7)).dt.year().to_list()
-    assert years == [2026, 2025, 2025]
+    assert years == [2026, 2026, 2025, 2025]
+    over_new_year = pl.DataFrame({"original": [datetime(2000, 1, 1, 0, 0, 5)], "own": [datetime(2026, 12, 31, 23, 59)]})
+    assert resolve_earlier(over_new_year, "original", "own", date(2026, 12, 31)).to_list() == [
+        datetime(2027, 1, 1, 0, 0, 5)
+    ]
 
 
 def test_a_card_number_in_another_field_is_masked_in_the_key():

@@ -74,7 +74,7 @@ def test_a_trailer_that_does_not_hold_is_named_with_its_byte(citizen):
         (lambda d: d.replace(b"T 000000020", b"T 000000021"), "COUNT_MISMATCH"),
         (lambda d: d[:-3] + bytes([d[-3] ^ 1]) + d[-2:], "TOTAL_MISMATCH"),
         (lambda d: d[:HEAD] + d[HEAD + STRIDE :], "COUNT_MISMATCH"),
-        (lambda d: d.replace(b"\r\n", b"\n"), "RECORD_LENGTH"),
+        (lambda d: d.replace(b"\r\n", b"\n"), "BAD_NEWLINE"),
         (lambda d: d[: HEAD + 100] + b" " + d[HEAD + 100 :], "RECORD_LENGTH"),
         (lambda d: d[: HEAD + STRIDE - 2] + b"\n " + d[HEAD + STRIDE :], "RECORD_LENGTH"),
         (lambda d: b"X" + d[1:], "BAD_HEADER"),

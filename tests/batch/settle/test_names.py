@@ -76,4 +76,4 @@ def test_an_error_tells_no_card_number_of_a_path(tmp_path: Path, capsys: pytest.
     assert run(["feed", "check", str(tmp_path / f"x_{CARD}.xml"), "--format", "camt053"]) == 2
     said = capsys.readouterr().err
     assert CARD not in said
-    assert "x_621700*********0004.xml: No such file" in said
+    assert "x_621700*********0004.xml: no such file" in said
