@@ -26,6 +26,7 @@ NAMES = {
     "unionpay_zm": "INN26050788ZM_802310048993424",
     "acomn": "IND26050701ACOMN",
     "acoma": "IND26050701ACOMA",
+    "acoma_951": "IND26050701ACOMA",
     "minsheng_payout": "req_20260507_001.txt",
     "minsheng_payout_outer": "req_outer_20260507_001.txt",
     "minsheng_result": "resp_20260507_001.txt",
