@@ -110,13 +110,21 @@ def example(mapping: CsvMapping) -> list[str]:
         return [*mapping.preamble, *above] if mapping.headings else []
 
 
+def _of_refunds(mapping: CsvMapping) -> tuple[str, ...]:
+    """The columns that a refund has, where the file has nothing else."""
+    kinds = [set(column.values.values()) for column in mapping.columns if column.name == "kind"]
+    if not kinds or "SALE" in kinds[0]:
+        return ()
+    return (mapping.refund_gross, mapping.refund_paid, *mapping.refund_key, *mapping.original_key)
+
+
 def _value(mapping: CsvMapping, column: CsvColumn) -> Value:
     """What a sale has in a column that must be there, or that names it; the discount is none, the others are blank."""
     if column.constant is not None:
         return column.constant
     if column.name == "claimed":
         return 0
-    if not column.required and column.name not in {*mapping.key, *_SALE}:
+    if not column.required and column.name not in {*mapping.key, *_SALE, *_of_refunds(mapping)}:
         return None
     if column.values:
         meanings = [meaning for meaning in column.values.values() if meaning != SKIP]
