@@ -221,7 +221,9 @@ class _Reader:
         if len(finals) > 1 or (result == "paid" and refused):
             self.contradictory += 1
             return "unknown"
-        return "unknown" if result == "rejected" and any(why.is_copy for _, why in places) else result
+        # a level that is not refused itself ("PART: 7 already processed") does not speak of an item that says why it is
+        reasons = [why for said, why in places if not reason.is_refusal or result_of(said or status) == result]
+        return "unknown" if result == "rejected" and any(why.is_copy for why in reasons) else result
 
     # --- blocks and the whole message --------------------------------------------------------------------------------
 

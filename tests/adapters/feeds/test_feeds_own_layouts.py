@@ -402,16 +402,18 @@ def test_a_trailer_of_another_day_than_the_name_of_a_file_of_several_blocks(monk
             assert closing.refused.code == "BAD_TRAILER"
 
 
+@pytest.mark.parametrize("type_", ["text", "digits", "hex"])
 @pytest.mark.parametrize("required", [False, True])
 @pytest.mark.parametrize("shape", ["delimited", "fixed"])
-def test_a_blank_cell_may_be_a_code(shape, required):
+def test_a_blank_cell_may_be_a_code(shape, required, type_):
     """Many files mark what was undone, and leave the mark of a sale blank."""
-    kind = {"name": "kind", "required": required, "values": {"": "SALE", "R": "REFUND"}}
+    mark = "R" if type_ == "text" else "2"
+    kind = {"name": "kind", "type": type_, "required": required, "values": {"": "SALE", mark: "REFUND"}}
     if shape == "delimited":
-        lines = [f"{mark}|{CARD}|20260507093015|100|R{n}|5" for n, mark in enumerate(["", "R", " ", "S"])]
+        lines = [f"{code}|{CARD}|20260507093015|100|R{n}|5" for n, code in enumerate(["", mark, " ", "9"])]
         made = {"record": {"fields": [kind, *FIELDS[1:]]}}
     else:
-        lines = [f"{mark}{CARD}20260507093015000100R{n}" for n, mark in enumerate([" ", "R", " ", "S"])]
+        lines = [f"{code}{CARD}20260507093015000100R{n}" for n, code in enumerate([" ", mark, " ", "9"])]
         made = FIXED | {"record": {"fields": [kind | {"start": 1, "length": 1}, *FIXED["record"]["fields"][1:]]}}
     frame, rejects, _, _, given = read(*lines, "", **made)
     assert frame["kind"].to_list() == ["SALE", "REFUND", "SALE"]

@@ -197,6 +197,18 @@ def test_a_copy_that_is_told_in_words_leaves_the_result_unknown_too(said: str) -
     assert results(report(item(1, "RJCT", why.replace(said, "account closed"))))[0][0][3] == "rejected"
 
 
+def test_what_a_report_says_of_the_items_that_were_paid_does_not_hold_the_refused_ones() -> None:
+    said = "<StsRsnInf><AddtlInf>7 already paid, 3 rejected</AddtlInf></StsRsnInf>"
+    for status, why, wanted in (
+        ("PART", because("AC04"), "rejected"),
+        ("PART", "", "unknown"),
+        ("PART", because("NARR"), "unknown"),
+        ("RJCT", because("AC04"), "unknown"),
+    ):
+        rows, _, _ = results(report(item(1, "RJCT", why), group=f"<GrpSts>{status}</GrpSts>{said}"))
+        assert [row[3] for row in rows] == [wanted]
+
+
 @pytest.mark.parametrize(
     ("group", "block", "status", "more"),
     [
