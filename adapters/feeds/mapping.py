@@ -297,7 +297,7 @@ def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
     rows = []
     for number, column in enumerate(mapping.columns, 1):
         words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
-        words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
+        words += [", ".join(f"{code or 'blank'} {meaning}" for code, meaning in column.values.items())]
         heading = column.title if mapping.headings else f"{number} {column.title}".rstrip()
         what = "; ".join(word for word in [*words, column.note] if word)
         rows.append((heading, column.type, "must" * column.required, column.name, what))
