@@ -188,7 +188,7 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 
 def _needed(mapping: CsvMapping) -> set[str]:
-    """The headings without which a row is not the one of headings; without one whose blank is a code, all would be it."""
+    """The headings that must be there, of blanks that are a code too: without theirs every row would have that code."""
     columns = mapping.columns
     wanted = [column for column in columns if column.required or column.name in mapping.key or "" in column.values]
     return {title for column in wanted for title in (column.title, column.and_) if title}
