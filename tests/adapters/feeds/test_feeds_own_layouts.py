@@ -423,6 +423,16 @@ def test_a_blank_cell_may_be_a_code(shape, required, type_):
     assert (again["kind"].to_list(), rejects) == (["SALE", "REFUND", "SALE"], [])
 
 
+@pytest.mark.parametrize("required", [False, True])
+def test_what_is_not_known_is_not_written_as_the_code_of_a_blank(required):
+    rail = {"name": "rail", "required": required, "values": {"": "purse", "B": "bank_account"}}
+    frame, _, _, _, given = read(ROW + "|", ROW.replace("R1", "R2") + "|B", "", fields=[rail])
+    frame = frame.with_columns(card_number=pl.lit(CARD), merchant_name=pl.lit(None, pl.String))
+    assert b"R1||\n" in s.write("citizen_card", frame, given)
+    with pytest.raises(BadInput, match=r"record 1: rail: has no code in this layout"):
+        s.write("citizen_card", frame.with_columns(rail=pl.lit(None, pl.String)), given)
+
+
 def test_a_code_with_blanks_around_it_would_never_be_met():
     with pytest.raises(BadInput, match="code ' ' is read without the blanks around it"):
         read(ROW, "", record={"fields": [FIELDS[0] | {"values": {" ": "SALE"}}, *FIELDS[1:]]})
