@@ -276,7 +276,7 @@ def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_an
     [
         "流水号重复", "重覆交易", "订单号已存在", "该笔已支付", "DUPL", "duplicate order", "MsgId already received",
         "交易重帐", "该批次已处理", "流水号已被使用", "业务参考号必须唯一", "has already been processed",
-        "order number not unique", "previously paid",
+        "already in process", "order number not unique", "previously paid",
     ],
 )  # fmt: skip
 def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
