@@ -313,7 +313,7 @@ def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> V
         return parse_cell(field.model_copy(update={"prefix": ""}), bare.removeprefix(field.prefix), unit)
     if field.values and bare not in field.values and field.otherwise is None:
         raise CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
-    return _parse_typed(field, bare, text, unit)
+    return _parse_typed(field, bare, text, unit) if bare else bare  # blank: a code, of whatever type the others are
 
 
 def _parse_typed(field: LayoutField, bare: str, text: str, unit: Literal["fen", "yuan"]) -> Value:

@@ -42,6 +42,7 @@ from adapters.feeds.records import (
 from adapters.layout import CellError, Layout, LayoutField
 
 FIRST = 16  # part of a block
+_INCOMPLETE = {"incomplete multibyte sequence", "unexpected end of data"}  # as the codecs call the begin of a character
 CACHED = 1024 * 1024  # bytes of records that stay in the processor's cache while their fields are picked out
 
 
@@ -204,6 +205,8 @@ def _block(state: FileState, newline: bytes, first_record: int, position: int, t
             if spec.type == "text" and not spec.values and spec.constant is None:
                 cells = _uncut(layout.text_encoding, cells)
                 within = bounds_of(cells)
+                if _proven(layout, spec, cells, within):
+                    continue
         add_column(out, spec.name, parse_column(spec, cells, layout.unit_of(spec), layout.read_encoding, within))
         if (spec.name, spec.type) == ("card_number", "card") and not out.columns[spec.name].null_count():
             masks = masked_cells(cells, within)
@@ -296,14 +299,12 @@ def _uncut(encoding: str, cells: Bytes) -> Bytes:
     """The cells without the first bytes of a character that the end of the field has cut: programs cut names so."""
     texts, out, tails = as_binary(cells), cells, dict[int, list[bytes]]()
     for text in texts.unique().to_list():
-        reading = codecs.getincrementaldecoder(encoding)()
         try:
-            reading.decode(text)
-        except UnicodeDecodeError:
-            continue
-        tail = reading.getstate()[0]
-        if tail and 0x81 <= tail[0] <= 0xFE:  # the codec of GB18030 waits behind any byte above 127
-            tails.setdefault(len(tail), []).append(text)
+            text.decode(encoding)
+        except UnicodeDecodeError as error:
+            # the codec of GB18030 waits behind any byte above 127
+            if error.reason in _INCOMPLETE and error.end == len(text) and 0x81 <= text[error.start] <= 0xFE:
+                tails.setdefault(len(text) - error.start, []).append(text)
     for size in tails:
         out = out.copy() if out is cells else out
         out[texts.is_in(pl.Series(tails[size]).implode()).to_numpy(), -size:] = BLANK

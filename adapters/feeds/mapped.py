@@ -198,9 +198,12 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 
 def _needed(mapping: CsvMapping) -> set[str]:
-    """The headings without which a row is not the one of headings."""
-    skips = {column.name for column in mapping.columns if SKIP in column.values.values() and not column.may_lack}
-    wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *skips}]
+    """The headings without which a row is not the one of headings: a code that leaves out, or a blank one, needs its own.
+
+    Else every row would be taken, or have that code.
+    """
+    codes = {c.name for c in mapping.columns if "" in c.values or (SKIP in c.values.values() and not c.may_lack)}
+    wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *codes}]
     return {title for column in wanted for title in (column.title, column.and_) if title}
 
 

@@ -46,7 +46,7 @@ def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
     rows = []
     for number, column in enumerate(mapping.columns, 1):
         words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
-        words += [", ".join(f"{code} {meaning}" for code, meaning in column.values.items())]
+        words += [", ".join(f"{code or 'blank'} {meaning}" for code, meaning in column.values.items())]
         joined = " + ".join(filter(None, (column.title, column.and_)))
         heading = joined if mapping.headings else f"{number} {joined}".rstrip()
         what = "; ".join(word for word in [*words, column.note] if word)

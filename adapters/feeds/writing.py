@@ -94,8 +94,9 @@ def _column_text(layout: Layout, spec: LayoutField, frame: pl.DataFrame, name: s
         values = frame[spec.name].dt.strftime(strftime_format(spec.format))
     else:
         values = _code_text(spec, frame[spec.name].cast(pl.String), name)
-    if spec.required and "" not in spec.values:
-        _refuse(spec, values.is_null() | (values == ""), "has no value; it must be given", name)
+    if spec.required:
+        missing = values.is_null() if "" in spec.values else values.is_null() | (values == "")
+        _refuse(spec, missing, "has no value; it must be given", name)
     values = values.fill_null("")
     bad = values.str.contains(r"[\x00-\x1f\x7f]") | (
         values.str.contains(layout.separator, literal=True) if not fixed else pl.Series([False])
@@ -117,7 +118,9 @@ def _code_text(spec: LayoutField, values: pl.Series, name: str) -> pl.Series:
     codes: dict[str, str] = {}
     for code, meaning in spec.values.items():
         codes.setdefault(meaning, code)
-    _refuse(spec, ~values.is_in(list(codes)) & values.is_not_null(), "has no code in this layout", name)
+    nothing = values.is_null() if "" not in spec.values else pl.Series([False])  # blank would be read as that code
+    known = values.is_in(list(codes)).fill_null(value=False) | nothing
+    _refuse(spec, ~known, "has no code in this layout", name)
     return values.replace_strict(codes, default=None, return_dtype=pl.String)
 
 

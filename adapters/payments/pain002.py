@@ -221,7 +221,9 @@ class _Reader:
         if len(finals) > 1 or (result == "paid" and refused):
             self.contradictory += 1
             return "unknown"
-        return "unknown" if result == "rejected" and any(why.is_copy for _, why in places) else result
+        # a level that is not refused itself ("PART: 7 already processed") does not speak of an item that says why it is
+        reasons = [why for said, why in places if not reason.is_refusal or result_of(said or status) == result]
+        return "unknown" if result == "rejected" and any(why.is_copy for why in reasons) else result
 
     # --- blocks and the whole message --------------------------------------------------------------------------------
 
@@ -241,7 +243,9 @@ class _Reader:
         self.skipped += len(block.nameless)
         if level.status is None:
             return
-        result = "unknown" if level.reason.is_copy else result_of(level.status)
+        result = result_of(level.status)
+        if result == "rejected" and level.reason.is_copy:  # of what is paid, such words (已入账) say that it is
+            result = "unknown"
         self.said.add(result)
         if not described:
             self.unlisted += level.status != "PART" and (level.items or 0) > block.listed.every.items
@@ -284,6 +288,7 @@ class _Reader:
             result = "unknown"
         text = shown_reason(status, level.reason.text)
         total = group.total if level.total is None else level.total
+        total = total or None  # 0 is no part of a batch: the bank has not counted what it refused
         self.rows.append(Result(group.name, None, total, result, text, self.records, 0, position))
 
     def _notes(self) -> tuple[str, ...]:

@@ -20,10 +20,14 @@ MAX_HELD_BYTES = 64 * 1024 * 1024  # of frames: some four hundred thousand answe
 MAX_REASON = 1000
 RESULTS = ("paid", "rejected", "unknown")
 # "there is one like it already": the first one may have been paid (ISO external status reason codes), or in the bank's
-# own words
+# own words; not those of a limit (当日已支付金额超限) or of a return (已成功退回)
 _COPY = re.compile(
-    r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\balready (?:exist|process|paid|received|executed|submitted|sent|used)"
-    r"|重[复覆]|已(?:存在|支付|付款|入账)",
+    r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\b(?:not|be) unique\b"
+    r"|\b(?:already|previously) (?:been |in )?"
+    r"(?:exist|process|paid|received|executed|submitted|sent|used|complete|settled)"
+    r"|重[复覆]|重[账帐](?![户号])|[须不]唯一"
+    r"|已(?:经|被)?(?:存在|处理|受理|提交|使用|成功|完成|结算|代付|支付|付款|入账|记账|扣款|转账)"
+    r"(?!的?[总金限额度笔次]|[,\uff0c]?(?:失败|退))",
     re.ASCII | re.IGNORECASE,
 )
 

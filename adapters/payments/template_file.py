@@ -250,7 +250,8 @@ def _checked(layout: Layout, line: _RawLine) -> _RawLine:
     if line.newline not in (*wanted, b""):
         raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", "", line.start)
     counted = any(spec.declares == "count" for head in layout.header for spec in head.fields)
-    if line.newline == b"" and (layout.trailer or layout.end_mark or not counted or _is_another_when_cut(layout)):
+    may_be_another = _is_another_when_cut(layout) and not (layout.quotes and line.raw.endswith(b'"'))
+    if line.newline == b"" and (layout.trailer or layout.end_mark or not counted or may_be_another):
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
     return line
 

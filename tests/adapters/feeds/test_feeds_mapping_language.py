@@ -242,3 +242,17 @@ def test_a_key_with_a_day_is_written_again():
     given = s.context("a.txt", "x", date(2026, 5, 7), mapping=mapping)
     text = "订单号|类型|时间|金额|日期\n1|消费|20260507101112|1.00|20260507\n"
     assert s.write("mapped_csv", s.read("mapped_csv", text.encode(), given)[0], given).decode() == text
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_blank_that_is_a_code_needs_its_heading(required):
+    """A column that the file calls otherwise would be blank in every row, and each refund a sale."""
+    kind = {"title": "类型", "name": "kind", "required": required, "values": {"": "SALE", "退货": "REFUND"}}
+    mapping = {**PLAIN, "columns": _columns(kind=kind)}
+    if not required:
+        del mapping["columns"][1]["required"]
+    rows = "1||20260507|101112|1.00\n2|退货|20260507|101112|1.00\n"
+    frame, rejects, _ = _read(HEAD + rows, mapping)
+    assert (rejects, frame["kind"].to_list()) == ([], ["SALE", "REFUND"])
+    refused = _read(HEAD.replace("类型", "交易类型") + rows, mapping)[2].refused
+    assert (refused and refused.code) == "BAD_HEADING"

@@ -402,16 +402,18 @@ def test_a_trailer_of_another_day_than_the_name_of_a_file_of_several_blocks(monk
             assert closing.refused.code == "BAD_TRAILER"
 
 
+@pytest.mark.parametrize("type_", ["text", "digits", "hex"])
 @pytest.mark.parametrize("required", [False, True])
 @pytest.mark.parametrize("shape", ["delimited", "fixed"])
-def test_a_blank_cell_may_be_a_code(shape, required):
+def test_a_blank_cell_may_be_a_code(shape, required, type_):
     """Many files mark what was undone, and leave the mark of a sale blank."""
-    kind = {"name": "kind", "required": required, "values": {"": "SALE", "R": "REFUND"}}
+    mark = "R" if type_ == "text" else "2"
+    kind = {"name": "kind", "type": type_, "required": required, "values": {"": "SALE", mark: "REFUND"}}
     if shape == "delimited":
-        lines = [f"{mark}|{CARD}|20260507093015|100|R{n}|5" for n, mark in enumerate(["", "R", " ", "S"])]
+        lines = [f"{code}|{CARD}|20260507093015|100|R{n}|5" for n, code in enumerate(["", mark, " ", "9"])]
         made = {"record": {"fields": [kind, *FIELDS[1:]]}}
     else:
-        lines = [f"{mark}{CARD}20260507093015000100R{n}" for n, mark in enumerate([" ", "R", " ", "S"])]
+        lines = [f"{code}{CARD}20260507093015000100R{n}" for n, code in enumerate([" ", mark, " ", "9"])]
         made = FIXED | {"record": {"fields": [kind | {"start": 1, "length": 1}, *FIXED["record"]["fields"][1:]]}}
     frame, rejects, _, _, given = read(*lines, "", **made)
     assert frame["kind"].to_list() == ["SALE", "REFUND", "SALE"]
@@ -419,6 +421,16 @@ def test_a_blank_cell_may_be_a_code(shape, required):
     frame = frame.with_columns(card_number=pl.lit(CARD), merchant_name=pl.lit(None, pl.String))
     again, rejects, _ = s.read("citizen_card", s.write("citizen_card", frame, given), given)
     assert (again["kind"].to_list(), rejects) == (["SALE", "REFUND", "SALE"], [])
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_what_is_not_known_is_not_written_as_the_code_of_a_blank(required):
+    rail = {"name": "rail", "required": required, "values": {"": "purse", "B": "bank_account"}}
+    frame, _, _, _, given = read(ROW + "|", ROW.replace("R1", "R2") + "|B", "", fields=[rail])
+    frame = frame.with_columns(card_number=pl.lit(CARD), merchant_name=pl.lit(None, pl.String))
+    assert b"R1||\n" in s.write("citizen_card", frame, given)
+    with pytest.raises(BadInput, match=r"record 1: rail: has no code in this layout"):
+        s.write("citizen_card", frame.with_columns(rail=pl.lit(None, pl.String)), given)
 
 
 def test_a_code_with_blanks_around_it_would_never_be_met():

@@ -125,6 +125,8 @@ def test_a_row_of_the_whole_has_the_sum_that_was_sent() -> None:
     assert results(report(group=total + refused))[0] == [("M1", None, 1230, "rejected", "RJCT")]
     block = f"{total}<PmtInfSts>RJCT</PmtInfSts>"
     assert results(report(group=refused, block=block))[0] == [("M1", None, 1230, "rejected", "RJCT")]
+    none = "<OrgnlNbOfTxs>0</OrgnlNbOfTxs><OrgnlCtrlSum>0.00</OrgnlCtrlSum>"  # of a file that the bank could not read
+    assert results(report(group=none + refused))[0] == [("M1", None, None, "rejected", "RJCT")]
 
 
 def test_bad_items_are_rejects() -> None:
@@ -195,6 +197,25 @@ def test_a_copy_that_is_told_in_words_leaves_the_result_unknown_too(said: str) -
     assert results(report(group=f"<GrpSts>RJCT</GrpSts>{why}"))[0][0][3] == "unknown"
     assert results(report(item(1, "RJCT", because("DUPLICATE_PAYMENT", "Prtry"))))[0][0][3] == "unknown"
     assert results(report(item(1, "RJCT", why.replace(said, "account closed"))))[0][0][3] == "rejected"
+
+
+def test_a_block_that_is_paid_opposes_one_that_is_refused_whatever_it_says_of_it() -> None:
+    paid = "<StsRsnInf><AddtlInf>已入账</AddtlInf></StsRsnInf>"
+    other = block_of("P9", "ACSC").replace("</PmtInfSts>", f"</PmtInfSts>{paid}")
+    assert results(report(block="<PmtInfSts>RJCT</PmtInfSts>", more=other))[2].refused is not None
+    assert results(report(group="<GrpSts>ACTC</GrpSts>", block=f"<PmtInfSts>ACSC</PmtInfSts>{paid}"))[0][0][3] == "paid"
+
+
+def test_what_a_report_says_of_the_items_that_were_paid_does_not_hold_the_refused_ones() -> None:
+    said = "<StsRsnInf><AddtlInf>7 already paid, 3 rejected</AddtlInf></StsRsnInf>"
+    for status, why, wanted in (
+        ("PART", because("AC04"), "rejected"),
+        ("PART", "", "unknown"),
+        ("PART", because("NARR"), "unknown"),
+        ("RJCT", because("AC04"), "unknown"),
+    ):
+        rows, _, _ = results(report(item(1, "RJCT", why), group=f"<GrpSts>{status}</GrpSts>{said}"))
+        assert [row[3] for row in rows] == [wanted]
 
 
 @pytest.mark.parametrize(

@@ -273,10 +273,38 @@ def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_an
 
 @pytest.mark.parametrize(
     "reason",
-    ["流水号重复", "重覆交易", "订单号已存在", "该笔已支付", "DUPL", "duplicate order", "MsgId already received"],
-)
+    [
+        "流水号重复", "重覆交易", "订单号已存在", "该笔已支付", "DUPL", "duplicate order", "MsgId already received",
+        "交易重帐", "该批次已处理", "流水号已被使用", "业务参考号必须唯一", "has already been processed",
+        "already in process", "order number not unique", "previously paid",
+    ],
+)  # fmt: skip
 def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
     rows, codes, _ = results(quoted(f'"A1","1.50","失败","{reason}"', '"A2","2.00","失败","账号不存在"'))
     assert [row[2] for row in rows] == ["unknown", "rejected"]
     assert reason in rows[0][3]
     assert not codes
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "账号户名不符", "当日已支付金额超限", "已使用额度不足", "已处理，失败", "款项已成功退回", "严重账户异常",
+        "account already closed", "unique id missing",
+    ],
+)  # fmt: skip
+def test_what_is_refused_for_another_reason_goes_back_to_its_payee(reason: str) -> None:
+    """As unknown it would wait until a person has asked the bank."""
+    rows, _, _ = results(quoted(f'"A1","1.50","失败","{reason}"', '"A2","2.00","失败","账号不存在"'))
+    assert [row[2] for row in rows] == ["rejected", "rejected"]
+
+
+@pytest.mark.parametrize(("last", "code"), [('"1"', None), ('"1', "TRUNCATED"), ("1", "TRUNCATED")])
+def test_a_last_quoted_cell_that_closes_was_not_cut(last: str, code: str | None) -> None:
+    """Programs that join lines leave the last line end out."""
+    head = LAYOUT[: LAYOUT.index("header:")]
+    fields = "{name: end_to_end_id, required: true}, {name: result, required: true, values: {1: rejected, 10: unknown}}"
+    fields = fields.replace("1:", '"1":').replace("10:", '"10":')
+    layout = f"{head}header:\n  - fields: [{{name: n, type: count, declares: count}}]\nrecord:\n  fields: [{fields}]\n"
+    closing = results(f'1\n"A1",{last}'.encode(), layout)[2]
+    assert (closing.refused and closing.refused.code) == code
