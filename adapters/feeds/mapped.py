@@ -198,9 +198,9 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
 
 
 def _needed(mapping: CsvMapping) -> set[str]:
-    """The headings without which a row is not the one of headings: a code that leaves out, or a blank one, needs its own.
+    """The headings without which a row is not the one of headings.
 
-    Else every row would be taken, or have that code.
+    They are also those of a code that leaves rows out, for all would be taken, and of a blank code: all would have it.
     """
     codes = {c.name for c in mapping.columns if "" in c.values or (SKIP in c.values.values() and not c.may_lack)}
     wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *codes}]
