@@ -52,7 +52,7 @@ def again(
 ) -> Again | None:
     """None where no statement that was taken opens where this one does, or none that this one can be.
 
-    `stored`: the account's, as `intake.statements_of` gives them; `row`: its name and balances; `lines`: LINE and more,
+    `stored`: the account's, as `standing.statements_of` gives them; `row`: its name and balances; `lines`: LINE and more,
     as they would be stored; `last`: the account's last closing.
     """
     if row["opening_fen"] is None or row["closing_fen"] is None:
@@ -71,7 +71,7 @@ def again(
         if not same_day and start["statement_id"] not in here:
             continue  # nothing of it is of these days
         known: Lines = Counter()
-        chain, whole = _chain(stored, start)
+        chain, whole = followed(stored, start)
         for number, link in enumerate(chain):
             mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
             if number == 0 and (mine & came or same_day):
@@ -124,7 +124,7 @@ def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, s
     return Again(_without(lines, known))
 
 
-def _chain(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+def followed(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """`start` and what followed it, by their balances, and whether nothing of a later file is left out."""
     # files of one night are taken in the order of their balances, not of their numbers
     since = [link for link in stored if link["business_date"] >= start["business_date"]]

@@ -193,32 +193,20 @@ def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataF
 
 
 def last_statement(
-    connection: Connection, account: str, first_opening_fen: int, day: date | None = None, dated: date | None = None
+    connection: Connection, account: str, first_opening_fen: int, day: date | None = None
 ) -> tuple[date | None, int]:
     """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
 
-    `dated`: of the statements of that day and before alone.
     A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
     of another, but for the last; where all are, the account is back at its first opening.
     """
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
-        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)
-          AND (cast(:dated AS date) IS NULL OR statement_date <= :dated)),
+        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
       ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
       SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
         ORDER BY fen DESC LIMIT 1)"""
-    newest, closing = connection.execute(text(sql), {"account": account, "day": day, "dated": dated}).one()
+    newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
     return newest, first_opening_fen if closing is None else int(closing)
-
-
-def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date) -> bool:
-    """True where a statement with lines that was stored as `name` (account:statement) has this day and balances."""
-    sql = """SELECT 1 FROM puhui.bank_statement s
-      WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
-        AND s.opening_fen = :opening AND s.closing_fen = :closing
-        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id) LIMIT 1"""
-    values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
-    return connection.execute(text(sql), values).first() is not None
 
 
 STATEMENT: frames.Schema = {
@@ -242,11 +230,20 @@ LINE: frames.Schema = {
 }
 
 
+# The lines of an account that stand, each of the statement that it is of, whoever brought it. A decision about a
+# restated statement (batch/restated.py) ended some, and its counter-lines are no lines of the bank's.
+STANDING_LINE: frames.Schema = {"statement_id": pl.String, "line_id": pl.String, "file_id": pl.Int64, "line": pl.Int64}
+_STANDING = f"""SELECT coalesce(k.base_id, b.statement_id) AS statement_id, b.line_id, b.file_id, b.line, b.account,
+    {", ".join(f"b.{name}" for name in LINE)}
+  FROM puhui.bank_line b LEFT JOIN puhui.correction k ON k.row_id = b.line_id
+  WHERE k.ends IS NULL AND NOT EXISTS (SELECT 1 FROM puhui.correction c WHERE c.ends = b.line_id)"""
+
+
 def lines_by_statement(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
-    """statement_id and LINE of an account's lines that were booked from `first` to `last`."""
-    b = t.bank_line.c
-    query = select(b.statement_id, *[b[name] for name in LINE]).where(b.account == account)
-    query = query.where(b.booking_date.between(first, last)).order_by(b.file_id, b.statement_id, b.line)
+    """statement_id and LINE of an account's lines that stand and were booked from `first` to `last`."""
+    sql = f"""SELECT s.* FROM ({_STANDING}) s WHERE s.account = :account
+      AND s.booking_date BETWEEN :first AND :last ORDER BY s.file_id, s.statement_id, s.line"""
+    query = text(sql).bindparams(account=account, first=first, last=last)
     return copy_out(connection, query, {"statement_id": pl.String, **LINE})
 
 
@@ -257,11 +254,10 @@ def statements_of(connection: Connection, account: str) -> pl.DataFrame:
     return copy_out(connection, query, STATEMENT)
 
 
-def lines_of(connection: Connection, statement_id: str) -> pl.DataFrame:
-    """The lines of a statement (LINE) in their order."""
-    b = t.bank_line.c
-    query = select(*[b[name] for name in LINE]).where(b.statement_id == statement_id).order_by(b.line)
-    return copy_out(connection, query, LINE)
+def lines_of(connection: Connection, *statements: str) -> pl.DataFrame:
+    """The lines that stand of statements (STANDING_LINE, LINE), in their order."""
+    sql = f"SELECT s.* FROM ({_STANDING}) s WHERE s.statement_id = ANY (:names) ORDER BY s.file_id, s.line_id, s.line"
+    return copy_out(connection, text(sql).bindparams(names=list(statements)), {**STANDING_LINE, **LINE})
 
 
 def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:
