@@ -216,7 +216,7 @@ def statements(
 
     Of one that comes again with more lines these are new; one that stands twice in the file counts once.
     """
-    judged = judge(connection, run, source, frame, closing)
+    judged = judge_statements(connection, run, source, frame, closing)
     if judged.wrong:
         return nothing(refuse(closing, Reject("", 0, -1, "", *judged.wrong)), [])
     return statements_taken(connection, run, file_id, judged, closing)
@@ -236,7 +236,9 @@ class Judged:
     own: pl.DataFrame | None = None  # its lines
 
 
-def judge(connection: Connection, run: Run, source: SourceConfig, frame: pl.DataFrame, closing: Closing) -> Judged:
+def judge_statements(
+    connection: Connection, run: Run, source: SourceConfig, frame: pl.DataFrame, closing: Closing
+) -> Judged:
     """What of a file's statements is new, or wrong; nothing is stored."""
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     frame = frames.conform(frame, frames.STATEMENT_LINE)

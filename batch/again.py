@@ -52,8 +52,8 @@ def again(
 ) -> Again | None:
     """None where no statement that was taken opens where this one does, or none that this one can be.
 
-    `stored`: the account's, as `standing.statements_of` gives them; `row`: its name and balances; `lines`: LINE and more,
-    as they would be stored; `last`: the account's last closing.
+    `stored`: the account's, as `standing.statements_of` gives them; `row`: its name and balances; `lines`: LINE and
+    more, as they would be stored; `last`: the account's last closing.
     """
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return None
@@ -121,7 +121,7 @@ def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, known: Lines, s
         name = f"statement {mask_cards(row['statement'])}"
         said = f"{name}: {twice.total()} of its {row['line']} lines were taken before, and no balance proves them"
         return Again(lines.clear(), ("STATEMENT_TWICE", f"{said}; nothing is stored"))
-    return Again(_without(lines, known))
+    return Again(without(lines, known))
 
 
 def followed(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
@@ -144,7 +144,7 @@ def followed(stored: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[
     return chain, later == sum(link["file_id"] > start["file_id"] for link in chain)
 
 
-def _without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
+def without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
     """The lines but for those that are known, each as often as it is."""
     left = Counter(known)
     new = []

@@ -1,8 +1,8 @@
 """The statements of an account as they stand: each with the balances that the bank gives it now.
 
-A decision about a restated statement (batch/restated.py) appends one more statement, which holds the difference alone. The
-bank knows no such one: it opens and closes the restated statement, and all that were taken since, by the new balances.
-So are they compared with what comes later: the difference is counted where it belongs, and its statement is left out.
+A decision about a restated statement (batch/restated.py) appends one more statement, which holds the difference alone.
+The bank knows no such one: it opens and closes the restated statement, and all that were taken since, by the new
+balances. So are they compared with what comes later: the difference counts where it belongs, its statement is left out.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def _walk(night: list[Statement], last: int | None) -> list[Statement]:
     way: list[tuple[int | None, Statement | None]] = [(last, None)]
     ends: list[Statement] = []
     while way:
-        balance, one = way[-1]
+        balance, taken = way[-1]
         if rest := opens.get(balance):
             way.append((rest[0]["closing_fen"], rest.popleft()))
         else:
             way.pop()
-            ends += [one] if one is not None else []
+            ends += [taken] if taken is not None else []
     return ends[::-1] + [one for rest in opens.values() for one in rest]
 
 

@@ -297,6 +297,7 @@ OUTCOME: frames.Schema = {
     "quarantined": pl.Int64,
     "code": pl.String,
     "message": pl.String,
+    "decision": pl.String,  # the kind of what people decided last
 }
 _REJECT: frames.Schema = {
     "record": pl.Int64,
@@ -314,8 +315,11 @@ def received(connection: Connection, business_date: date) -> int:
 
 def _deliveries() -> Any:
     joined = t.file.join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
-    columns = [t.file_outcome.c[n] if n in t.file_outcome.c and n not in t.file.c else t.file.c[n] for n in OUTCOME]
-    return select(*columns).select_from(joined).order_by(t.file.c.file_id)
+    f, o, d = t.file.c, t.file_outcome.c, t.decision.c
+    columns = [f[name] if name in f else o[name] for name in OUTCOME if name != "decision"]
+    about = (d.kind.in_(["propose_file", "take_file", "keep_file"]), d.subject == cast(f.file_id, d.subject.type))
+    last = select(d.kind).where(*about).order_by(d.decision_id.desc()).limit(1).scalar_subquery()
+    return select(*columns, last.label("decision")).select_from(joined).order_by(t.file.c.file_id)
 
 
 def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
@@ -330,11 +334,16 @@ def outcome(connection: Connection, file_id: int) -> pl.DataFrame:
 
 def undecided(connection: Connection) -> pl.DataFrame:
     """Deliveries (OUTCOME) of which something is held and about which nobody has decided yet."""
-    d, o = t.decision.c, t.file_outcome.c
+    d, o, s, c = t.decision.c, t.file_outcome.c, t.step_run.c, t.correction.c
+    # a statement's night that could not take it leaves it to people again (batch/deliveries.py)
+    night = select(literal(1)).where(s.business_date == d.business_date, s.step == "ingest").exists()
+    in_vain = and_(o.status == "REJECTED", night, ~select(literal(1)).where(c.decision_id == d.decision_id).exists())
     decided = select(literal(1)).where(
-        d.kind.in_(["take_file", "keep_file"]), d.subject == cast(t.file.c.file_id, d.subject.type)
+        d.subject == cast(t.file.c.file_id, d.subject.type),
+        or_(d.kind == "keep_file", and_(d.kind == "take_file", ~in_vain)),
     )
-    held = or_(o.quarantined > 0, o.status == "CONFLICT")
+    changed = and_(o.status == "REJECTED", o.code == "STATEMENT_CHANGED")
+    held = or_(o.quarantined > 0, o.status == "CONFLICT", changed)
     return copy_out(connection, _deliveries().where(held, ~decided.exists()), OUTCOME)
 
 

@@ -1,6 +1,6 @@
 """Lines of account statements that a decision took back or added (batch/restated.py): rows of `correction`.
 
-`row_id` is the line in `bank_line`, `base_id` the statement that it is of, `version` how often that was restated and once;
+`row_id` is the line in `bank_line`, `base_id` the statement that it is of, `version` the number of that one's version;
 a line that takes another back has no version, and `ends` is the other.
 """
 
@@ -30,27 +30,20 @@ def changes(connection: Connection, account: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def restated_before(connection: Connection, statements: Sequence[str]) -> dict[str, int]:
+def versions(connection: Connection, statements: Sequence[str]) -> dict[str, int]:
     """The last version of those of these statements that have one."""
     sql = """SELECT base_id, max(version) FROM puhui.correction WHERE base_id = ANY (:names) AND version IS NOT NULL
       GROUP BY 1"""
     return {row[0]: int(row[1]) for row in connection.execute(text(sql), {"names": list(statements)})}
 
 
-# What tells people which line it is, and what the night made of it (null: nothing yet, or a difference).
-NAMED: Schema = {
-    "line_id": pl.String,
-    "counterparty_masked": pl.String,
-    "kind": pl.String,
-    "subject": pl.String,
-    "business_date": pl.Date,
-}
+# What a night made of a bank line; null: nothing yet, or a difference.
+NAMED: Schema = {"line_id": pl.String, "kind": pl.String, "subject": pl.String}
 
 
 def named(connection: Connection, lines: Sequence[str]) -> pl.DataFrame:
     """NAMED of bank lines."""
-    sql = """SELECT b.line_id, b.counterparty_masked, m.kind, m.subject, b.business_date FROM puhui.bank_line b
-      LEFT JOIN puhui.money_match m ON m.line_id = b.line_id WHERE b.line_id = ANY (:lines)"""
+    sql = "SELECT m.line_id, m.kind, m.subject FROM puhui.money_match m WHERE m.line_id = ANY (:lines)"
     return copy_out(connection, text(sql).bindparams(lines=list(lines)), NAMED)
 
 
@@ -60,6 +53,13 @@ def lines(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:
     columns = [column.name for column in t.bank_line.columns]
     found = connection.execute(text(sql), {"ids": list(ids)}).mappings()
     return [{name: row[name] for name in columns} for row in found]
+
+
+def booked(connection: Connection, decision_id: int) -> list[dict[str, Any]]:
+    """Rows of `bank_line` that a decision brought, in order, each with `ends`: the line that it takes back, or null."""
+    sql = """SELECT b.*, k.ends FROM puhui.correction k JOIN puhui.bank_line b ON b.line_id = k.row_id
+      WHERE k.decision_id = :decision ORDER BY b.account, b.statement_id, b.line"""
+    return [dict(row) for row in connection.execute(text(sql), {"decision": decision_id}).mappings()]
 
 
 # Tonight's lines of decisions. `was_id`: the line that one takes back (null: it is added), and what that one was.
@@ -77,7 +77,8 @@ TONIGHT: Schema = {
 
 def tonight(connection: Connection, day: date) -> pl.DataFrame:
     """The bank lines that decisions brought in a night (TONIGHT), in order."""
-    sql = """SELECT b.line_id, b.statement_id, b.end_to_end_id, b.amount_fen, k.ends AS was_id, m.kind, m.subject, m.reason
+    sql = """SELECT b.line_id, b.statement_id, b.end_to_end_id, b.amount_fen, k.ends AS was_id, m.kind, m.subject,
+        m.reason
       FROM puhui.bank_line b JOIN puhui.correction k ON k.row_id = b.line_id
       LEFT JOIN puhui.money_match m ON m.line_id = k.ends
       WHERE b.business_date = :day ORDER BY b.statement_id, b.line"""
@@ -85,11 +86,14 @@ def tonight(connection: Connection, day: date) -> pl.DataFrame:
 
 
 def waiting_since(connection: Connection, file_id: int) -> list[str]:
-    """Names of later files of the delivery's source that were refused as GAP, and whose bytes were not taken since."""
+    """Names of later files of the delivery's source that were refused as GAP; not one that was taken since, as its name
+    or its bytes tell.
+    """
     sql = """SELECT f.name FROM puhui.file f JOIN puhui.file_outcome o USING (file_id)
       JOIN puhui.file this ON this.source = f.source AND this.file_id = :file_id
       WHERE f.file_id > :file_id AND o.code = 'GAP' AND NOT EXISTS (
         SELECT 1 FROM puhui.file g JOIN puhui.file_outcome p USING (file_id)
-        WHERE g.source = f.source AND g.sha256 = f.sha256 AND p.status <> 'REJECTED')
+        WHERE g.source = f.source AND p.status <> 'REJECTED'
+          AND (g.sha256 = f.sha256 OR (g.name = f.name AND g.file_id > f.file_id)))
       GROUP BY f.name ORDER BY min(f.file_id)"""
     return [row[0] for row in connection.execute(text(sql), {"file_id": file_id})]

@@ -1,0 +1,204 @@
+"""The bank says that the second of two statements is right: two people take it, and the account goes on from there."""
+
+from __future__ import annotations
+
+import pytest
+
+from settlement.model.errors import BadInput, NotAllowed
+from tests.batch.settle.books import FRI, MON, SAT, SUN, THU
+from tests.batch.settle.restated import OPEN, Bank, bank, line
+
+__all__ = ["bank"]
+
+DAY1 = (line(100, "a", booking_date=THU), line(200, "b", booking_date=THU, reference="B2"))
+DAY1_NOW = (line(100, "a", booking_date=THU), line(250, "b", booking_date=THU, reference="B2"))
+DAY2 = (line(-70, "c", booking_date=FRI),)
+
+
+def refused_as_changed(bank: Bank) -> tuple[int, int]:
+    """Day 1, then day 1 with other lines and day 2 behind it: (the restated one, day 2)."""
+    bank.begin(THU)
+    first = bank.send(THU, OPEN, *DAY1)
+    bank.night()
+    bank.begin(FRI)
+    changed = bank.send(THU, OPEN, *DAY1_NOW, number="1b")
+    behind = bank.send(FRI, OPEN + 350, *DAY2, number="2", name="d2.sta")
+    bank.night()
+    assert [bank.status(n) for n in (first, changed, behind)] == [
+        ("ACCEPTED", None),
+        ("REJECTED", "STATEMENT_CHANGED"),
+        ("REJECTED", "GAP"),
+    ]
+    bank.begin(SAT)
+    return changed, behind
+
+
+def test_from_the_refusal_to_the_next_day(bank: Bank) -> None:
+    changed, _ = refused_as_changed(bank)
+    seen = bank.look(changed)
+    assert (seen.state, seen.effect_fen, seen.why_not, seen.waiting) == ("open", 50, "", ["d2.sta"])
+    assert bank.last() == OPEN + 300
+    bank.propose(changed)
+    assert bank.look(changed).state == "proposed"
+    bank.approve(changed, 50)
+    assert bank.look(changed).state == "taken"
+    again = bank.send(FRI, OPEN + 350, *DAY2, number="2", name="d2.sta")
+    bank.night()
+    assert bank.status(again) == ("ACCEPTED", None)
+    assert bank.status(changed) == ("REJECTED", "STATEMENT_CHANGED")
+    assert bank.last() == OPEN + 280
+    seen = bank.look(changed)
+    booked = [(one["line_id"], one["amount_fen"], one["ends"], one["remittance"]) for one in seen.booked]
+    assert booked == [
+        ("main:1b~5/1", -200, "main:1/2", "更正对账单 (决定 5: wang, li), 撤回 main:1/2: b"),
+        ("main:1b~5/2", 250, None, "b"),
+    ]
+    assert (seen.state, seen.waiting, seen.decided[-1]["rows"]) == ("taken", [], 2)
+    assert bank.closed["closed"] == [FRI.isoformat()]
+    assert bank.closed["open"] == [f"{SAT}: no file of bank for {SAT}; it is awaited, or waive it by name"]
+
+
+@pytest.mark.parametrize("since", [(), DAY2, (*DAY2, line(70, "d", booking_date=FRI))])
+def test_copies_of_either_version_move_nothing(bank: Bank, since: tuple[dict[str, object], ...]) -> None:
+    """Whatever came between: day 2 as the first version had it is day 2 of the second, by other balances."""
+    bank.begin(THU)
+    bank.send(THU, OPEN, *DAY1)
+    bank.night()
+    bank.begin(FRI)
+    bank.send(FRI, OPEN + 300, *since, number="2")
+    bank.night()
+    bank.begin(SAT)
+    changed = bank.send(THU, OPEN, *DAY1_NOW, number="1b")
+    bank.night()
+    bank.begin(SUN)
+    bank.take(changed, 50)
+    bank.night()
+    moved = sum(one["amount_fen"] for one in since)  # type: ignore[misc]  # an int
+    assert bank.last() == OPEN + 350 + moved
+    stands, lines = bank.standing(), bank.lines()
+    bank.begin(MON)
+    same, twice = ("DUPLICATE", "SAME_ROWS"), ("REJECTED", "STATEMENT_TWICE")
+    day2 = same if moved else twice if since else ("SUPERSET", None)  # the account is where day 2 opened, or quiet
+    copies = {
+        bank.send(THU, OPEN, *DAY1_NOW, number="1c"): same,
+        bank.send(THU, OPEN, *DAY1, number="1d"): ("REJECTED", "STATEMENT_CHANGED"),
+        bank.send_all(FRI, (OPEN, DAY1_NOW, "7"), (OPEN + 350, since, "8")): day2,
+        bank.send_all(FRI, (OPEN, DAY1, "7"), (OPEN + 300, since, "8")): ("REJECTED", "STATEMENT_CHANGED"),
+    }
+    if since:
+        copies |= {
+            bank.send(FRI, OPEN + 350, *since, number="2b"): day2,
+            bank.send(FRI, OPEN + 300, *since, number="2c"): twice,
+        }
+    bank.night()
+    assert {name: bank.status(name) for name in copies} == copies
+    assert (bank.standing(), bank.lines(), bank.last()) == (stands, lines, OPEN + 350 + moved)
+    more = bank.send_all(MON, (OPEN, DAY1_NOW, "7"), (OPEN + 350, since, "8"), (OPEN + 350 + moved, (line(9),), "9"))
+    bank.ingest_again()
+    assert bank.status(more) == ("SUPERSET", None)
+    assert bank.last() == OPEN + 359 + moved
+
+
+def test_back_to_the_first_version(bank: Bank) -> None:
+    changed, _ = refused_as_changed(bank)
+    bank.take(changed, 50)
+    bank.night()
+    bank.begin(SUN)
+    first = bank.send(THU, OPEN, *DAY1, number="1c")
+    bank.night()
+    bank.begin(MON)
+    seen = bank.look(first)
+    assert seen.taking is not None
+    (difference,) = seen.taking.differences
+    assert [(one["line_id"], one["amount_fen"]) for one in difference.back] == [("main:1b~5/2", 250)]
+    bank.take(first, -50)
+    bank.night()
+    assert bank.last() == OPEN + 300
+    assert [fen for fen, _ in bank.lines()] == [100, 200, -200, 250, -250, 200]
+    assert sorted(key[1] for key in bank.standing()) == [100, 200]
+
+
+# --- wrong use ----------------------------------------------------------------------------------------------------
+
+
+def test_each_wrong_use_is_told_and_nothing_is_decided(bank: Bank) -> None:
+    changed, behind = refused_as_changed(bank)
+    with pytest.raises(NotAllowed, match="nobody proposed to take it"):
+        bank.approve(changed, 50)
+    with pytest.raises(BadInput, match=r"was refused \(GAP\), which no decision changes: ask the bank for the stat"):
+        bank.propose(behind)
+    with pytest.raises(BadInput, match="nothing of it is held"):
+        bank.propose(1)
+    bank.propose(changed)
+    with pytest.raises(BadInput, match="wang proposed it already; another person approves it"):
+        bank.propose(changed, "li")
+    with pytest.raises(NotAllowed, match="wang proposed it; another person approves it"):
+        bank.approve(changed, 50, "wang")
+    with pytest.raises(BadInput, match=r"--effect: taking it moves 0.50 of the account now; look with"):
+        bank.approve(changed, -50)
+    assert bank.books.rows("SELECT kind FROM puhui.decision WHERE kind LIKE '%file'") == [("propose_file",)]
+    bank.approve(changed, 50)
+    with pytest.raises(BadInput, match="was taken already"):
+        bank.approve(changed, 50)
+    assert bank.lines() == [(100, "a"), (200, "b")]
+
+
+def test_what_came_since_may_leave_nothing_to_take(bank: Bank) -> None:
+    """Two copies of the restated statement were refused; one is taken, and the other says nothing more."""
+    changed, _ = refused_as_changed(bank)
+    other = bank.send(THU, OPEN, *DAY1_NOW, number="1e")
+    bank.night()
+    bank.begin(SUN)
+    assert bank.status(other) == ("REJECTED", "STATEMENT_CHANGED")
+    bank.propose(other)
+    bank.take(changed, 50)
+    bank.night()
+    bank.begin(MON)
+    with pytest.raises(BadInput, match="it says nothing any more that does not stand already"):
+        bank.approve(other, 50)
+    bank.books.do(lambda c: bank.keep(c, other))
+    assert bank.look(other).state == "kept"
+
+
+def test_a_night_that_finds_another_effect_takes_nothing_and_people_decide_anew(bank: Bank) -> None:
+    """Both versions of the day that the bank sent are approved for one night: the second moves something else then."""
+    changed, _ = refused_as_changed(bank)
+    other = bank.send(THU, OPEN, line(100, "a"), line(260, "b", reference="B2"), number="1e")
+    bank.night()
+    bank.begin(SUN)
+    bank.take(changed, 50)
+    bank.take(other, 60)
+    bank.night()
+    (told,) = bank.summary["decisions_refused"]
+    assert "(take_file" in told
+    assert "tonight another decision brought a line of statement 1e" in told
+    assert bank.last() == OPEN + 350
+    bank.begin(MON)
+    seen = bank.look(other)
+    assert (seen.state, seen.effect_fen) == ("open", 10)
+    assert other in list(bank.books.do(bank.undecided))
+    bank.night()
+    assert "decisions_refused" not in bank.summary
+    assert bank.last() == OPEN + 350
+
+
+def test_killed_in_the_middle_and_run_again(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    from batch import restated
+
+    changed, _ = refused_as_changed(bank)
+    bank.take(changed, 50)
+    before = bank.lines()
+
+    def dies(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restated.corrections, "put", dies)  # the statement and its lines are in, its marks are not
+        with pytest.raises(KeyboardInterrupt):
+            bank.ingest()
+    assert bank.lines() == before
+    bank.ingest()
+    assert bank.last() == OPEN + 350
+    after = bank.lines()
+    bank.ingest_again()
+    assert bank.lines() == after
