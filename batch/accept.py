@@ -237,15 +237,21 @@ class Judged:
 
 
 def judge_statements(
-    connection: Connection, run: Run, source: SourceConfig, frame: pl.DataFrame, closing: Closing
+    connection: Connection,
+    run: Run,
+    source: SourceConfig,
+    frame: pl.DataFrame,
+    closing: Closing,
+    *,
+    decided: bool = False,
 ) -> Judged:
-    """What of a file's statements is new, or wrong; nothing is stored."""
+    """What of a file's statements is new, or wrong; nothing is stored. `decided`: people took the file for right."""
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     frame = frames.conform(frame, frames.STATEMENT_LINE)
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
     kept, copies = once(statement_sums([block_sums(frame)]))
-    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
+    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept), decided)
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
     parts = frame.partition_by("account", "statement", as_dict=True)
@@ -269,6 +275,7 @@ class _Statements:
     accounts: dict[str, AccountConfig]
     day: date
     many: Counter[str]  # statements of each account in the file
+    decided: bool
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
@@ -306,9 +313,12 @@ class _Statements:
                 )
         else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, found, before)
-            if wrong is not None and found is not None and found.holds_nothing_new and self.many[number] > 1:
+            others = self.decided or self.many[number] > 1
+            if wrong is not None and found is not None and found.holds_nothing_new and others:
                 own, wrong, self.twice = own.clear(), None, self.twice or wrong
             wrong = wrong or (before.named(row, None) if own.height else None)
+        if wrong is None and own.height and not self.decided:
+            wrong = standing.taken_back(self.connection, self.accounts[number].name, row, own)
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
             self.balances[number].add(self.last[number])

@@ -12,7 +12,7 @@ too, or are new.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -107,33 +107,44 @@ def take(
     if closing.refused is not None:
         taking.why_not = f"it is refused as it is read now: {closing.refused.message}"
         return taking
-    seen: set[tuple[str, str]] = set()
+    judged = accept.judge_statements(connection, run, source, frame, closing)
+    if judged.wrong is None or judged.wrong[0] != CHANGED:
+        taking.why_not = "it says nothing any more that does not stand already"
+        if judged.wrong is not None:
+            taking.why_not = judged.wrong[1]
+        elif judged.new:
+            taking.why_not = "it goes on from the last closing by now: have it sent again, the night takes it"
+        return taking
     while True:
-        judged = accept.judge_statements(connection, run, source, frame, closing)
-        if judged.wrong is None or judged.wrong[0] != CHANGED or judged.at is None or judged.own is None:
+        judged = accept.judge_statements(connection, run, source, frame, closing, decided=True)
+        if judged.wrong is None or judged.wrong[0] != CHANGED or judged.at is None:
             break
-        name = judged.at["account"], judged.at["statement"]
-        if name in seen:
+        if len(taking.differences) == len(judged.rows):
             taking.why_not = f"{judged.wrong[1].partition(';')[0]}, with the difference booked too"
             return taking
-        seen.add(name)
         made = _difference(connection, run, judged, file_id, decision)
         if isinstance(made, str):
             taking.why_not = made
             return taking
         taking.differences.append(made)
-    if judged.wrong is not None:
+    if judged.wrong is not None and judged.at is not None:
         several = len({row["account"] for row in judged.rows}) > 1
         taking.why_not = judged.wrong[1] + ("; ask the bank for one account alone" if several else "")
-    elif not taking.differences:
-        taking.why_not = "it says nothing any more that does not stand already"
-        if judged.new:
-            taking.why_not = "it goes on from the last closing by now: have it sent again, the night takes it"
     elif judged.new:
         fresh = pl.concat(judged.new).filter(pl.col("line").is_not_null())
         taking.new_lines, taking.new_fen = fresh.height, int(fresh["amount_fen"].sum())
         accept.statements_taken(connection, run, file_id, judged, closing)
+        _mark_new(connection, run, file_id, decision)
     return taking
+
+
+def _mark_new(connection: Connection, run: Run, file_id: int, decision: Decision) -> None:
+    """The lines of the file's new statements are of the decision too, so that all it brought is told."""
+    new = restated.unmarked(connection, file_id, run.business_date)
+    marks = new.select(
+        row_id="line_id", base_id="statement_id", version=pl.lit(1, pl.Int64), ends=pl.lit(None, pl.String)
+    )
+    corrections.put(connection, marks, decision.decision_id, run.business_date)
 
 
 def _difference(
@@ -243,20 +254,23 @@ def _restated(connection: Connection, account: str, opening: int, came: Lines, d
                 break
             known += lines(link)
             differs = (known - came).total() + (came - known).total()
-            score = (_against(chain, number, day), differs, number, place)
+            score = (_against(chain, number, day, lines), differs, number, place)
             if best is None or score < best[0]:
                 best = score, chain[:number]
     assert best is not None, "one that is refused as changed opens where one did that was taken"
     return best[1]
 
 
-def _against(chain: Sequence[Statement], number: int, day: date) -> int:
-    """How many statements speak against the first `number` of a chain: left out though before `day`, or the reverse."""
+def _against(chain: Sequence[Statement], number: int, day: date, lines: Callable[[Statement], Lines]) -> int:
+    """How many statements speak against the first `number` of a chain: left out though before `day`, or the reverse.
+
+    Those of the day itself may be left out behind one of that day with lines: it came in parts.
+    """
     within, out = chain[:number], chain[number:]
     against = [link for link in within if link["statement_date"] > day]
     against += [link for link in out if link["statement_date"] < day]
-    ends = within[-1]["statement_date"] == day
-    return len(against) + int(not ends and any(link["statement_date"] == day for link in out))
+    ends = any(link["statement_date"] == day and lines(link) for link in within)
+    return len(against) + int(not ends and any(link["statement_date"] == day and lines(link) for link in out))
 
 
 def _home(links: Sequence[Statement], booked: date) -> str:

@@ -13,8 +13,11 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection
 
+from adapters.accounts.statement import mask_cards
+from settlement.model.money import format_yuan
 from settlement.store import intake, restated
 
 Statement = dict[str, Any]  # a row of intake.STATEMENT
@@ -101,3 +104,26 @@ def is_there(
         and (one["statement_id"] == name or one["statement_id"].startswith(f"{name}@"))
     ]
     return bool(found) and not intake.lines_of(connection, *found).is_empty()
+
+
+def taken_back(
+    connection: Connection, account: str, row: Mapping[str, Any], own: pl.DataFrame
+) -> tuple[str, str] | None:
+    """(code, message) of a statement that brings lines which a decision took back: the old version, it seems.
+
+    Only where the account is back at an opening of that one can it look like the next statement.
+    """
+    dead = Counter(intake.ended(connection, account).iter_rows())
+    if not dead:
+        return None
+    came = Counter(own.filter(pl.col("line").is_not_null()).select(list(intake.LINE)).iter_rows())
+    if not (again := came & dead):
+        return None
+    days = [line[0] for line in again]
+    stands = intake.lines_by_statement(connection, account, min(days), max(days)).drop("statement_id")
+    if not (again := came & (dead - Counter(stands.iter_rows()))):
+        return None
+    name, lines = mask_cards(row["statement"]), f"{again.total()} line{'s' * (again.total() > 1)}"
+    fen = sum(line[1] * times for line, times in again.items())
+    said = f"statement {name} brings {lines} of {format_yuan(fen)} that a decision took back"
+    return "STATEMENT_CHANGED", f"{said}; nothing is stored: ask the bank which of the two is right"

@@ -247,6 +247,12 @@ def lines_by_statement(connection: Connection, account: str, first: date, last: 
     return copy_out(connection, query, {"statement_id": pl.String, **LINE})
 
 
+def ended(connection: Connection, account: str) -> pl.DataFrame:
+    """LINE of the account's lines that stand no longer."""
+    query = select(*[t.bank_line.c[name] for name in LINE]).where(t.bank_line.c.account == account)
+    return copy_out(connection, query.join(t.correction, t.correction.c.ends == t.bank_line.c.line_id), LINE)
+
+
 def statements_of(connection: Connection, account: str) -> pl.DataFrame:
     """Every statement of an account (STATEMENT) in the order in which their files came."""
     s = t.bank_statement.c

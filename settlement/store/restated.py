@@ -23,7 +23,8 @@ CHANGE: Schema = {"brought_by": pl.String, "statement_id": pl.String, "amount_fe
 def changes(connection: Connection, account: str) -> dict[str, dict[str, int]]:
     """By the statement that holds a difference: what it moves (fen) in each statement that it restates."""
     sql = """SELECT b.statement_id AS brought_by, k.base_id AS statement_id, sum(b.amount_fen)::bigint AS amount_fen
-      FROM puhui.correction k JOIN puhui.bank_line b ON b.line_id = k.row_id WHERE b.account = :account GROUP BY 1, 2"""
+      FROM puhui.correction k JOIN puhui.bank_line b ON b.line_id = k.row_id WHERE b.account = :account
+        AND k.base_id <> b.statement_id GROUP BY 1, 2"""
     found: dict[str, dict[str, int]] = {}
     for by, name, fen in copy_out(connection, text(sql).bindparams(account=account), CHANGE).iter_rows():
         found.setdefault(by, {})[name] = fen
@@ -53,6 +54,14 @@ def lines(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:
     columns = [column.name for column in t.bank_line.columns]
     found = connection.execute(text(sql), {"ids": list(ids)}).mappings()
     return [{name: row[name] for name in columns} for row in found]
+
+
+def unmarked(connection: Connection, file_id: int, business_date: date) -> pl.DataFrame:
+    """(line_id, statement_id) of the lines that a file brought in a night and that no row tells a decision's."""
+    sql = """SELECT b.line_id, b.statement_id FROM puhui.bank_line b WHERE b.file_id = :file AND b.business_date = :day
+      AND NOT EXISTS (SELECT 1 FROM puhui.correction k WHERE k.row_id = b.line_id) ORDER BY b.statement_id, b.line"""
+    query = text(sql).bindparams(file=file_id, day=business_date)
+    return copy_out(connection, query, {"line_id": pl.String, "statement_id": pl.String})
 
 
 def booked(connection: Connection, decision_id: int) -> list[dict[str, Any]]:
