@@ -80,11 +80,9 @@ def print_told(told: dict[str, Any]) -> None:
         _print_lines(one["lines"], one["change"])
         print(f"account {one['account']} stands at {one['stands_at']}, then at {one['becomes']}")
         if one["only_lacks_lines"]:
-            print("it has nothing that the books lack: an export from before the end of the day lacks lines too")
+            print("the books have all of its lines: is it an export from before the end of the day?")
         if any((line["was"] or "").startswith("payment") for line in one["lines"]):
-            print(
-                "a payment that is taken back is in transit again and a difference (UNPAID), unless it comes again here"
-            )
+            print("a payment taken back is in transit again and a difference (UNPAID), unless it comes again here")
     if told.get("new_lines"):
         print(f"its other statements are new: {told['new_lines']} lines of {told['new_sum']}")
     if told.get("booked"):

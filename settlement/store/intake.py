@@ -61,7 +61,10 @@ def same_bytes_before(connection: Connection, file_id: int, source: str, sha256:
     """Name of another delivery of the source with the same bytes that was taken; None if there is none.
 
     One that came later may have been taken earlier: a night tries statements again behind which another was missing.
+    Not one of whose lines a decision took back: people may take it for right again.
     """
+    c, b = t.correction.c, t.bank_line.c
+    taken_back = select(literal(1)).where(b.line_id == c.ends, b.file_id == t.file.c.file_id)
     query = (
         select(t.file.c.name)
         .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
@@ -70,6 +73,7 @@ def same_bytes_before(connection: Connection, file_id: int, source: str, sha256:
             t.file.c.sha256 == sha256,
             t.file.c.file_id != file_id,
             t.file_outcome.c.status != "REJECTED",
+            ~taken_back.exists(),
         )
         .order_by(t.file.c.file_id)
         .limit(1)

@@ -48,12 +48,17 @@ class Bank:
         """The next night's date; its row is made when it runs."""
         self.books.run = replace(self.run, business_date=day, now=at(day))
 
-    def send(self, day: date, opening: int, *lines: dict[str, Any], name: str = "", number: str = "1") -> int:
-        """A file of one statement; its number."""
-        return self.send_all(day, (opening, lines, number), name=name)
+    def send(self, day: date, opening: int, *lines: dict[str, Any], **more: Any) -> int:
+        """A file of one statement (its `number` is 1 where that is not said); the file's number."""
+        return self.send_all(day, (opening, lines, more.pop("number", "1")), **more)
 
-    def send_all(self, day: date, *statements: tuple[int, tuple[dict[str, Any], ...], str], name: str = "") -> int:
-        """A file of statements: (opening, lines, number); where a line says no day of booking it is `day`."""
+    def send_all(
+        self, day: date, *statements: tuple[int, tuple[dict[str, Any], ...], str], name: str = "", bytes_of: int = 0
+    ) -> int:
+        """A file of statements: (opening, lines, number); where a line says no day of booking it is `day`.
+
+        `bytes_of`: a file with the same bytes.
+        """
         self.count += 1
         rows: list[dict[str, Any]] = []
         record = 0
@@ -72,7 +77,11 @@ class Bank:
         name = name or f"f{file_id}.sta"
         self.contents[name] = ingest.Content(frame, [], Closing(record, record, 0, clearing_date=day))
         row = {"file_id": file_id, "source": "bank", "name": name, "delivery": self.count, "size": 1}
-        row |= {"sha256": f"{file_id:064d}", "received_at": at(day), "business_date": self.run.business_date}
+        row |= {
+            "sha256": f"{bytes_of or file_id:064d}",
+            "received_at": at(day),
+            "business_date": self.run.business_date,
+        }
         self.books.put(t.file, row)
         return int(file_id)
 

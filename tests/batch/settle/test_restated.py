@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from settlement.model.errors import BadInput, NotAllowed
-from tests.batch.settle.books import FRI, MON, SAT, SUN, THU
+from tests.batch.settle.books import FRI, MON, SAT, SUN, THU, TUE
 from tests.batch.settle.restated import OPEN, Bank, bank, line
 
 __all__ = ["bank"]
@@ -99,12 +99,15 @@ def test_copies_of_either_version_move_nothing(bank: Bank, since: tuple[dict[str
     assert bank.last() == OPEN + 359 + moved
 
 
-def test_back_to_the_first_version(bank: Bank) -> None:
+@pytest.mark.parametrize("same", [0, 1])
+def test_back_to_the_first_version(bank: Bank, same: int) -> None:
+    """Also where the bank sends the very bytes that were taken first."""
     changed, _ = refused_as_changed(bank)
     bank.take(changed, 50)
     bank.night()
     bank.begin(SUN)
-    first = bank.send(THU, OPEN, *DAY1, number="1c")
+    ((number,),) = bank.books.rows("SELECT min(file_id) FROM puhui.file WHERE source = 'bank'")
+    first = bank.send(THU, OPEN, *DAY1, number="1c", bytes_of=number * same)
     bank.night()
     bank.begin(MON)
     seen = bank.look(first)
@@ -202,3 +205,50 @@ def test_killed_in_the_middle_and_run_again(bank: Bank, monkeypatch: pytest.Monk
     after = bank.lines()
     bank.ingest_again()
     assert bank.lines() == after
+
+
+def test_an_account_that_is_where_the_old_version_opens(bank: Bank) -> None:
+    """The bank withdraws all of the day. Its first version then looks like the next statement, and waits for people."""
+    bank.begin(THU)
+    bank.send(THU, OPEN, *DAY1)
+    bank.night()
+    bank.begin(FRI)
+    changed = bank.send(THU, OPEN, number="1b")
+    bank.night()
+    bank.begin(SAT)
+    assert bank.status(changed) == ("REJECTED", "STATEMENT_CHANGED")
+    bank.take(changed, -300)
+    bank.night()
+    assert (bank.last(), bank.standing().total()) == (OPEN, 0)
+    bank.begin(SUN)
+    first = bank.send(THU, OPEN, *DAY1, number="1c")
+    bank.night()
+    ((said,),) = bank.books.rows("SELECT message FROM puhui.file_outcome WHERE file_id = :f", f=first)
+    assert said.startswith("statement 1c brings 2 lines of 3.00 that a decision took back; nothing is stored: ask")
+    bank.begin(MON)
+    seen = bank.look(first)
+    assert seen.taking is not None
+    assert (seen.effect_fen, seen.taking.new_lines) == (300, 2)
+    bank.take(first, 300)
+    bank.night()
+    assert (bank.last(), bank.standing().total()) == (OPEN + 300, 2)
+    assert [one["amount_fen"] for one in bank.look(first).booked] == [100, 200]
+    bank.begin(TUE)
+    again = bank.send(FRI, OPEN + 300, *DAY2, number="2")
+    bank.night()
+    assert bank.status(again) == ("ACCEPTED", None)
+
+
+def test_a_file_of_two_days_brings_the_difference_and_the_new_day(bank: Bank) -> None:
+    changed, _ = refused_as_changed(bank)
+    both = bank.send_all(FRI, (OPEN, DAY1_NOW, "7"), (OPEN + 350, DAY2, "8"))
+    bank.night()
+    bank.begin(SUN)
+    seen = bank.look(both)
+    assert seen.taking is not None
+    assert (seen.effect_fen, seen.taking.new_lines, seen.taking.new_fen) == (-20, 1, -70)
+    bank.take(both, -20)
+    bank.night()
+    assert bank.last() == OPEN + 280
+    assert [one["amount_fen"] for one in bank.look(both).booked] == [-200, 250, -70]
+    assert bank.look(changed).why_not == "it says nothing any more that does not stand already"
