@@ -12,7 +12,7 @@ too, or are new.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -157,7 +157,9 @@ def _difference(
     account = judged.accounts[row["account"]]
     lines = own.filter(pl.col("line").is_not_null())
     came = Counter(lines.select(LINE).iter_rows())
-    links = _restated(connection, account.name, row["opening_fen"], came, judged.day)
+    several = sum(other["account"] == row["account"] for other in judged.rows) > 1
+    day = row["day"] if several and row["day"] else judged.day  # a file has one day, that of its newest statement
+    links = _restated(connection, account.name, row["opening_fen"], came, day)
     names = [link["statement_id"] for link in links]
     stood = intake.lines_of(connection, *names)
     known = Counter(stood.select(LINE).iter_rows())
@@ -176,7 +178,7 @@ def _difference(
         line |= {"line": number, "line_id": f"{called}/{number}"}
     closing_fen = last + sum(line["amount_fen"] for line in (*back, *added))
     head = {"statement_id": called, "account": account.name, "currency": row["currency"], "opening_fen": last}
-    head |= {"closing_fen": closing_fen, "statement_date": judged.day, "file_id": file_id}
+    head |= {"closing_fen": closing_fen, "statement_date": day, "file_id": file_id}
     copy_in(connection, t.bank_statement, pl.DataFrame([head | {"business_date": run.business_date}]))
     copy_in(connection, t.bank_line, pl.DataFrame([*back, *added], schema=_ROW))
     versions = restated.versions(connection, names)
@@ -231,46 +233,48 @@ def _restated(connection: Connection, account: str, opening: int, came: Lines, d
     They are all up to its day, and of its own day, which may have come in parts, those that agree with it best.
     """
     stored = standing.statements_of(connection, account)
-    cached: dict[str, Lines] = {}
-
-    def lines(link: Statement) -> Lines:
-        name = link["statement_id"]
-        if name not in cached:
-            cached[name] = Counter(intake.lines_of(connection, name).select(LINE).iter_rows())
-        return cached[name]
-
-    days = [line[0] for line in came]
-    here: set[str] = set()
-    if days:
-        here = set(intake.lines_by_statement(connection, account, min(days), max(days))["statement_id"])
+    lines: dict[str, Lines] = {one["statement_id"]: Counter() for one in stored}
+    for name, *line in intake.lines_by_statement(connection, account, date.min, date.max).iter_rows():
+        lines[name][tuple(line)] += 1
+    days = {one["statement_id"]: _day(one, lines[one["statement_id"]]) for one in stored}
+    first, last = min([day, *(line[0] for line in came)]), max([day, *(line[0] for line in came)])
+    starts = [one for one in stored if one["opening_fen"] == opening]
+    near = [
+        one for one in starts if first <= days[one["statement_id"]] <= last or first <= one["statement_date"] <= last
+    ]
     best: tuple[tuple[int, ...], list[Statement]] | None = None
-    for place, start in enumerate(stored):
-        if start["opening_fen"] != opening or (start["statement_date"] != day and start["statement_id"] not in here):
-            continue
+    for place, start in enumerate(near or starts):
         chain, _ = followed(stored, start)
+        parts = [(days[one["statement_id"]], bool(lines[one["statement_id"]])) for one in chain]
         known: Lines = Counter()
         for number, link in enumerate(chain, 1):
-            if number > 1 and link["statement_date"] > day and not lines(link) & came:
+            name = link["statement_id"]
+            if number > 1 and days[name] > day and not lines[name] & came:
                 break
-            known += lines(link)
+            known += lines[name]
             differs = (known - came).total() + (came - known).total()
-            score = (_against(chain, number, day, lines), differs, number, place)
+            score = (_against(parts, number, day), differs, number, place)
             if best is None or score < best[0]:
                 best = score, chain[:number]
     assert best is not None, "one that is refused as changed opens where one did that was taken"
     return best[1]
 
 
-def _against(chain: Sequence[Statement], number: int, day: date, lines: Callable[[Statement], Lines]) -> int:
+def _day(one: Statement, lines: Lines) -> date:
+    """The last day that a statement is of: of several in a file each is stored with the day of the newest."""
+    stored: date = one["statement_date"]
+    return min([stored, max(line[0] for line in lines)]) if lines else stored
+
+
+def _against(parts: Sequence[tuple[date, bool]], number: int, day: date) -> int:
     """How many statements speak against the first `number` of a chain: left out though before `day`, or the reverse.
 
-    Those of the day itself may be left out behind one of that day with lines: it came in parts.
+    `parts`: the day of each, and whether it has lines. Those of the day itself may be left out behind one of that day
+    with lines: it came in parts.
     """
-    within, out = chain[:number], chain[number:]
-    against = [link for link in within if link["statement_date"] > day]
-    against += [link for link in out if link["statement_date"] < day]
-    ends = any(link["statement_date"] == day and lines(link) for link in within)
-    return len(against) + int(not ends and any(link["statement_date"] == day and lines(link) for link in out))
+    within, out = parts[:number], parts[number:]
+    against = sum(one > day for one, _ in within) + sum(one < day for one, _ in out)
+    return against + int((day, True) not in within and (day, True) in out)
 
 
 def _home(links: Sequence[Statement], booked: date) -> str:

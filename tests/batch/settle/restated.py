@@ -52,18 +52,19 @@ class Bank:
         """A file of one statement (its `number` is 1 where that is not said); the file's number."""
         return self.send_all(day, (opening, lines, more.pop("number", "1")), **more)
 
-    def send_all(
-        self, day: date, *statements: tuple[int, tuple[dict[str, Any], ...], str], name: str = "", bytes_of: int = 0
-    ) -> int:
-        """A file of statements: (opening, lines, number); where a line says no day of booking it is `day`.
+    def send_all(self, day: date, *statements: tuple[Any, ...], name: str = "", bytes_of: int = 0) -> int:
+        """A file of statements: (opening, lines, number, and the account's number where it is another).
+
+        Where a line says no day of booking it is `day`.
 
         `bytes_of`: a file with the same bytes.
         """
         self.count += 1
         rows: list[dict[str, Any]] = []
         record = 0
-        for opening, lines, number in statements:
-            head = {"statement": number, "account": self.run.config.accounts[0].number, "currency": "CNY"}
+        for opening, lines, number, *account in statements:
+            head = {"statement": number, "account": (*account, self.run.config.accounts[0].number)[0]}
+            head |= {"currency": "CNY"}
             head |= {"opening_fen": opening, "closing_fen": opening + sum(one["amount_fen"] for one in lines)}
             head |= {"file": "f", "byte_start": 0, "byte_end": 1}
             for place, one in enumerate(lines, 1):
@@ -138,8 +139,8 @@ class Bank:
 
     # --- what stands -----------------------------------------------------------------------------------------------
 
-    def last(self) -> int:
-        return self.books.do(lambda c: intake.last_statement(c, "main", OPEN))[1]
+    def last(self, account: str = "main") -> int:
+        return self.books.do(lambda c: intake.last_statement(c, account, OPEN))[1]
 
     def lines(self) -> list[tuple[int, str | None]]:
         """(fen, text) of every line, in order."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from settlement.model.errors import BadInput, NotAllowed
@@ -252,3 +255,33 @@ def test_a_file_of_two_days_brings_the_difference_and_the_new_day(bank: Bank) ->
     assert bank.last() == OPEN + 280
     assert [one["amount_fen"] for one in bank.look(both).booked] == [-200, 250, -70]
     assert bank.look(changed).why_not == "it says nothing any more that does not stand already"
+
+
+def test_a_file_of_two_accounts(bank: Bank) -> None:
+    """One is changed, the other is the same, then new; one that lacks a statement refuses the whole."""
+    first = bank.run.config.accounts[0]
+    second = first.model_copy(update={"name": "second", "number": "32201988236052500002", "first_opening_fen": 0})
+    bank.books.run = replace(bank.run, config=bank.run.config.model_copy(update={"accounts": (first, second)}))
+
+    def of(opening: int, *lines: dict[str, Any]) -> tuple[int, tuple[dict[str, Any], ...], str, str]:
+        return opening, lines, "1", second.number
+
+    bank.begin(THU)
+    other = line(40, "x", reference="X1", booking_date=THU)
+    bank.send_all(THU, (OPEN, DAY1, "1"), of(0, other))
+    bank.ingest()
+    bank.begin(FRI)
+    same = bank.send_all(THU, (OPEN, DAY1_NOW, "2"), of(0, other))
+    more = bank.send_all(FRI, (OPEN, DAY1_NOW, "3"), of(40, line(2, "y", reference="X2")))
+    gap = bank.send_all(FRI, (OPEN, DAY1_NOW, "4"), of(41, line(2, "y", reference="X2")))
+    bank.ingest()
+    bank.begin(SAT)
+    codes = {number: bank.status(number)[1] for number in (same, more, gap)}
+    assert codes == dict.fromkeys((same, more, gap), "STATEMENT_CHANGED")
+    assert (bank.look(same).effect_fen, bank.look(more).effect_fen, bank.look(gap).effect_fen) == (50, 52, None)
+    assert bank.look(gap).why_not.endswith("a statement is missing; ask the bank for one account alone")
+    bank.take(more, 52)
+    bank.ingest()
+    assert (bank.last(), bank.last("second")) == (OPEN + 350, 42)
+    booked = [(one["account"], one["amount_fen"]) for one in bank.look(more).booked]
+    assert booked == [("main", -200), ("main", 250), ("second", 2)]
