@@ -113,15 +113,10 @@ def taken_back(
 
     Only where the account is back at an opening of that one can it look like the next statement.
     """
-    dead = Counter(intake.ended(connection, account).iter_rows())
-    if not dead:
-        return None
+    gone, back = (Counter(lines.iter_rows()) for lines in intake.by_decision(connection, account))
     came = Counter(own.filter(pl.col("line").is_not_null()).select(list(intake.LINE)).iter_rows())
-    if not (again := came & dead):
-        return None
-    days = [line[0] for line in again]
-    stands = intake.lines_by_statement(connection, account, min(days), max(days)).drop("statement_id")
-    if not (again := came & (dead - Counter(stands.iter_rows()))):
+    again = came & (gone - back)
+    if not again:
         return None
     name, lines = mask_cards(row["statement"]), f"{again.total()} line{'s' * (again.total() > 1)}"
     fen = sum(line[1] * times for line, times in again.items())

@@ -251,10 +251,15 @@ def lines_by_statement(connection: Connection, account: str, first: date, last: 
     return copy_out(connection, query, {"statement_id": pl.String, **LINE})
 
 
-def ended(connection: Connection, account: str) -> pl.DataFrame:
-    """LINE of the account's lines that stand no longer."""
-    query = select(*[t.bank_line.c[name] for name in LINE]).where(t.bank_line.c.account == account)
-    return copy_out(connection, query.join(t.correction, t.correction.c.ends == t.bank_line.c.line_id), LINE)
+def by_decision(connection: Connection, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """LINE of the account's lines that decisions took back, and of those that they brought and that stand."""
+    b, k, c = t.bank_line.c, t.correction.c, t.correction.alias()
+    columns = [b[name] for name in LINE]
+    ended = select(literal(1)).where(c.c.ends == b.line_id).exists()
+    gone = select(*columns).join(t.correction, k.ends == b.line_id).where(b.account == account)
+    came = select(*columns).join(t.correction, k.row_id == b.line_id).where(b.account == account)
+    came = came.where(k.version.is_not(None), ~ended)
+    return copy_out(connection, gone, LINE), copy_out(connection, came, LINE)
 
 
 def statements_of(connection: Connection, account: str) -> pl.DataFrame:

@@ -285,3 +285,23 @@ def test_a_file_of_two_accounts(bank: Bank) -> None:
     assert (bank.last(), bank.last("second")) == (OPEN + 350, 42)
     booked = [(one["account"], one["amount_fen"]) for one in bank.look(more).booked]
     assert booked == [("main", -200), ("main", 250), ("second", 2)]
+
+
+def test_a_fee_that_stood_there_twice_does_not_come_back_with_the_old_version_and_more(bank: Bank) -> None:
+    """The one that stays is its twin in all, so that only the decision tells the old version from a new line."""
+    fee = line(-5, booking_date=THU)
+    bank.begin(THU)
+    bank.send(THU, OPEN, fee, fee)
+    bank.night()
+    bank.begin(FRI)
+    changed = bank.send(THU, OPEN, fee, number="1b")
+    bank.night()
+    bank.begin(SAT)
+    bank.take(changed, 5)
+    bank.night()
+    bank.begin(SUN)
+    old = bank.send(FRI, OPEN, fee, fee, *DAY2, number="m1")
+    new = bank.send(FRI, OPEN, fee, *DAY2, number="m2")
+    bank.night()
+    assert (bank.status(old), bank.status(new)) == (("REJECTED", "STATEMENT_CHANGED"), ("SUPERSET", None))
+    assert bank.last() == OPEN - 75

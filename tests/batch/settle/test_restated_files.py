@@ -60,6 +60,8 @@ class Trial:
         self.day = rng.randrange(self.sent)
         self.new = changed(rng, self.old, self.day)
         self.form = rng.choice(list(forms(self.new, self.day, self.sent)))
+        if self.form != "day" and rng.random() < 0.4:
+            self.new = changed(rng, self.new, rng.randrange(self.day, self.sent))
         self.restated: int | None = None
 
     def live(self, truth: bank.Account, *files: bank.File) -> list[tuple[str, str, str | None, str | None]]:
