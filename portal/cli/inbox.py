@@ -262,7 +262,8 @@ def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
         print(f"\n{step['at']} {step['decision']} by {by}: {step['reason']}", end="")
     print("\n" * bool(told["decisions"]), end="")
     if told["state"]:
-        print(f"\nstate: {told['state']}" + (f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""))
+        why = f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""
+        print(f"\nstate: {told['state']}{_since(told)}{why}")
     restated.print_waiting(told)
     if told["state"] == "open":
         keep = f"keep {told['number']} --reason …"
@@ -271,6 +272,16 @@ def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
     elif told["state"] == "proposed" and not told["why_not"]:
         effect = told.get("effect", told["subsidy_change"])
         print(f"next, by another person: puhui inbox approve {told['number']} --effect {effect} --as NAME")
+
+
+def _since(told: dict[str, Any]) -> str:
+    """What came of an approval that has brought no rows."""
+    last = told["decisions"][-1] if told["decisions"] else None
+    if last is None or last["decision"] != "taken" or last["rows"]:
+        return ""
+    if told["state"] == "taken":
+        return "; the next night brings its rows in"
+    return ", for its night could not take it as it was approved: decide anew"
 
 
 def _print_changes(told: dict[str, Any]) -> None:

@@ -101,6 +101,7 @@ def test_a_payment_that_the_bank_withdraws(trial: Trial, monkeypatch: pytest.Mon
     out, err = trial.say("inbox", "approve", number, "--effect", effect, "--as", "li")
     assert f"the night of {DAYS[3]} takes it; send again what was refused behind it: camt053_20260509.xml" in err
     assert json.loads(trial.say("inbox", "list", "--open", "--json")[0]) == []
+    assert "state: taken; the next night brings its rows in" in trial.say("inbox", "show", number)[0]
     trial.statement(DAYS[2], "camt053_20260509.xml")
     trial.night(3)
     assert trial.outcomes()[-1] == ("camt053_20260509.xml", 2, "ACCEPTED", None)
