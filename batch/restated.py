@@ -66,7 +66,8 @@ class Difference:
     """What one restated statement changes.
 
     `back`: rows of bank_line taken back, each with `kind` and `subject`, which say what the night made of it. `added`:
-    rows that it brings. `closing_fen`: the account's, with all that came since.
+    rows that it brings. `closing_fen`: the account's, with all that came since; `file_closing_fen`: the last of the
+    account in the file.
     """
 
     account: str
@@ -74,6 +75,7 @@ class Difference:
     dates: list[date]  # of the statements that it restates
     opening_fen: int
     closing_fen: int
+    file_closing_fen: int
     back: list[dict[str, Any]]
     added: list[dict[str, Any]]
 
@@ -190,7 +192,8 @@ def _difference(
     corrections.put(connection, pl.DataFrame(marks, schema=corrections.MARK, orient="row"), decision.decision_id,
                     run.business_date)  # fmt: skip
     dates = [link["statement_date"] for link in links]
-    return Difference(account.name, _name(row), dates, last, closing_fen, taken_back, added)
+    ends = [other["closing_fen"] for other in judged.rows if other["account"] == row["account"]]
+    return Difference(account.name, _name(row), dates, last, closing_fen, ends[-1], taken_back, added)
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -51,6 +51,7 @@ def _taking(taking: Taking) -> dict[str, Any]:
                 "in_place_of": sorted({day.isoformat() for day in one.dates}),
                 "stands_at": format_yuan(one.opening_fen),
                 "becomes": format_yuan(one.closing_fen),
+                "file_closes_at": format_yuan(one.file_closing_fen),
                 "change": format_yuan(one.closing_fen - one.opening_fen),
                 "only_lacks_lines": one.is_part,
                 "lines": lines,
@@ -78,7 +79,8 @@ def print_told(told: dict[str, Any]) -> None:
         days = ", ".join(one["in_place_of"])
         print(f"\nif {one['statement']} is taken for right, in place of that of {days} (yuan; money in is positive):")
         _print_lines(one["lines"], one["change"])
-        print(f"account {one['account']} stands at {one['stands_at']}, then at {one['becomes']}")
+        print(f"account {one['account']} stands at {one['stands_at']}, then at {one['becomes']}", end="")
+        print(f" (with all that came since; the file closes at {one['file_closes_at']})")
         if one["only_lacks_lines"]:
             print("the books have all of its lines: is it an export from before the end of the day?")
         if any((line["was"] or "").startswith("payment") for line in one["lines"]):
