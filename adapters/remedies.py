@@ -72,7 +72,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     # what an earlier delivery says otherwise (batch/differences.py)
     "CONFLICT": "nothing: we decide with your finance contact which delivery is right",
     "DUPLICATE_ROW": "nothing: it has no effect; leave it out if it is one and the same",
-    "STATEMENT_CHANGED": "ask the bank which of the two statements is right",
+    "STATEMENT_CHANGED": "ask the bank which of the two is right; if it is this one: `puhui inbox show`, take, approve",
     "STATEMENT_TWICE": "none, if the bank sent it twice; else ask which is right, or for one without what came before",
     "GAP": "ask the bank for the statement that is missing between the two; where lines came before, for one without",
     "HELD": "nothing: it is taken once the missing rows are decided",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table
 
 from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
+from batch import standing
 from batch.again import Again, again
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
@@ -215,27 +216,57 @@ def statements(
 
     Of one that comes again with more lines these are new; one that stands twice in the file counts once.
     """
+    judged = judge_statements(connection, run, source, frame, closing)
+    if judged.wrong:
+        return nothing(refuse(closing, Reject("", 0, -1, "", *judged.wrong)), [])
+    return statements_taken(connection, run, file_id, judged, closing)
+
+
+@dataclass(slots=True)
+class Judged:
+    """A file's statements beside what the books have."""
+
+    accounts: dict[str, AccountConfig]  # the source's, by number
+    day: date
+    rows: list[dict[str, Any]]  # of `statement_sums`, in the order in which they follow
+    copies: list[dict[str, Any]]  # that stand twice in the file
+    new: list[pl.DataFrame]
+    wrong: tuple[str, str] | None = None  # (code, message)
+    at: dict[str, Any] | None = None  # the statement that is wrong, if it is one
+    own: pl.DataFrame | None = None  # its lines
+
+
+def judge_statements(
+    connection: Connection,
+    run: Run,
+    source: SourceConfig,
+    frame: pl.DataFrame,
+    closing: Closing,
+    *,
+    decided: bool = False,
+) -> Judged:
+    """What of a file's statements is new, or wrong; nothing is stored. `decided`: people took the file for right."""
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
     frame = frames.conform(frame, frames.STATEMENT_LINE)
     kept, copies = once(statement_sums([block_sums(frame)]))
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept))
+    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept), decided)
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
     parts = frame.partition_by("account", "statement", as_dict=True)
     new: list[pl.DataFrame] = []
-    for row in rows:
-        if wrong:
-            break
-        own, wrong = judged.new_of(row, parts[row["account"], row["statement"]], before)
-        new += [own] if own.height else []
-    if not new and not wrong:
-        new = judged.quiet_since({row["account"]: row for row in rows}, parts)
-        wrong = None if new else judged.twice
     if wrong:
-        return nothing(refuse(closing, Reject("", 0, -1, "", *wrong)), [])
-    return _statements_taken(connection, run, accounts, file_id, (rows, copies, new), closing, day)
+        return Judged(accounts, day, rows, copies, new, wrong)
+    for row in rows:
+        part = parts[row["account"], row["statement"]]
+        own, wrong = judged.new_of(row, part, before)
+        if wrong:
+            return Judged(accounts, day, rows, copies, new, wrong, row, part)
+        new += [own] if own.height else []
+    if not new and not decided:
+        new = judged.quiet_since({row["account"]: row for row in rows}, parts)
+    return Judged(accounts, day, rows, copies, new, None if new else judged.twice)
 
 
 @dataclass(slots=True)
@@ -246,6 +277,7 @@ class _Statements:
     accounts: dict[str, AccountConfig]
     day: date
     many: Counter[str]  # statements of each account in the file
+    decided: bool
     last: dict[str, int] = field(default_factory=dict)  # closing of each account so far
     stored: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
@@ -289,6 +321,8 @@ class _Statements:
             if wrong is not None and found is not None and found.holds_nothing_new:
                 own, wrong, self.twice, self.lacks = own.clear(), None, self.twice or wrong, self.lacks or found.part
             wrong = wrong or (before.named(row, None) if own.height else None)
+        if wrong is None and own.height and not self.decided:
+            wrong = standing.taken_back(self.connection, self.accounts[number].name, row, own)
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
             self.balances[number].add(self.last[number])
@@ -300,7 +334,7 @@ class _Statements:
 
     def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:
-            self.stored[number] = intake.statements_of(self.connection, self.accounts[number].name).to_dicts()
+            self.stored[number] = standing.statements_of(self.connection, self.accounts[number].name)
             self.balances[number] |= {one["closing_fen"] for one in self.stored[number]}
         return self.stored[number]
 
@@ -322,10 +356,8 @@ class _Statements:
 
         Later ones may have come, but none of its lines is of a day behind the one before it.
         """
-        account = self.accounts[row["account"]]
-        before, closing = intake.last_statement(
-            self.connection, account.name, account.first_opening_fen, dated=self.day
-        )
+        before, closing = standing.last_of(self._stored(row["account"]), self.day)
+        closing = self.accounts[row["account"]].first_opening_fen if closing is None else closing
         booked = row["day"] if row["line"] else None
         new = before is None or before < self.day
         return new and closing == row["closing_fen"] and (booked is None or (before is not None and booked <= before))
@@ -345,8 +377,10 @@ class _Statements:
         same_lines = row["line"] and found is not None and found.holds_nothing_new
         doubtful = row["line"] and (row["opening_fen"] == row["closing_fen"] or before.whole(row))
         called = f"{self.accounts[row['account']].name}:{row['statement']}"
-        days = own["booking_date"]  # a weekend's statements may all be dated Monday, and called so
-        if not same_lines and not (doubtful and intake.same_statement(self.connection, called, row, self.day, days)):
+        stored, days = self._stored(row["account"]), own["booking_date"]
+        # a weekend's statements may all be dated Monday, and called so
+        known = doubtful and standing.is_there(self.connection, stored, called, row, self.day, days)
+        if not same_lines and not known:
             return None
         part = found is not None and found.part
         balances = "as a part of one that opens the same" if part else "with the same balances"
@@ -354,17 +388,9 @@ class _Statements:
         return "STATEMENT_TWICE", f"{said}; nothing is stored"
 
 
-def _statements_taken(
-    connection: Connection,
-    run: Run,
-    accounts: dict[str, AccountConfig],
-    file_id: int,
-    found: tuple[list[dict[str, Any]], list[dict[str, Any]], list[pl.DataFrame]],
-    closing: Closing,
-    day: date,
-) -> Outcome:
-    """Stores what is new of a file's statements. `found`: all of them, those that stand twice in it, what is new."""
-    rows, copies, new = found
+def statements_taken(connection: Connection, run: Run, file_id: int, judged: Judged, closing: Closing) -> Outcome:
+    """Stores what is new of a file's statements, in which nothing is wrong."""
+    rows, copies, new, day = judged.rows, judged.copies, judged.new, judged.day
     if not new:
         message = "the same statements as before; nothing was done"
         return Outcome(
@@ -374,7 +400,7 @@ def _statements_taken(
     frame = pl.concat(new)
     heads = ("account", "statement")
     sums = frame.group_by(heads, maintain_order=True).agg(pl.col("currency", "opening_fen", "closing_fen").first())
-    _store_statements(connection, run, accounts, file_id, frame, sums, day)
+    _store_statements(connection, run, judged.accounts, file_id, frame, sums, day)
     fresh = frame.filter(pl.col("line").is_not_null()).select("account", "statement", "record").n_unique()
     twice = sum(row["entries"] for row in copies)
     before = sum(row["entries"] for row in rows) - fresh
@@ -406,7 +432,15 @@ def _store_statements(
     stamp = {"file_id": pl.lit(file_id, pl.Int64), "business_date": pl.lit(run.business_date, pl.Date)}
     heads = sums.with_columns(identity, name.alias("account"), statement_date=pl.lit(day, pl.Date), **stamp)
     copy_in(connection, t.bank_statement, heads.select([c.name for c in t.bank_statement.columns]))
-    numbers = frame["counterparty_account"].drop_nulls().unique().sort()
+    lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
+    lines = lines.with_columns(pl.format("{}/{}", "statement_id", "line").alias("line_id"))
+    lines = with_indexes(run, lines)
+    copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))
+
+
+def with_indexes(run: Run, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines with the other side's account masked, and as a keyed index."""
+    numbers = lines["counterparty_account"].drop_nulls().unique().sort()
     table = pl.DataFrame(
         {
             "counterparty_account": numbers,
@@ -415,7 +449,4 @@ def _store_statements(
         },
         schema={"counterparty_account": pl.String, "counterparty_masked": pl.String, "counterparty_index": pl.String},
     )
-    lines = frame.filter(pl.col("line").is_not_null()).with_columns(identity, name.alias("account"), **stamp)
-    lines = lines.with_columns(pl.format("{}/{}", "statement_id", "line").alias("line_id"))
-    lines = lines.join(table, on="counterparty_account", how="left", maintain_order="left")
-    copy_in(connection, t.bank_line, lines.select([c.name for c in t.bank_line.columns]))
+    return lines.join(table, on="counterparty_account", how="left", maintain_order="left")

@@ -52,7 +52,7 @@ def again(
 ) -> Again | None:
     """None where no statement that was taken opens where this one does, or none that this one can be.
 
-    `statements`: the account's, as `intake.statements_of` gives them; `stored`: its lines of these days, as
+    `statements`: the account's, as `standing.statements_of` gives them; `stored`: its lines of these days, as
     `intake.lines_by_statement` does; `row`: name and balances; `lines`: LINE and more, as they would be stored; `last`:
     the account's last closing.
     """
@@ -74,7 +74,7 @@ def again(
         if not same_day and start["statement_id"] not in here:
             continue  # nothing of it is of these days
         new, left = came.copy(), came.total()
-        chain, whole = _chain(statements, start)
+        chain, whole = followed(statements, start)
         for number, link in enumerate(chain):
             mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
             if number == 0 and (mine & came or same_day):
@@ -124,10 +124,10 @@ def _more(row: dict[str, Any], lines: pl.DataFrame, came: Lines, new: Lines, sto
         name = f"statement {mask_cards(row['statement'])}"
         said = f"{name}: {twice.total()} of its {row['line']} lines were taken before, and no balance proves them"
         return Again(lines.clear(), ("STATEMENT_TWICE", f"{said}; nothing is stored"))
-    return Again(_without(lines, came - new))
+    return Again(without(lines, came - new))
 
 
-def _chain(statements: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+def followed(statements: list[dict[str, Any]], start: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """`start` and what followed it, by their balances, and whether nothing of a later file is left out."""
     # files of one night are taken in the order of their balances, not of their numbers
     since = [link for link in statements if link["business_date"] >= start["business_date"]]
@@ -147,7 +147,7 @@ def _chain(statements: list[dict[str, Any]], start: dict[str, Any]) -> tuple[lis
     return chain, later == sum(link["file_id"] > start["file_id"] for link in chain)
 
 
-def _without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
+def without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
     """The lines but for those that are known, each as often as it is."""
     left = Counter(known)
     new = []

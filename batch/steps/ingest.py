@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
 
 from adapters.base import Closing, Context, Parsed
 from adapters.registry import adapter
-from batch import accept
+from batch import accept, restated
 from batch.config import SourceConfig
 from batch.corrections import plan, take, why_not
 from batch.refusals import GAP, bad_row, settings_of
 from batch.results import results
 from batch.run import Run, Summary
 from settlement.model.errors import BadConfiguration
+from settlement.model.money import format_yuan
 from settlement.model.outcomes import FileStatus
 from settlement.model.rejects import Reject
 from settlement.store import corrections, intake, runs
@@ -142,14 +144,19 @@ def _take_decided(database: Database, run: Run, archive: Archive) -> list[str]:
     refused: list[str] = []
     with database.engine.connect() as connection:
         decided = corrections.to_take(connection, run.business_date)
-    for decision_id, file_id in decided:
+    for decision in decided:
+        decision_id, file_id = decision["decision_id"], int(decision["subject"])
         with database.engine.connect() as connection:
             delivery = Delivery(*intake.delivery(connection, file_id).row(0))
         source = _source(run, delivery)
+        if source.role == "statement" and decision["business_date"] < run.business_date:
+            continue  # its own night could not, and people decide anew
         content = parse(run, archive, delivery, source)
 
         def work(connection: Connection) -> str:
             runs.guard(connection, run.fence)
+            if source.role == "statement":  # noqa: B023 called in this turn
+                return _take_statement(connection, run, source, decision, content)  # noqa: B023 the same
             planned = plan(connection, run, source, file_id, content.frame)  # noqa: B023 called in this turn
             wrong = why_not(planned, len(content.rejects))  # noqa: B023 the same
             if not wrong:
@@ -160,6 +167,23 @@ def _take_decided(database: Database, run: Run, archive: Archive) -> list[str]:
         if wrong:
             refused.append(f"decision {decision_id} (take_file {file_id}): {wrong}")
     return refused
+
+
+def _take_statement(
+    connection: Connection, run: Run, source: SourceConfig, decision: dict[str, Any], content: Content
+) -> str:
+    """Books a restated statement as it was approved; else says why not, and nothing is done."""
+    by = restated.Decision(decision["decision_id"], decision["actor"], decision["checker"])
+    file_id, approved = int(decision["subject"]), int(decision["amount_fen"])
+    with connection.begin_nested() as trial:
+        taking = restated.take(connection, run, source, file_id, content.frame, content.closing, by)
+        wrong = taking.why_not
+        if not wrong and taking.effect_fen != approved:
+            now, then = format_yuan(taking.effect_fen), format_yuan(approved)
+            wrong = f"it moves {now} by now, and {then} was approved; decide again"
+        if wrong:
+            trial.rollback()
+    return wrong
 
 
 def _source(run: Run, delivery: Delivery) -> SourceConfig:

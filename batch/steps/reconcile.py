@@ -18,10 +18,11 @@ from batch.run import Run, Summary
 from settlement.model.frames import INSTANT, conform
 from settlement.model.outcomes import Discrepancy, Outcome
 from settlement.reconciliation import discrepancies as life
-from settlement.reconciliation import money, rated
+from settlement.reconciliation import money, rated, restated
 from settlement.reconciliation.matching import MATCH, RECON_ITEM, Matching, match
 from settlement.store import reconcile as rows
 from settlement.store import reference, runs
+from settlement.store import restated as restated_rows
 
 BANK = "bank"  # who says that it has a batch
 UNKNOWN = (Discrepancy.UNKNOWN_CREDIT, Discrepancy.UNKNOWN_DEBIT)
@@ -145,28 +146,50 @@ def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
     """Names the bank lines, answers payouts, finds what is unknown or missing; gives the number of lines by kind."""
     config, day = run.config, run.business_date
     lines = rows.bank_lines(connection, money.LINE, day)
-    sent = rows.sent_named(connection, lines["end_to_end_id"], day)
+    undone = _undone(connection, run)
+    decided = pl.concat([undone.known["line_id"], undone.counters["line_id"]])
+    sent = _with(rows.sent_named(connection, lines["end_to_end_id"], day), undone.results)
     sponsors = {
         (account.name, run.keys.keyed_index(sponsor.account)): sponsor.sponsor
         for account in config.accounts
         for sponsor in account.sponsors
     }
     codes = {account.name: account.charge_codes for account in config.accounts}
-    known = money.name_lines(lines, sent, sponsors, codes)
+    plain = lines.filter(~pl.col("line_id").is_in(decided.implode()))
+    known = money.name_lines(plain, sent, sponsors, codes)
     results = money.results(known, sent.select("end_to_end_id", "seq"))
     stamp = pl.lit(day, pl.Date).alias("business_date")
-    rows.store(connection, {"money_match": known.with_columns(stamp), "payout_result": results.with_columns(stamp)})
+    every, answers = pl.concat([undone.known, known]), pl.concat([undone.results, conform(results, restated.RESULT)])
+    rows.store(connection, {"money_match": every.with_columns(stamp), "payout_result": answers.with_columns(stamp)})
+    doubted = undone.results.filter(~pl.col("end_to_end_id").is_in(results["end_to_end_id"].implode()))
+    night.found.append(restated.found_unpaid(doubted, sent, config.payout.account))
     _money_closed(night, known, results, sent)
     named = night.known.filter(pl.col("kind").is_in([str(kind) for kind in UNKNOWN]))
     returned_late = known.filter(pl.col("kind") == "returned").select("line_id")
     again = lines.join(named, left_on="line_id", right_on="theirs_id", how="semi")
     fresh = lines.join(again.join(returned_late, on="line_id", how="anti"), on="line_id", how="anti")
-    night.found.append(money.found_lines(fresh, known, sent))
+    fresh = fresh.join(undone.known, on="line_id", how="anti")
+    night.found.append(restated.told(money.found_lines(fresh, known, sent), undone.counters))
     refused = _answers(connection, run, night)
     _unpaid(connection, run, night)
-    counts = dict(known.group_by("kind").len().sort("kind").iter_rows())
-    more = {"unknown": lines.height - known.height, "rejected": refused}
+    counts = dict(every.group_by("kind").len().sort("kind").iter_rows())
+    more = {"unknown": lines.height - every.height, "rejected": refused}
     return counts | {name: count for name, count in more.items() if count}
+
+
+def _undone(connection: Connection, run: Run) -> restated.Undone:
+    """What tonight's decisions about restated statements took back."""
+    tonight = restated_rows.tonight(connection, run.business_date)
+    paid = tonight.filter(pl.col("kind").is_in(["paid", "returned"]))["subject"]
+    return restated.undo(tonight, rows.sent_named(connection, paid, run.business_date))
+
+
+def _with(sent: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """SENT after those results: an item in doubt may be paid by another line of tonight."""
+    later = results.select("end_to_end_id", doubt=pl.lit(value=True), last="seq")
+    joined = sent.join(later, on="end_to_end_id", how="left", maintain_order="left")
+    result = pl.when(pl.col("doubt").is_null()).then("result")
+    return joined.with_columns(result=result, seq=pl.coalesce("last", "seq")).select(sent.columns)
 
 
 def _money_closed(night: Night, known: pl.DataFrame, results: pl.DataFrame, sent: pl.DataFrame) -> None:

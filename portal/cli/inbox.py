@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from portal.cli import restated
 from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput
 from settlement.model.money import format_yuan
@@ -30,18 +31,10 @@ Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and decide nothing.")]
 _COUNTS = ("accepted", "rejected", "duplicate", "quarantined")
 _LIST = (
-    "number",
-    "source",
-    "name",
-    "delivery",
-    "status",
-    "records",
-    "accepted",
-    "rejected",
-    "duplicate",
-    "held",
-    "skipped",
+    *("number", "source", "name", "delivery", "status", "records", "accepted", "rejected", "duplicate", "held"),
+    *("skipped", "decision"),
 )
+_DECIDED = {"propose_file": "proposed", "take_file": "taken", "keep_file": "kept"}
 _STATUS_MAX_ROWS = 200
 
 
@@ -79,6 +72,7 @@ def list_(
         (
             row["file_id"], row["source"], row["name"], row["delivery"], row["status"], row["records"],
             *(row[name] for name in _COUNTS), row["records"] - sum(row[name] for name in _COUNTS),
+            _DECIDED.get(row["decision"] or "", ""),
         )
         for row in found.iter_rows(named=True)
     ]  # fmt: skip
@@ -128,7 +122,9 @@ def show(number: Number, home: Home = HERE, as_json: Json = False) -> None:
 
 @inbox_app.command("take")
 def take(number: Number, reason: Reason, home: Home = HERE, user: As = None, dry_run: DryRun = False) -> None:
-    """Propose that a conflicting delivery is right. Another person approves it (`puhui inbox approve`).
+    """Propose that a conflicting delivery, or a statement with other lines (STATEMENT_CHANGED), is right.
+
+    Another person approves it (`puhui inbox approve`).
 
     Example: puhui inbox take 12 --reason "letter of the bank of 2026-05-08" --as wang
     """
@@ -136,8 +132,8 @@ def take(number: Number, reason: Reason, home: Home = HERE, user: As = None, dry
 
     def work(connection: Connection, run: Run, seen: Look, actor: str) -> str:
         deliveries.propose(connection, run, seen, actor, reason)
-        assert seen.moves is not None
-        moved = format_yuan(seen.moves.subsidy_fen)
+        assert seen.effect_fen is not None
+        moved = format_yuan(seen.effect_fen)
         return f"proposed by {actor}; another person: puhui inbox approve {number} --effect {moved} --as NAME"
 
     _decide(home, number, "take", user, ("finance_maker", "finance_checker"), work, reason=reason, dry_run=dry_run)
@@ -147,7 +143,8 @@ def take(number: Number, reason: Reason, home: Home = HERE, user: As = None, dry
 def approve(
     number: Number,
     effect: Annotated[
-        str, typer.Option("--effect", help="The change of subsidy in yuan that `show` told you, like -3.20.")
+        str,
+        typer.Option("--effect", help="The change in yuan that `show` told you, like -3.20."),
     ],
     home: Home = HERE,
     user: As = None,
@@ -163,7 +160,8 @@ def approve(
 
     def work(connection: Connection, run: Run, seen: Look, actor: str) -> str:
         deliveries.approve(connection, run, seen, actor, fen)
-        return f"approved by {actor}; the night of {run.business_date} takes it"
+        again = f"; send again what was refused behind it: {', '.join(seen.waiting)}" if seen.waiting else ""
+        return f"approved by {actor}; the night of {run.business_date} takes it{again}"
 
     _decide(home, number, "approve", user, ("finance_checker",), work, effect_fen=fen, dry_run=dry_run)
 
@@ -259,18 +257,32 @@ def _print(seen: Look, zone: ZoneInfo, *, as_json: bool) -> None:
             print(f"and {len(told['rejects']) - len(shown)} more; --json has all")
     if told["changes"] is not None:
         _print_changes(told)
+    restated.print_told(told)
     for step in told["decisions"]:
         by = step["actor"] + (f" and {step['checker']}" if step["checker"] else "")
         print(f"\n{step['at']} {step['decision']} by {by}: {step['reason']}", end="")
     print("\n" * bool(told["decisions"]), end="")
     if told["state"]:
-        print(f"\nstate: {told['state']}" + (f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""))
+        why = f"; cannot be taken: {told['why_not']}" if told["why_not"] else ""
+        print(f"\nstate: {told['state']}{_since(told)}{why}")
+    restated.print_waiting(told)
     if told["state"] == "open":
         keep = f"keep {told['number']} --reason …"
         take = "" if told["why_not"] else f"take {told['number']} --reason …, or "
         print(f"next: puhui inbox {take}{keep}")
-    elif told["state"] == "proposed" and told["subsidy_change"] is not None:
-        print(f"next, by another person: puhui inbox approve {told['number']} --effect {told['subsidy_change']}")
+    elif told["state"] == "proposed" and not told["why_not"]:
+        effect = told.get("effect", told["subsidy_change"])
+        print(f"next, by another person: puhui inbox approve {told['number']} --effect {effect} --as NAME")
+
+
+def _since(told: dict[str, Any]) -> str:
+    """What came of an approval that has brought no rows."""
+    last = told["decisions"][-1] if told["decisions"] else None
+    if last is None or last["decision"] != "taken" or last["rows"]:
+        return ""
+    if told["state"] == "taken":
+        return "; the next night brings its rows in"
+    return ", for its night could not take it as it was approved: decide anew"
 
 
 def _print_changes(told: dict[str, Any]) -> None:
@@ -324,12 +336,13 @@ def _as_dict(seen: Look, zone: ZoneInfo) -> dict[str, Any]:
         "subsidy_change": None if moves is None else format_yuan(moves.subsidy_fen),
         "decisions": [
             {
-                "decision": {"propose_file": "proposed", "take_file": "taken", "keep_file": "kept"}[step["kind"]],
+                "decision": _DECIDED[step["kind"]],
                 "at": local(step["at"], zone), "actor": step["actor"], "checker": step["checker"],
                 "reason": step["reason"], "rows": step["rows"],
             }
             for step in seen.decided
         ],
+        **restated.as_dict(seen),
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ payout_app = typer.Typer(help="Payout batches: list, show, approve, release, con
 
 BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
-_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付"}
+_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定"}
 _ITEM = ("付款编号", "收款方", "金额(元)", "近90天平均(元)", "变化(元)", "账号(掩码)", "开户行",
          "替代", "结果", "原因", "回盘", "回盘文件")  # fmt: skip
 _ALWAYS = 7  # of these, from the first

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, literal, or_, select, text
 
 from settlement.model.frames import Schema
 from settlement.store import tables as t
@@ -187,7 +187,9 @@ SIDES: dict[str, tuple[str, str]] = {
            FROM puhui.payout_item i JOIN puhui.payout_decision d ON d.batch_no = i.batch_no AND d.step = 'released'
            WHERE d.business_date <= :day AND NOT EXISTS (
              SELECT 1 FROM puhui.payout_result r WHERE r.end_to_end_id = i.end_to_end_id AND r.business_date <= :day
-               AND (r.result = 'paid' OR r.line_id IS NULL))""",
+               AND (r.result = 'paid' OR r.line_id IS NULL) AND NOT EXISTS (
+                 SELECT 1 FROM puhui.payout_result u WHERE u.end_to_end_id = r.end_to_end_id AND u.seq > r.seq
+                   AND u.result = 'unknown' AND u.business_date <= :day))""",
         """SELECT coalesce(m.subject, regexp_replace(e.entry_key, '^[a-z]+:', '')) AS subject,
              -sum(l.amount_fen)::bigint AS fen
            FROM puhui.entry_line l JOIN puhui.entry e USING (entry_id)
@@ -270,14 +272,14 @@ def hold_night(connection: Connection) -> None:
 
 
 def arrived(connection: Connection, day: date) -> set[str]:
-    """Sources with an accepted file of that clearing day, whenever it came."""
+    """Sources with an accepted file of that clearing day, whenever it came: or a statement that people took."""
     f, o = t.file.c, t.file_outcome.c
+    by_decision = select(literal(1)).where(t.bank_statement.c.file_id == f.file_id)
     query = (
         select(f.source)
         .join(t.file_outcome, f.file_id == o.file_id)
-        .where(
-            o.status.in_(["ACCEPTED", "PARTIAL", "SUPERSET"]), func.coalesce(o.clearing_date, o.business_date) == day
-        )
+        .where(or_(o.status.in_(["ACCEPTED", "PARTIAL", "SUPERSET"]), by_decision.exists()))
+        .where(func.coalesce(o.clearing_date, o.business_date) == day)
     )
     return {row[0] for row in connection.execute(query)}
 

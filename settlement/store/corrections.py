@@ -18,8 +18,8 @@ from settlement.store import intake
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
 
-_MARK: frames.Schema = {"row_id": pl.String, "base_id": pl.String, "version": pl.Int64, "ends": pl.String}
-CORRECTION: frames.Schema = {**_MARK, "decision_id": pl.Int64, "business_date": pl.Date}
+MARK: frames.Schema = {"row_id": pl.String, "base_id": pl.String, "version": pl.Int64, "ends": pl.String}
+CORRECTION: frames.Schema = {**MARK, "decision_id": pl.Int64, "business_date": pl.Date}
 VERSION: frames.Schema = {"base_id": pl.String, "version": pl.Int64}
 CURRENT: frames.Schema = {"base_id": pl.String, "row_id": pl.String}
 
@@ -42,10 +42,10 @@ def _any(connection: Connection) -> bool:
 
 
 def _of_keys(connection: Connection, keys: pl.Series) -> pl.DataFrame:
-    """Rows of `correction` (_MARK) of these keys, which are then in wanted_id."""
+    """Rows of `correction` (MARK) of these keys, which are then in wanted_id."""
     intake.wanted(connection, keys.drop_nulls())
-    query = select(*[t.correction.c[name] for name in _MARK]).where(t.correction.c.base_id.in_(_wanted()))
-    return copy_out(connection, query, _MARK)
+    query = select(*[t.correction.c[name] for name in MARK]).where(t.correction.c.base_id.in_(_wanted()))
+    return copy_out(connection, query, MARK)
 
 
 def _current(marks: pl.DataFrame) -> pl.DataFrame:
@@ -135,9 +135,9 @@ def decisions(connection: Connection, file_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query.order_by(d.decision_id)).mappings()]
 
 
-def to_take(connection: Connection, business_date: date) -> list[tuple[int, int]]:
-    """(decision, file) of the deliveries taken for right up to a business date whose rows are not in yet, in order."""
+def to_take(connection: Connection, business_date: date) -> list[dict[str, Any]]:
+    """Decisions to take a delivery for right, up to a business date, whose rows are not in yet, in order."""
     d, c = t.decision.c, t.correction.c
     done = select(literal(1)).where(c.decision_id == d.decision_id).exists()
-    query = select(d.decision_id, d.subject).where(d.kind == "take_file", d.business_date <= business_date, ~done)
-    return [(int(row[0]), int(row[1])) for row in connection.execute(query.order_by(d.decision_id))]
+    query = select(t.decision).where(d.kind == "take_file", d.business_date <= business_date, ~done)
+    return [dict(row) for row in connection.execute(query.order_by(d.decision_id)).mappings()]

@@ -61,7 +61,10 @@ def same_bytes_before(connection: Connection, file_id: int, source: str, sha256:
     """Name of another delivery of the source with the same bytes that was taken; None if there is none.
 
     One that came later may have been taken earlier: a night tries statements again behind which another was missing.
+    Not one of whose lines a decision took back: people may take it for right again.
     """
+    c, b = t.correction.c, t.bank_line.c
+    taken_back = select(literal(1)).where(b.line_id == c.ends, b.file_id == t.file.c.file_id)
     query = (
         select(t.file.c.name)
         .join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
@@ -70,6 +73,7 @@ def same_bytes_before(connection: Connection, file_id: int, source: str, sha256:
             t.file.c.sha256 == sha256,
             t.file.c.file_id != file_id,
             t.file_outcome.c.status != "REJECTED",
+            ~taken_back.exists(),
         )
         .order_by(t.file.c.file_id)
         .limit(1)
@@ -193,36 +197,20 @@ def card_ids(connection: Connection, tokens: pl.Series, key_id: str) -> pl.DataF
 
 
 def last_statement(
-    connection: Connection, account: str, first_opening_fen: int, day: date | None = None, dated: date | None = None
+    connection: Connection, account: str, first_opening_fen: int, day: date | None = None
 ) -> tuple[date | None, int]:
     """(date, closing balance in fen) of the account's newest statement, up to night `day`; (None, first opening).
 
-    `dated`: of the statements of that day and before alone.
     A file may hold several statements of one day, so the newest is found by balances: each closing is the opening
     of another, but for the last; where all are, the account is back at its first opening.
     """
     sql = """WITH known AS (SELECT * FROM puhui.bank_statement
-        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)
-          AND (cast(:dated AS date) IS NULL OR statement_date <= :dated)),
+        WHERE account = :account AND (cast(:day AS date) IS NULL OR business_date <= :day)),
       ends AS (SELECT closing_fen AS fen, 1 AS n FROM known UNION ALL SELECT opening_fen, -1 FROM known)
       SELECT (SELECT max(statement_date) FROM known), (SELECT fen FROM ends GROUP BY fen HAVING sum(n) > 0
         ORDER BY fen DESC LIMIT 1)"""
-    newest, closing = connection.execute(text(sql), {"account": account, "day": day, "dated": dated}).one()
+    newest, closing = connection.execute(text(sql), {"account": account, "day": day}).one()
     return newest, first_opening_fen if closing is None else int(closing)
-
-
-def same_statement(connection: Connection, name: str, row: dict[str, Any], day: date, booked: pl.Series) -> bool:
-    """True where a statement that was stored as `name` (account:statement) has this day, these balances and a line of
-    the days from the first `booked` to the last.
-    """
-    sql = """SELECT 1 FROM puhui.bank_statement s
-      WHERE (s.statement_id = :name OR starts_with(s.statement_id, :name || '@')) AND s.statement_date = :day
-        AND s.opening_fen = :opening AND s.closing_fen = :closing
-        AND EXISTS (SELECT 1 FROM puhui.bank_line b WHERE b.statement_id = s.statement_id
-          AND b.booking_date BETWEEN :first AND :last) LIMIT 1"""
-    values = {"name": name, "day": day, "opening": row["opening_fen"], "closing": row["closing_fen"]}
-    values |= {"first": booked.min(), "last": booked.max()}
-    return connection.execute(text(sql), values).first() is not None
 
 
 STATEMENT: frames.Schema = {
@@ -246,12 +234,32 @@ LINE: frames.Schema = {
 }
 
 
+# The lines of an account that stand, each of the statement that it is of, whoever brought it. A decision about a
+# restated statement (batch/restated.py) ended some, and its counter-lines are no lines of the bank's.
+STANDING_LINE: frames.Schema = {"statement_id": pl.String, "line_id": pl.String, "file_id": pl.Int64, "line": pl.Int64}
+_STANDING = f"""SELECT coalesce(k.base_id, b.statement_id) AS statement_id, b.line_id, b.file_id, b.line, b.account,
+    {", ".join(f"b.{name}" for name in LINE)}
+  FROM puhui.bank_line b LEFT JOIN puhui.correction k ON k.row_id = b.line_id
+  WHERE k.ends IS NULL AND NOT EXISTS (SELECT 1 FROM puhui.correction c WHERE c.ends = b.line_id)"""
+
+
 def lines_by_statement(connection: Connection, account: str, first: date, last: date) -> pl.DataFrame:
-    """statement_id and LINE of an account's lines that were booked from `first` to `last`."""
-    b = t.bank_line.c
-    query = select(b.statement_id, *[b[name] for name in LINE]).where(b.account == account)
-    query = query.where(b.booking_date.between(first, last)).order_by(b.file_id, b.statement_id, b.line)
+    """statement_id and LINE of an account's lines that stand and were booked from `first` to `last`."""
+    sql = f"""SELECT s.* FROM ({_STANDING}) s WHERE s.account = :account
+      AND s.booking_date BETWEEN :first AND :last ORDER BY s.file_id, s.statement_id, s.line"""
+    query = text(sql).bindparams(account=account, first=first, last=last)
     return copy_out(connection, query, {"statement_id": pl.String, **LINE})
+
+
+def by_decision(connection: Connection, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """LINE of the account's lines that decisions took back, and of those that they brought and that stand."""
+    b, k, c = t.bank_line.c, t.correction.c, t.correction.alias()
+    columns = [b[name] for name in LINE]
+    ended = select(literal(1)).where(c.c.ends == b.line_id).exists()
+    gone = select(*columns).join(t.correction, k.ends == b.line_id).where(b.account == account)
+    came = select(*columns).join(t.correction, k.row_id == b.line_id).where(b.account == account)
+    came = came.where(k.version.is_not(None), ~ended)
+    return copy_out(connection, gone, LINE), copy_out(connection, came, LINE)
 
 
 def statements_of(connection: Connection, account: str) -> pl.DataFrame:
@@ -261,11 +269,10 @@ def statements_of(connection: Connection, account: str) -> pl.DataFrame:
     return copy_out(connection, query, STATEMENT)
 
 
-def lines_of(connection: Connection, statement_id: str) -> pl.DataFrame:
-    """The lines of a statement (LINE) in their order."""
-    b = t.bank_line.c
-    query = select(*[b[name] for name in LINE]).where(b.statement_id == statement_id).order_by(b.line)
-    return copy_out(connection, query, LINE)
+def lines_of(connection: Connection, *statements: str) -> pl.DataFrame:
+    """The lines that stand of statements (STANDING_LINE, LINE), in their order."""
+    sql = f"SELECT s.* FROM ({_STANDING}) s WHERE s.statement_id = ANY (:names) ORDER BY s.file_id, s.line_id, s.line"
+    return copy_out(connection, text(sql).bindparams(names=list(statements)), {**STANDING_LINE, **LINE})
 
 
 def statements_stored(connection: Connection, names: pl.Series) -> pl.Series:
@@ -305,6 +312,7 @@ OUTCOME: frames.Schema = {
     "quarantined": pl.Int64,
     "code": pl.String,
     "message": pl.String,
+    "decision": pl.String,  # the kind of what people decided last
 }
 _REJECT: frames.Schema = {
     "record": pl.Int64,
@@ -322,8 +330,11 @@ def received(connection: Connection, business_date: date) -> int:
 
 def _deliveries() -> Any:
     joined = t.file.join(t.file_outcome, t.file_outcome.c.file_id == t.file.c.file_id)
-    columns = [t.file_outcome.c[n] if n in t.file_outcome.c and n not in t.file.c else t.file.c[n] for n in OUTCOME]
-    return select(*columns).select_from(joined).order_by(t.file.c.file_id)
+    f, o, d = t.file.c, t.file_outcome.c, t.decision.c
+    columns = [f[name] if name in f else o[name] for name in OUTCOME if name != "decision"]
+    about = (d.kind.in_(["propose_file", "take_file", "keep_file"]), d.subject == cast(f.file_id, d.subject.type))
+    last = select(d.kind).where(*about).order_by(d.decision_id.desc()).limit(1).scalar_subquery()
+    return select(*columns, last.label("decision")).select_from(joined).order_by(t.file.c.file_id)
 
 
 def outcomes(connection: Connection, business_date: date) -> pl.DataFrame:
@@ -338,11 +349,16 @@ def outcome(connection: Connection, file_id: int) -> pl.DataFrame:
 
 def undecided(connection: Connection) -> pl.DataFrame:
     """Deliveries (OUTCOME) of which something is held and about which nobody has decided yet."""
-    d, o = t.decision.c, t.file_outcome.c
+    d, o, s, c = t.decision.c, t.file_outcome.c, t.step_run.c, t.correction.c
+    # a statement's night that could not take it leaves it to people again (batch/deliveries.py)
+    night = select(literal(1)).where(s.business_date == d.business_date, s.step == "ingest").exists()
+    in_vain = and_(o.status == "REJECTED", night, ~select(literal(1)).where(c.decision_id == d.decision_id).exists())
     decided = select(literal(1)).where(
-        d.kind.in_(["take_file", "keep_file"]), d.subject == cast(t.file.c.file_id, d.subject.type)
+        d.subject == cast(t.file.c.file_id, d.subject.type),
+        or_(d.kind == "keep_file", and_(d.kind == "take_file", ~in_vain)),
     )
-    held = or_(o.quarantined > 0, o.status == "CONFLICT")
+    changed = and_(o.status == "REJECTED", o.code == "STATEMENT_CHANGED")
+    held = or_(o.quarantined > 0, o.status == "CONFLICT", changed)
     return copy_out(connection, _deliveries().where(held, ~decided.exists()), OUTCOME)
 
 

@@ -238,11 +238,12 @@ def ledger_only(connection: Connection, account: str, ledger_account: str, day: 
 
 
 def in_transit(connection: Connection, day: date) -> tuple[int, int]:
-    """(count, fen) of payouts that left and of which the bank has said nothing by the end of `day`."""
+    """(count, fen) of payouts that left and of which the bank has said nothing by the end of `day`, or took it back."""
     sql = """SELECT count(*), coalesce(sum(i.amount_fen), 0)::bigint FROM puhui.payout_item i
       JOIN puhui.payout_decision d ON d.batch_no = i.batch_no AND d.step = 'released' AND d.business_date <= :day
-      WHERE NOT EXISTS (SELECT 1 FROM puhui.payout_result r
-                        WHERE r.end_to_end_id = i.end_to_end_id AND r.business_date <= :day)"""
+      LEFT JOIN LATERAL (SELECT r.result FROM puhui.payout_result r WHERE r.end_to_end_id = i.end_to_end_id
+        AND r.business_date <= :day ORDER BY r.seq DESC LIMIT 1) q ON true
+      WHERE coalesce(q.result, 'unknown') = 'unknown'"""
     row = connection.execute(text(sql), {"day": day}).one()
     return int(row[0]), int(row[1])
 

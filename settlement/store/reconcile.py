@@ -269,13 +269,18 @@ def decided_for(connection: Connection, discrepancy_id: str, day: date) -> bool:
 
 
 def bank_lines(connection: Connection, schema: Schema, day: date) -> pl.DataFrame:
-    """Tonight's bank lines, and earlier ones that nobody has explained yet (columns of money.LINE)."""
+    """Tonight's bank lines, and earlier ones that nobody has explained yet (columns of money.LINE).
+
+    Not lines that a decision took back, nor those that take them back: they stay the difference that they are.
+    """
     sql = f"""SELECT b.* FROM puhui.bank_line b WHERE b.business_date = :day
       UNION ALL
       SELECT b.* FROM puhui.bank_line b
       JOIN puhui.discrepancy d ON d.theirs_id = b.line_id AND d.kind IN ('UNKNOWN_CREDIT', 'UNKNOWN_DEBIT') {_LAST}
       WHERE b.business_date < :day AND coalesce(l.event, '') IN ('', 'suspense', 'reopened')
-        AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = b.line_id)"""
+        AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = b.line_id)
+        AND NOT EXISTS (SELECT 1 FROM puhui.correction c WHERE c.ends = b.line_id OR (
+          c.row_id = b.line_id AND c.version IS NULL))"""
     return _read(connection, sql, schema, {"day": day})
 
 
@@ -289,7 +294,8 @@ SENT: Schema = {
     "replaces": pl.String,
 }
 _SENT = """
-SELECT i.end_to_end_id, i.amount_fen, r.result, coalesce(r.seq, 0) AS seq, i.payee_no, b.execution_date, i.replaces
+SELECT i.end_to_end_id, i.amount_fen, nullif(r.result, 'unknown') AS result, coalesce(r.seq, 0) AS seq, i.payee_no,
+  b.execution_date, i.replaces
 FROM puhui.payout_item i JOIN puhui.payout_batch b USING (batch_no)
 LEFT JOIN LATERAL (SELECT q.result, q.seq FROM puhui.payout_result q WHERE q.end_to_end_id = i.end_to_end_id
   ORDER BY q.seq DESC LIMIT 1) r ON true
@@ -306,7 +312,7 @@ def sent_named(connection: Connection, ids: pl.Series, day: date) -> pl.DataFram
 
 def sent_unanswered(connection: Connection, day: date) -> pl.DataFrame:
     """Released payout items (SENT) about which the bank has said nothing yet."""
-    return _read(connection, _SENT + " AND r.result IS NULL", SENT, {"day": day})
+    return _read(connection, _SENT + " AND coalesce(r.result, 'unknown') = 'unknown'", SENT, {"day": day})
 
 
 RELEASED: Schema = {"end_to_end_id": pl.String, "batch_no": pl.String, "amount_fen": pl.Int64}

@@ -126,6 +126,7 @@ clearing_item = Table(
     comment="ingest: the bank's side",
 )
 
+# lines of account statements too: settlement/store/restated.py
 correction = Table(
     "correction",
     metadata,

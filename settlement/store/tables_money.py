@@ -245,6 +245,7 @@ payout_decision = Table(
     "sent on the bank's answer",
 )
 
+# `unknown` where a decision took back the line that said paid
 payout_result = Table(
     "payout_result",
     metadata,
