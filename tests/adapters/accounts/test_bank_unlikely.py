@@ -155,6 +155,7 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
         '20260507,1.00,"x,11.00,,甲\n20260508,,2.00,9.00,,乙\n20260509,3.00,",12.00,,丙\n',
         '20260507,1.00,,11.00,"x,\n20260508,,2.00",9.00,,\n20260509,3.00,,12.00,,丙\n',  # ends before it began
         '"20260507,1.00,,11.00,,甲\n20260508,,2.00,9.00,,乙"\n20260509,3.00,,12.00,,丙\n',
+        '20260507,1.00,,"11.00\n20260508,,2.00,9.00"\n20260509,3.00,,12.00\n',  # lines that lack their last cells
     ],
 )
 def test_two_stray_quotes_hide_no_line(lines: str) -> None:
