@@ -154,6 +154,7 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
         '"20260507,1.00,,11.00,,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
         '20260507,1.00,"x,11.00,,甲\n20260508,,2.00,9.00,,乙\n20260509,3.00,",12.00,,丙\n',
         '20260507,1.00,,11.00,"x,\n20260508,,2.00",9.00,,\n20260509,3.00,,12.00,,丙\n',  # ends before it began
+        '20260507,1.00,,11.00,"x,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
         '"20260507,1.00,,11.00,,甲\n20260508,,2.00,9.00,,乙"\n20260509,3.00,,12.00,,丙\n',
         '20260507,1.00,,"11.00\n20260508,,2.00,9.00"\n20260509,3.00,,12.00\n',  # lines that lack their last cells
     ],
@@ -173,11 +174,19 @@ def test_a_name_over_two_lines_is_one_line() -> None:
 NOTE = '"注： 1, this list, as printed,\n2, is for reference only, and no receipt, call 95588"\n'
 
 
-@pytest.mark.parametrize("quoted", [(NOTE, ""), ("", NOTE), ("", '20260508,,2.00,7.00,,"a,b,c,d,e,f\ng, h"\n')])
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        (NOTE, ""),
+        ("", NOTE),
+        ("", '20260508,,2.00,7.00,,"a,b,c,d,20260507,f\ng, h"\n'),
+        ("", '20260508,,2.00,7.00,,"a,b,c,d,e,f\ng, h"\n'),
+    ],
+)
 def test_sentences_with_commas_and_line_ends_are_no_line(quoted: tuple[str, str]) -> None:
     frame, rejects, closing = read("bank_csv", f"{quoted[0]}{HEAD}{ROWS[0]}{quoted[1]}".encode(), layout=PLAIN)
     assert (frame["amount_fen"][0], rejects, closing.refused) == (_amounts(HEAD + ROWS[0])[0], [], None)
-    assert frame["counterparty_name"].to_list()[1:] in ([], ["a,b,c,d,e,fg, h"])
+    assert frame["counterparty_name"].to_list()[1:] in ([], ["a,b,c,d,e,fg, h"], ["a,b,c,d,20260507,fg, h"])
 
 
 def test_a_line_that_begins_with_a_word_of_sums_is_one_where_it_has_another_side() -> None:
