@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 ONE_MARK = "\x1f"  # stands for a separator of several: no text may hold it
+_VALUE = re.compile(r"[+-]?[0-9][0-9,.:/年月日T -]*", re.ASCII)  # a day, perhaps with a time, or an amount
+_SHORTEST = 4  # of a day, or of an amount with its fen
+_AROUND = " \t`'=\""
 _SEPARATOR = re.compile(r"""(?![.+-]$)[^\w"'\r\n]{1,4}""")
 
 
@@ -70,13 +73,21 @@ def without_padding(line: str, separator: str) -> str:
     return _padding(separator).sub('"', line) if '" ' in line or '"\t' in line else line
 
 
-def swallows_a_line(cells: Sequence[str], separator: str) -> bool:
-    """True where a cell of a row over several lines has the separators of a whole line: two stray quotes opened it.
+def swallows_a_line(cells: Sequence[str], separator: str, width: int) -> bool:
+    """True where a row over several lines holds a whole one in a cell: two stray quotes opened it.
 
-    A text with a line end of its own has hardly as many.
+    One cell has as many separators as the row, and a day and an amount between them; or all have those of two rows of
+    `width`, and one of both. People's remarks, and the sentences of a foot, have commas and line ends too, but hardly
+    such cells.
     """
-    mark, least = delimiter_of(separator), max(len(cells) - 1, 2)
-    return any(cell.count(mark) >= least for cell in cells)
+    mark = delimiter_of(separator)
+    marks = [cell.count(mark) for cell in cells]
+    of_two = len(cells) - 1 + sum(marks) >= 2 * (max(width, 3) - 1)
+    of_one = len(cells) > 1 and max(marks) >= max(len(cells) - 1, 2)
+    texts = (cell for cell, here in zip(cells, marks, strict=True) if here)
+    parts = (part.strip(_AROUND) for text in texts for line in text.splitlines() for part in line.split(mark))
+    values = list(filter(_VALUE.fullmatch, parts)) if of_one or of_two else []
+    return len(values) >= (2 if of_one else 1) and len(max(values, key=len)) >= _SHORTEST
 
 
 def quoted_cells(line: str, separator: str) -> list[str]:

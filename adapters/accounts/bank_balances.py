@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
 from adapters.accounts.currency import format_minor
 from adapters.accounts.statement import Line, Statement
@@ -32,27 +33,27 @@ def set_balances(owner: Account) -> str:
     if not known or len(known) != len(balances):
         return ""
     amounts = [line.amount_fen or 0 for line in lines]
-    forward = _first_break(known, amounts)
-    backward = _first_break(known[::-1], amounts[::-1])
-    first, last = lines[0].booking_date, lines[-1].booking_date
-    assert first is not None
-    assert last is not None
-    if forward is not None and backward is not None:
+    days = [line.booking_date or date.min for line in lines]
+    forward = _breaks(known, amounts)
+    backward = _breaks(known[::-1], amounts[::-1])
+    first, last = days[0], days[-1]
+    if forward and backward and not _is_gap(forward, days) and not _is_gap(backward, days[::-1]):
         found = _ends_by_day(lines, known)
         if found:
             statement.opening_fen, statement.closing_fen = found
             return ""
-    newest_first = backward is None
-    if (forward is None) == (backward is None):
+    newest_first = not backward
+    if bool(forward) == bool(backward):
         early, late = owner.times
         newest_first = first > last or (first == last and len(early) == len(late) and early > late)
     if newest_first:
         known, amounts = known[::-1], amounts[::-1]
     statement.opening_fen = known[0] - amounts[0]
     statement.closing_fen = known[-1]
-    place = backward if newest_first else forward
-    if place is None:
+    breaks = backward if newest_first else forward
+    if not breaks:
         return ""
+    place = breaks[0]
     line = len(known) - place if newest_first else place + 1
     due = known[place - 1] + amounts[place]
     written, follows, gap = (format_minor(fen, statement.currency) for fen in (known[place], due, known[place] - due))
@@ -76,12 +77,18 @@ def _at(line: Line) -> str:
     return f" (byte {line.byte_start})" if line.byte_start else ""  # rows of workbooks have none
 
 
-def _first_break(balances: list[int], amounts: list[int]) -> int | None:
-    """The first index whose balance is not the one before plus its amount."""
-    for place in range(1, len(balances)):
-        if balances[place - 1] + amounts[place] != balances[place]:
-            return place
-    return None
+def _breaks(balances: list[int], amounts: list[int]) -> list[int]:
+    """The first two places at most whose balance is not the one before plus its amount."""
+    places = range(1, len(balances))
+    return list(islice((n for n in places if balances[n - 1] + amounts[n] != balances[n]), 2))
+
+
+def _is_gap(breaks: list[int], days: Sequence[date]) -> bool:
+    """True where a chain breaks once, and its days go on: one line that is missing there says as much as another order.
+
+    Where the balance came back to the opening (an account that is emptied), the lines without it make a path too.
+    """
+    return len(breaks) == 1 and days[breaks[0] - 1] <= days[breaks[0]]
 
 
 def _ends_by_day(lines: Sequence[Line], balances: Sequence[int]) -> tuple[int, int] | None:

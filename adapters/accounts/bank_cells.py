@@ -61,6 +61,7 @@ _WRITTEN = {
     "MM/DD": "MM/DD, with its month above the headings or set as clearing_date",
 }
 _OF_SUMS = dict.fromkeys(map(ord, "共合小总计笔条次户数收支借贷入出方金额元"))  # what counts and sums are written with
+_OF_DAYS = _OF_SUMS | dict.fromkeys(map(ord, "年月日天本当上期累第页人民币"))  # beside a number: 5月合计2笔
 _ACCOUNT_DIGITS = 6  # at least: a count is shorter
 _EXACT = 10**15  # a workbook keeps 15 digits of a number
 _SERIAL = (date(1899, 12, 30), 36_526, 73_050)  # days as a workbook counts them, from 2000 to 2099
@@ -133,6 +134,14 @@ def _minor(text: str, minor_digits: int) -> int:
         return parse_amount(text, minor_digits)
     except ValueError as error:
         raise CellError("BAD_AMOUNT", str(error)) from None
+
+
+def see_minus(seen: set[bool], expense: int, more: str = "") -> None:
+    """CellError where a file has money out with a minus and without one (`seen`), and the mapping does not say why."""
+    seen.add(expense < 0)
+    if len(seen) > 1:
+        message = "money out with a minus and without one: set expenses_signed to what the minus means"
+        raise CellError("BAD_SIGN", f"{message}{more}")
 
 
 def date_of(cell: Cell, form: DateForm, latest: date | None = None) -> date | None:
@@ -212,7 +221,8 @@ def is_like_a_day(cell: Cell, form: DateForm) -> bool:
 def is_somebody(name: Cell, account: Cell, words: frozenset[str]) -> bool:
     """True where the name or the account of another side is told: no word of sums (合计), and no count (共2笔)."""
     told = "".join(text_of(name).split())
-    if told not in words and any(map(str.isalpha, told.translate(_OF_SUMS))):
+    of_sums = _OF_DAYS if any(map(str.isdigit, told)) else _OF_SUMS
+    if told not in words and any(map(str.isalpha, told.translate(of_sums))):
         return True
     return sum(map(str.isdigit, text_of(account))) >= _ACCOUNT_DIGITS
 

@@ -26,13 +26,14 @@ from adapters.accounts.bank_cells import (
     is_reference,
     is_somebody,
     name_of,
+    see_minus,
     text_of,
     value_of,
 )
 from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
-from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, with_sign_told
+from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, check_unit, has_label, heading_key, labels_of, month_end
+from adapters.accounts.bank_preamble import account_in, check_unit_above, has_label, heading_key, labels_of, month_end
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.statement import (
@@ -97,7 +98,8 @@ class _Reader:
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
     no_lines: frozenset[str] = frozenset()
-    minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where a column says the direction
+    tells_sign: bool = False  # the heading of money out does
+    minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where the mapping does not say it
     between: deque[Row] = field(default_factory=lambda: deque(maxlen=MAX_PREAMBLE))  # no lines, since the last line
     last: Row | None = None  # the last row that is a line
     shortest: int = MAX_COLUMNS  # cells of the shortest line before it
@@ -177,7 +179,8 @@ class _Reader:
             if found is None:
                 continue
             check_headings(row.cells, keys, found, self.bank.unit, row.start)
-            self.form, self.columns, self.headings = with_sign_told(form, keys, found), found, keys
+            self.form, self.columns, self.headings = form, found, keys
+            self.tells_sign = tells_sign(form, keys, found)
             self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
             return True
         return False
@@ -186,12 +189,12 @@ class _Reader:
         """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
         texts = [text_of(cell) for cell in row.cells]
         for names, value in labels_of(texts):
-            if not self.account and not names.isdisjoint(map(heading_key, self.bank.account_labels)):
-                self.account = account_in(value)
+            if not names.isdisjoint(map(heading_key, self.bank.account_labels)):
+                self.account = self.account or account_in(value)
             elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
                 self.currency = value.strip("[] ")
+        check_unit_above(texts, self.bank.unit, row.start)
         for text in texts:
-            check_unit(text, self.bank.unit, row.start)
             self.latest = month_end(text) or self.latest
 
     # --- a row -------------------------------------------------------------------------------------------------------
@@ -293,7 +296,7 @@ class _Reader:
 
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))
-        return any(value and not labels.isdisjoint(names) for names, value in labels_of(texts))
+        return any(account_in(value) and not labels.isdisjoint(names) for names, value in labels_of(texts))
 
     def _begin_again(self) -> None:
         """Above a line may stand another account, whose line it is, and those below it are."""
@@ -406,7 +409,9 @@ class _Reader:
             expense = amount_of(self._cell(row, "expense"), digits, self.bank.decimal)
             if income is None and expense is None:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
-            if self.form.expenses_signed and expense is not None:
+            if expense and (self.form.expenses_signed or self.tells_sign):
+                if self.tells_sign:
+                    see_minus(self.minuses, expense)
                 expense = abs(expense)
             self.totals.add(currency, income or 0, expense or 0)
             if income and expense:
@@ -428,10 +433,7 @@ class _Reader:
         if amount < 0 and sign > 0:
             raise CellError("BAD_SIGN", "money in with a minus; where it undoes a line, set expenses_signed: false")
         if sign < 0 and amount and self.form.expenses_signed is None:
-            self.minuses.add(amount < 0)
-            if len(self.minuses) > 1:
-                message = "money out with a minus and without one: set expenses_signed to what the minus means"
-                raise CellError("BAD_SIGN", f"{message}; leave direction out where the minus alone is the way")
+            see_minus(self.minuses, amount, "; leave direction out where the minus alone is the way")
         return sign * abs(amount), False
 
     def _direction(self, row: Row) -> int | None:

@@ -57,10 +57,9 @@ def check_headings(cells: list[Cell], keys: list[str], found: dict[str, list[int
             raise FileRefusedError("BAD_HEADING", message, start)
 
 
-def with_sign_told(form: Form, keys: list[str], found: dict[str, list[int]]) -> Form:
-    """The form, which says what a minus means where the heading does: 支出(-元) is money out, and undoes nothing."""
-    told = any("(-" in keys[place] for place in found["expense"])
-    return form.model_copy(update={"expenses_signed": True}) if told and form.expenses_signed is None else form
+def tells_sign(form: Form, keys: list[str], found: dict[str, list[int]]) -> bool:
+    """True where a heading says what a minus means, and the form does not: 支出(-元) is money out."""
+    return form.expenses_signed is None and any("(-" in keys[place] for place in found["expense"])
 
 
 def no_headings(forms: Sequence[Form], seen: str) -> FileRefusedError:

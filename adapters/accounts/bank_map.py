@@ -117,9 +117,9 @@ class Form(_Document):
     expenses_signed: bool | None = Field(
         default=None,
         description="true: money out stands below zero (支出金额 -23.45). false: a minus undoes an earlier line "
-        "(红字冲正). Left out: in a column of its own it undoes one, but where its heading has it (支出（-元）); "
-        "with `direction` it is money out, and where a "
-        "file has money out with and without a minus, nobody knows which it is: such lines are rejects",
+        "(红字冲正). Left out: in a column of its own it undoes one, but where its heading has it (支出（-元）) it is "
+        "money out; with `direction` too, and where such a file has money out with and without a minus, nobody knows "
+        "which it is: those lines are rejects",
     )
     date_format: DateForm = Field(
         description="ISO takes 2026-05-07, 20260507, 2026/5/7, 2026.5.7 and 2026年5月7日. DD/MM/YYYY takes 7-5-2026, "

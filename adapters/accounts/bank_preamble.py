@@ -13,9 +13,14 @@ _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")
 # an account among other words: in groups of four, or as one piece
 _NUMBER = re.compile(r"[0-9*]{4}(?: [0-9*]{4}){2,}(?: [0-9*]{1,3}(?![0-9]))?|[0-9*][0-9*-]{3,}[0-9]", re.ASCII)
+_ACCOUNT_SIGN = re.compile(r"[0-9*]", re.ASCII)
 _MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
 # what amounts are in, where it is not yuan: 单位：万元, 金额(分)
-_UNIT = re.compile(r"(?:单位[:：]?\s*(?:人民币)?|[(（/])\s*(万元|千元|百万元|亿元|角|分)(?!\w)")
+_UNITS = r"\s*(?:人民币)?(百万元|万元|千元|亿元|元|角|分)"
+_UNIT = re.compile(rf"(?:单位[:：]?|[(（/]){_UNITS}(?!\w)")
+# above the headings: not of a limit or a capital (额度（万元）：5), nor of how times are written (时/分/秒)
+_UNIT_ABOVE = re.compile(rf"单位[:：]?{_UNITS}(?!\w|[)）]?\s*[:：])")
+_UNIT_LAST = re.compile(rf"[(（]{_UNITS}[)）]$")
 _BRACKET = re.compile(r"\[.*?\]")
 
 
@@ -50,7 +55,12 @@ def has_label(texts: Sequence[str], labels: Sequence[str]) -> bool:
 
 
 def account_in(text: str) -> str:
-    """The account number among other words, without the blanks of its groups; the text itself where there is none."""
+    """The account number among other words, without the blanks of its groups; the text itself where there is none.
+
+    "" for a kind of account (基本户), or another heading: they have no digit.
+    """
+    if not _ACCOUNT_SIGN.search(text):
+        return ""
     number = _NUMBER.search(" ".join(text.split()))
     return number.group().replace(" ", "") if number and not text.isalnum() else text
 
@@ -64,11 +74,23 @@ def month_end(text: str) -> date | None:
     return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
 
 
-def check_unit(text: str, unit: str, start: int) -> None:
-    """FileRefusedError where a text says that amounts are in another unit than they would be read in."""
-    found = _UNIT.search(text)
-    if found and (unit, found[1]) != ("fen", "分"):
-        read = "say unit: fen in the mapping" if found[1] == "分" else "ask for an export in yuan"
+def check_unit(heading: str, unit: str, start: int) -> None:
+    """FileRefusedError where the heading of an amount says another unit than it would be read in."""
+    _check(_UNIT.search(heading), unit, start)
+
+
+def check_unit_above(texts: Sequence[str], unit: str, start: int) -> None:
+    """The same of a row above the headings."""
+    told = [text for text in texts if text]
+    for text in told:
+        _check(_UNIT_ABOVE.search(text) or (_UNIT_LAST.search(text) if len(told) == 1 else None), unit, start)
+
+
+def _check(found: re.Match[str] | None, unit: str, start: int) -> None:
+    if found and {"元": "yuan", "分": "fen"}.get(found[1]) != unit:
+        read = {"分": "say unit: fen in the mapping", "元": "take unit: fen out of the mapping"}.get(
+            found[1], "ask for an export in yuan"
+        )
         raise FileRefusedError("BAD_HEADING", f"the file says that its amounts are in {found[1]}; {read}", start)
 
 

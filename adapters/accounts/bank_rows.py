@@ -142,16 +142,21 @@ def _text_rows(stream: io.RawIOBase, encoding: str, separator: str) -> Iterator[
     def texts() -> Iterator[str]:
         for line in lines:
             taken.append(line)
-            yield decode(line.raw, codec, line.start)
+            yield decode(line.raw, codec, line.start) + "\n"
 
     reader = csv.reader(csv_lines(texts(), separator, _PREFIX), delimiter=delimiter_of(separator), strict=True)
+    width = 0
     try:
         for cells in reader:
             if sum(line.end - line.start for line in taken) > MAX_LINE:
                 raise FileRefusedError("LINE_TOO_LONG", f"a record of more than {MAX_LINE} bytes", taken[0].start)
-            if len(taken) > 1 and swallows_a_line(cells, separator):
+            if len(taken) == 1:
+                width = max(width, len(cells))
+            elif swallows_a_line(cells, separator, width):
                 message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
                 raise FileRefusedError("BAD_QUOTES", message, taken[0].start)
+            else:
+                cells = [cell.replace("\n", "") for cell in cells]
             yield Row(taken[0].start, taken[-1].end, list(cells), taken[-1].whole)
             taken.clear()
     except csv.Error:

@@ -54,7 +54,9 @@ class Totals:
         """The declared number of lines, where a row says it, or a row of labels above it."""
         labels = set(map(heading_key, self.bank.count_labels))
         told = zip(({heading_key(text)} for text in self.above), texts, strict=False)
-        self.above = texts
+        self.above = (
+            [] if any(map(_NUMBER.fullmatch, texts)) else texts
+        )  # one with numbers has its own beside its labels
         for names, value in [*labels_of(texts), *told]:
             number = _NUMBER.fullmatch(value)
             if number and not labels.isdisjoint(names):

@@ -303,19 +303,35 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
         columns[spec.name] = values
     if mapping.kind:
         columns["kind"] = pl.Series([mapping.kind], dtype=pl.String).new_from_index(0, len(block))
+    if "fee" in signs:
+        columns["fee"] = columns["fee"] * signs["fee"] * _way_of_fees(signs["fee"], columns["kind"], sheet)
     for name in signs.keys() & {"paid", "gross"}:
         _check_signs(name, signs[name], columns["kind"], sheet, errors)
     return pl.DataFrame(columns)
 
 
 def _check_signs(name: str, signs: pl.Series, kinds: pl.Series, sheet: _Sheet, errors: dict[int, CellError]) -> None:
-    """The sign that is dropped says nothing where all of a kind have one; a sale against the others may undo one."""
+    """The sign that is dropped says nothing where all of a kind have one; a sale against the others may undo one.
+
+    Voids and reversals stand as what they undo does turned over, a sale or a refund.
+    """
     found = pl.DataFrame({"sign": signs, "kind": kinds}).with_row_index("row").filter(pl.col("sign") != 0)
-    for (kind,), rows in found.group_by("kind"):
+    for (kind,), rows in found.filter(pl.col("kind").is_in(["SALE", "REFUND"])).group_by("kind"):
         way = sheet.ways.setdefault((name, str(kind)), 1 if rows["sign"].sum() >= 0 else -1)
-        for row in rows.filter(pl.col("sign") != way)["row"].to_list() if kind != SKIP else ():
+        for row in rows.filter(pl.col("sign") != way)["row"].to_list():
             message = f"has another sign than most of its kind ({kind}); give what it undoes a kind of its own"
             errors.setdefault(row, CellError(name, "BAD_SIGN", message))
+
+
+def _way_of_fees(signs: pl.Series, kinds: pl.Series, sheet: _Sheet) -> int:
+    """The sign of what merchants pay, which is that of most sales: a fee that a refund gives back has the other.
+
+    A kind says nothing of a fee's direction: so much of the sign is kept. Without sales it is kept as it is.
+    """
+    known, sales = sheet.ways.get(("fee", "SALE")), signs.filter(kinds == "SALE").sum()
+    if known is None and sales:
+        known = sheet.ways["fee", "SALE"] = 1 if sales > 0 else -1
+    return known or 1
 
 
 def _texts(block: list[Row], place: int) -> pl.Series:

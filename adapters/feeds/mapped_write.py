@@ -62,6 +62,7 @@ def _raw(frame: pl.DataFrame, mapping: CsvMapping) -> pl.DataFrame:
     columns = {column.name: _source(column, frame, parts) for column in mapping.columns}
     others = {mapping.refund_paid: "paid_fen", mapping.refund_gross: "gross_fen", mapping.refund_claimed: "claimed_fen"}
     columns |= {other: pl.when(~sale).then(name) for other, name in others.items() if other}
+    columns |= {name: -columns[name] for name in mapping.turned}
     local = frame.with_columns(occurred_at=as_local("occurred_at", mapping.zone))
     return local.select(expr.alias(name) for name, expr in columns.items())
 

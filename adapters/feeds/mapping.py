@@ -138,8 +138,9 @@ class CsvMapping(Document):
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     sign: Literal["keep", "ignore"] = given(
-        "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` with another "
-        "sign than most of its kind is a reject",
+        "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` of a sale or "
+        "refund with another sign than most of its kind is a reject. A `fee` is above zero with the sign that most "
+        "sales have there, and below with the other: a refund gives it back",
         "keep",
     )
     turned: tuple[str, ...] = given(

@@ -137,6 +137,7 @@ class _Utf16Lines:
 
 def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Iterator[Row]:
     reader = csv.reader(csv_lines(lines, separator, prefix), delimiter=delimiter_of(separator), strict=True)
+    width = 0
     while True:
         begin, line = lines.position, reader.line_num
         try:
@@ -148,7 +149,9 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
             raise FileRefused("BAD_QUOTES", message, "", 0, begin) from None
         if len(cells) > MAX_CELLS:
             raise FileRefused("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", "", 0, begin)
-        if reader.line_num > line + 1 and swallows_a_line(cells, separator):
+        if reader.line_num == line + 1:
+            width = max(width, len(cells))
+        elif swallows_a_line(cells, separator, width):
             message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
             raise FileRefused("BAD_QUOTES", message, "", 0, begin)
         yield cells, begin, lines.position

@@ -140,3 +140,8 @@ def test_a_count_below_its_label_is_compared(count: str, notes: list[str]) -> No
     foot = f"资金流水总笔数,收入笔数,收入金额\n`{count},`1,`100.00\n"
     closing = _read(HEAD + IN + OUT + foot)[2]
     assert [note.partition(":")[0] for note in out_of_balance(closing.notes)] == notes
+
+
+def test_a_number_below_a_count_that_stands_beside_its_label_is_another() -> None:
+    closing = _read("总笔数,2\n1,收入笔数\n" + HEAD + IN + OUT)[2]
+    assert out_of_balance(closing.notes) == []

@@ -137,7 +137,9 @@ def test_a_line_with_a_number_of_the_bank_is_no_sum() -> None:
         assert read("bank_csv", (text + sums).encode(), layout=layout)[0].height == 1
 
 
-@pytest.mark.parametrize("name", ["", "合计", "共2笔", "收入2笔", "支出"])
+@pytest.mark.parametrize(
+    "name", ["", "合计", "共2笔", "收入2笔", "支出", "2026年5月合计", "本日合计2笔", "人民币2笔", "第1页"]
+)
 def test_words_of_sums_are_no_name(name: str) -> None:
     text = f"日期,收入,支出,余额,户名,摘要\n20260507,1.00,,11.00,甲,货款\n20260507,1.00,,11.00,{name},本日合计\n"
     layout = {**NAMED, "columns": {**NAMED["columns"], "remittance": ["摘要"]}}

@@ -25,10 +25,39 @@ def _ends(rows: Any) -> tuple[set[tuple[Any, Any]], list[str]]:
     return set(frame.select("opening_fen", "closing_fen").iter_rows()), notes
 
 
-@pytest.mark.parametrize("first", list(permutations(FIRST)))
-def test_lines_of_a_day_in_any_order(first: Any) -> None:
+# one line between them that is missing would say as much: as they stand they are a chain with one gap
+GAPS = ((1, 2, 3, 0), (2, 3, 1, 0), (3, 1, 2, 0))
+
+
+@pytest.mark.parametrize("order", [order for order in permutations(range(4)) if order not in GAPS])
+def test_lines_of_a_day_in_any_order(order: Any) -> None:
+    first = [FIRST[place] for place in order]
     assert _ends([*first, *EVEN, *LAST]) == ({(100_000, 110_100)}, [])
     assert _ends([*LAST, *EVEN, *first]) == ({(100_000, 110_100)}, [])
+
+
+@pytest.mark.parametrize("order", GAPS)
+def test_lines_that_may_be_another_order_or_lack_one_are_held(order: Any) -> None:
+    assert len(_ends([*(FIRST[place] for place in order), *EVEN, *LAST])[1]) == 1
+
+
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_line_that_an_emptied_account_lacks_shows(lost: int, step: int) -> None:
+    """Of 0, 100, 0, 100, 0 … what is left is a path too, from another opening."""
+    rows = ["20260506,100.00,,100.00", "20260506,,100.00,0.00"] * 3
+    del rows[lost]
+    assert len(_ends(rows[::step])[1]) == 1
+    days = [row.replace("20260506", f"2026050{day}") for day, row in enumerate(rows, 1)]
+    assert len(_ends(days[::step])[1]) == 1
+
+
+def test_days_downwards_with_their_lines_upwards() -> None:
+    assert _ends([*LAST, *FIRST]) == ({(100_000, 110_100)}, [])
+    assert _ends([LAST[0], "20260508,,1.00,1100.00", *FIRST[:2], "20260506,,10.00,1100.00"]) == (
+        {(100_000, 110_000)},
+        [],
+    )
 
 
 def test_a_first_day_that_sums_to_nothing_begins_where_the_next_does() -> None:

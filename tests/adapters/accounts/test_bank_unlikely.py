@@ -153,6 +153,10 @@ def test_thousands_without_quotes_do_not_become_two_cells() -> None:
         '20260507,1.00,,11.00,,"甲\n20260508,,2.00,9.00,,乙"\n',
         '"20260507,1.00,,11.00,,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
         '20260507,1.00,"x,11.00,,甲\n20260508,,2.00,9.00,,乙\n20260509,3.00,",12.00,,丙\n',
+        '20260507,1.00,,11.00,"x,\n20260508,,2.00",9.00,,\n20260509,3.00,,12.00,,丙\n',  # ends before it began
+        '20260507,1.00,,11.00,"x,甲\n20260508",,2.00,9.00,,乙\n20260509,3.00,,12.00,,丙\n',
+        '"20260507,1.00,,11.00,,甲\n20260508,,2.00,9.00,,乙"\n20260509,3.00,,12.00,,丙\n',
+        '20260507,1.00,,"11.00\n20260508,,2.00,9.00"\n20260509,3.00,,12.00\n',  # lines that lack their last cells
     ],
 )
 def test_two_stray_quotes_hide_no_line(lines: str) -> None:
@@ -165,6 +169,24 @@ def test_a_name_over_two_lines_is_one_line() -> None:
     text = HEAD + '20260507,1.00,,11.00,,"甲,一\n乙,二"\n20260508,,2.00,9.00,,乙\n'
     frame, rejects, closing = read("bank_csv", text.encode(), layout=PLAIN)
     assert (frame["amount_fen"].to_list(), rejects, closing.refused) == ([100, -200], [], None)
+
+
+NOTE = '"注： 1, this list, as printed,\n2, is for reference only, and no receipt, call 95588"\n'
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        (NOTE, ""),
+        ("", NOTE),
+        ("", '20260508,,2.00,7.00,,"a,b,c,d,20260507,f\ng, h"\n'),
+        ("", '20260508,,2.00,7.00,,"a,b,c,d,e,f\ng, h"\n'),
+    ],
+)
+def test_sentences_with_commas_and_line_ends_are_no_line(quoted: tuple[str, str]) -> None:
+    frame, rejects, closing = read("bank_csv", f"{quoted[0]}{HEAD}{ROWS[0]}{quoted[1]}".encode(), layout=PLAIN)
+    assert (frame["amount_fen"][0], rejects, closing.refused) == (_amounts(HEAD + ROWS[0])[0], [], None)
+    assert frame["counterparty_name"].to_list()[1:] in ([], ["a,b,c,d,e,fg, h"], ["a,b,c,d,20260507,fg, h"])
 
 
 def test_a_line_that_begins_with_a_word_of_sums_is_one_where_it_has_another_side() -> None:
@@ -190,6 +212,12 @@ def test_tables_side_by_side_are_sent_apart() -> None:
         ("（单位：分）", "yuan", None),
         ("（单位：分）", "fen", [1, -2]),
         ("开户单位：分宜支行", "yuan", [100, -200]),
+        ("账户明细（万元）", "yuan", None),
+        ("信用额度（万元）：5", "yuan", [100, -200]),
+        ("信用额度（万元）,5", "yuan", [100, -200]),
+        ("注册资本（单位：万元）：50", "yuan", [100, -200]),
+        ("查询时间（时/分/秒）,10/20/30", "yuan", [100, -200]),
+        ("单位：元", "fen", None),
     ],
 )
 def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: list[int] | None) -> None:
@@ -227,6 +255,28 @@ def test_a_packed_file_is_unpacked_first() -> None:
     closing = read("bank_csv", gzip.compress((HEAD + ROWS[0]).encode()), layout=PLAIN)[2]
     assert closing.refused is not None
     assert (closing.refused.code, "unpack it" in closing.refused.message) == ("NOT_A_WORKBOOK", True)
+
+
+def test_money_out_with_a_minus_and_without_one_is_not_guessed() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "expense": ["支出（-元）"]}}
+    text = HEAD.replace("支出", "支出（-元）") + "20260507,,2.36,11.00,,收费\n20260507,,-2.36,13.36,,收费\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame["amount_fen"].to_list(), [r.code for r in rejects]) == ([-236], ["BAD_SIGN"])
+    frame, rejects, _ = read("bank_csv", text.encode(), layout={**layout, "expenses_signed": False})
+    assert (frame["amount_fen"].to_list(), rejects) == ([-236, 236], [])
+
+
+@pytest.mark.parametrize(
+    ("above", "account"),
+    [
+        ("账户：基本存款账户\n账号：0012\n", "0012"),
+        ("本方账号,对方账号\n", ""),
+        ("账户：****0012\n", "****0012"),
+    ],
+)
+def test_a_kind_of_account_or_a_heading_is_no_account(above: str, account: str) -> None:
+    frame = read("bank_csv", (above + HEAD + ROWS[0]).encode(), layout=PLAIN)[0]
+    assert frame["account"].to_list() == [account]
 
 
 @pytest.mark.parametrize(("heading", "amount"), [("支出（-元）", -236), ("支出(-元)", -236), ("支出", 236)])

@@ -6,6 +6,7 @@ import io
 import zipfile
 
 import feeds_support as s
+import polars as pl
 import pytest
 import xlsxwriter
 
@@ -243,6 +244,83 @@ def test_two_stray_quotes_hide_no_record():
     end = {**mapping_of({"mapping": "wechat_pay"}).model_dump(by_alias=True, exclude={"end", "prefix"})}
     closing = s.read("mapped_csv", "".join(lines[:3]).encode(), s.context("wx20260507.csv", "wx", mapping=end))[2]
     assert (closing.refused.code, closing.refused.byte) == ("BAD_QUOTES", len(lines[0].encode()))
+
+
+SIGNED = {
+    "format": "x",
+    "title": "t",
+    "encoding": "utf-8",
+    "sign": "ignore",
+    "key": ["rrn"],
+    "columns": [
+        {"title": "单号", "name": "rrn", "required": True},
+        {"title": "时间", "name": "occurred_at", "type": "datetime", "format": "YYYY-MM-DD hh:mm:ss"},
+        {"title": "类型", "name": "kind", "values": {"消费": "SALE", "退货": "REFUND", "撤销": "VOID"}},
+        {"title": "金额", "name": "paid", "type": "amount", "signs": {"-": -1, "+": 1}},
+        {"title": "手续费", "name": "fee", "type": "amount", "signs": {"-": -1, "+": 1}},
+    ],
+}
+
+
+def _signed(rows, **keys):
+    data = "单号,时间,类型,金额,手续费\n" + "".join(f"{n},2026-05-07 10:00:00,{row}\n" for n, row in enumerate(rows, 1))
+    return s.read(
+        "mapped_csv", data.encode(), s.context("f", "x", mapping={**SIGNED, **keys}, clearing_date="2026-05-07")
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "fees"),
+    [
+        (["消费,10.00,0.04", "消费,5.00,0.02", "退货,-5.00,-0.02"], [4, 2, -2]),
+        (["消费,10.00,-0.04", "消费,5.00,-0.02", "退货,-5.00,0.02"], [4, 2, -2]),  # as the merchant's money moves
+        (["消费,10.00,0.04", "退货,5.00,0.02"], [4, 2]),  # a file without signs
+        (["退货,-5.00,-0.02", "退货,-5.00,0.00"], [-2, 0]),
+        (["退货,-5.00,0.02", "消费,10.00,-0.04", "消费,10.00,-0.04", "消费,10.00,0.01"], [-2, 4, 4, -1]),
+    ],
+)
+def test_a_fee_that_a_refund_gives_back_is_below_zero(rows, fees):
+    frame, rejects, _ = _signed(rows)
+    assert (frame["fee_fen"].to_list(), rejects) == (fees, [])
+
+
+def test_the_fees_of_a_file_have_one_way_in_all_its_blocks(monkeypatch):
+    monkeypatch.setattr("adapters.feeds.mapped.ROWS", 2)
+    frame = _signed(["消费,10.00,-0.04", "消费,10.00,-0.04", "退货,-5.00,0.02", "消费,1.00,0.01"])[0]
+    assert frame["fee_fen"].to_list() == [4, 4, -2, -1]
+
+
+def test_a_declared_total_of_fees_is_less_what_refunds_give_back():
+    end = {"starts_with": ["合计"], "where": "same"}
+    end["fields"] = [
+        {"name": "mark", "constant": "合计"},
+        {"name": "total", "type": "amount", "declares": "total", "of": "fee"},
+    ]
+    data = "合计,0.02\n"
+    head = "单号,时间,类型,金额,手续费\n1,2026-05-07 10:00:00,消费,10.00,0.04\n2,2026-05-07 10:00:00,退货,-5.00,-0.02\n"
+    context = s.context("f", "x", mapping={**SIGNED, "end": end}, clearing_date="2026-05-07")
+    assert s.read("mapped_csv", (head + data).encode(), context)[2].refused is None
+
+
+def test_voids_have_the_signs_of_what_they_undo():
+    frame, rejects, _ = _signed(["消费,10.00,0.04", "退货,-5.00,-0.02", "撤销,-10.00,-0.04", "撤销,5.00,0.02"])
+    assert (frame["paid_fen"].to_list(), rejects) == ([1000, 500, 1000, 500], [])
+
+
+def test_a_turned_fee_is_written_as_it_is_read():
+    context = s.context("f", "x", mapping={**SIGNED, "turned": ["fee"]}, clearing_date="2026-05-07")
+    frame = _signed(["消费,10.00,-0.04", "退货,-5.00,0.02"], turned=["fee"])[0]
+    data = s.adapter("mapped_csv").write(frame.with_columns(card_number=pl.lit(None, pl.String)), context)
+    assert s.read("mapped_csv", data, context)[0]["fee_fen"].to_list() == frame["fee_fen"].to_list() == [4, -2]
+
+
+def test_goods_with_commas_and_a_line_end_are_no_row():
+    mapping = {**SIGNED, "kind": "SALE", "columns": [SIGNED["columns"][n] for n in (0, 1, 3)]}
+    data = '单号,时间,金额,说明\n1,2026-05-07 10:00:00,10.00,"a, b, c\nd"\n2,2026-05-07 10:00:00,5.00,x\n'
+    frame, rejects, closing = s.read(
+        "mapped_csv", data.encode(), s.context("f", "x", mapping=mapping, clearing_date="2026-05-07")
+    )
+    assert (frame["paid_fen"].to_list(), rejects, closing.refused) == ([1000, 500], [], None)
 
 
 @pytest.mark.parametrize(("sign", "kept"), [("10.00,-10.00,10.00", [1, 3]), ("-10.00,10.00,-10.00", [1, 3])])
