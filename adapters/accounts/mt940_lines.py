@@ -41,6 +41,7 @@ _NO_REFERENCE = frozenset(["", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF",
 _NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
 _NONE_TOLD = frozenset(["NONREF", "NOTPROVIDED"])  # in :86:, and behind the // of :61:
 _REFERENCE = 16  # characters of the customer's reference; Rabobank fills it with blanks and names the other side behind
+_FILLED = re.compile(r".{14}  \S", re.DOTALL)  # blanks elsewhere are of an id that is longer than it may be
 # a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
 _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
@@ -102,7 +103,8 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
             rests[row] += first
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
-    for row in [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE and "  " in customer]:
+    long = [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE]
+    for row in [row for row in long if _FILLED.match(customers[row])]:
         said[4 * row + 1] = said[4 * row + 1] or customers[row][_REFERENCE:].strip() or None
         customers[row] = customers[row][:_REFERENCE].strip()
     references = [rest.partition("//")[2].strip() for rest in rests]
