@@ -178,7 +178,7 @@ def read_feed(
         notes=(
             *token_notes(context),
             *tally.notes,
-            *_day_notes(declared, context, layout),
+            *(_day_notes(declared, context, layout) if refused is None else ()),
             *doubts(context, tally, bank_cards=bank_cards),
         ),
         refused=None if refused is None else refusal(context, refused),
