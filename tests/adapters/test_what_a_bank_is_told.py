@@ -279,7 +279,7 @@ def test_a_wrong_check_digit_is_a_warning(tokeniser):
 
     count = sum(not luhn(card) for card in {good, wrong, "6228480000000000018"})
     assert notes() == [f"card numbers with a wrong check digit (Luhn), taken all the same: {count}"]
-    assert notes(rail="purse") == notes(instrument="citizen_card") == []
+    assert notes(rail="purse") == notes(instrument="citizen_card") == notes(instrument="e_card") == []
 
 
 def test_check_digits_of_many_numbers_are_those_of_one():
@@ -323,3 +323,20 @@ def test_records_long_after_their_clearing_date_are_told(capsys, tmp_path):
         assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 0
         note = "note: records more than 7 days after their clearing date, taken all the same: 1\n"
         assert (note in capsys.readouterr().out) is ahead
+
+
+def test_check_digits_are_not_asked_of_a_file_of_several_rails():
+    columns = [
+        {"title": "日", "name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss"},
+        {"title": "卡", "name": "card_number", "type": "card"},
+        {"title": "额", "name": "paid", "type": "amount"},
+        {"title": "渠", "name": "rail", "values": {"钱包": "purse", "刷卡": "pos"}},
+    ]
+    head = {"format": "o", "title": "t", "encoding": "utf-8", "kind": "SALE", "key": ["occurred_at", "card_number"]}
+    data = "日,卡,额,渠\n20260507093015,6222021234560018,1.00,钱包\n".encode()
+    for kept in (columns, columns[:3]):
+        rows = data if kept is columns else data.replace(",渠".encode(), b"").replace(",钱包".encode(), b"")
+        context = Context("x", "w", {"mapping": {**head, "columns": kept}, "clearing_date": "2026-05-07"})
+        *_, closing = adapter("mapped_csv").read(io.BytesIO(rows), context)
+        assert (closing.accepted, closing.refused) == (1, None)
+        assert any("Luhn" in note for note in closing.notes) is (kept is not columns)
