@@ -26,7 +26,7 @@ from settlement.model.rejects import Reject
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
     r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})"
-    r"(?: ?((?!NONREF)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
+    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines

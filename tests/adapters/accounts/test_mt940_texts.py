@@ -321,10 +321,12 @@ def test_what_stands_for_no_reference_is_none_wherever_it_stands():
     assert said("166?20EREF+NONREF?21SVWZ+x")[0] is None
     assert said("166?20EREF+NONREF?21SVWZ+x", ":61:260507C1,NTRFE2E-1")[0] == "E2E-1"
     head = [":20:S", ":25:1", ":28C:1", ":60F:C260506CNY0,00", ":61:260507C1,NMSC01916//NONREF", ":61:260507D1,NONREF"]
-    frame = read("mt940", "\r\n".join([*head, ":62F:C260507CNY0,00", ""]).encode())[0]
+    head += [":61:260507C1,NOTPROVIDED//B7"]
+    frame = read("mt940", "\r\n".join([*head, ":62F:C260507CNY1,00", ""]).encode())[0]
     assert frame.select("end_to_end_id", "reference", "bank_code").rows() == [
         ("01916", None, "NMSC"),
         (None, None, None),
+        (None, "B7", None),
     ]
 
 
