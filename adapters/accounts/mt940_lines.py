@@ -26,7 +26,7 @@ from settlement.model.rejects import Reject
 # value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
 _HEAD = re.compile(
     r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})"
-    r"(?: ?((?!NONREF)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
+    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
@@ -41,6 +41,7 @@ _NO_REFERENCE = frozenset(["", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF",
 _NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
 _NONE_TOLD = frozenset(["NONREF", "NOTPROVIDED"])  # in :86:, and behind the // of :61:
 _REFERENCE = 16  # characters of the customer's reference; Rabobank fills it with blanks and names the other side behind
+_FILLED = re.compile(r".{14}  \S", re.DOTALL)  # blanks elsewhere are of an id that is longer than it may be
 # a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
 _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
@@ -102,7 +103,8 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
             rests[row] += first
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
     customers = [rest.partition("//")[0].strip() for rest in rests]
-    for row in [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE and "  " in customer]:
+    long = [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE]
+    for row in [row for row in long if _FILLED.match(customers[row])]:
         said[4 * row + 1] = said[4 * row + 1] or customers[row][_REFERENCE:].strip() or None
         customers[row] = customers[row][:_REFERENCE].strip()
     references = [rest.partition("//")[2].strip() for rest in rests]

@@ -48,6 +48,8 @@ _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
 _PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
 _WORD = re.compile(r"[A-Z]{4}:")  # MTLG:text, the bank's own words behind an id
+_OWN_WORD = "MTLG:"  # the one known; behind a subfield that is full another may be how an id goes on
+_FULL = 27  # characters of a subfield
 _GAP = "\0"
 _NOTHING: Information = (None, None, None, None)
 
@@ -100,15 +102,17 @@ def _several(texts: list[str], payer: Payer) -> Information:
 
 def _subfields(text: str) -> Information:
     purpose, name, account, iban, title = "", "", "", "", ""
-    last = ""
+    last, full = "", False
     if _EMPTY in text:
         text = text.replace(_EMPTY, "")
     for part in text.split("?")[1:]:
         key = part[:2]
         if key in _PURPOSE:
-            goes_on = _PURPOSE[key] == last and not _WORD.match(part, 2)
+            goes_on = _PURPOSE[key] == last
+            if goes_on and _WORD.match(part, 2):
+                goes_on = full and not part.startswith(_OWN_WORD, 2)
             purpose += part[2:] if goes_on else _GAP + part[2:]
-            last = key
+            last, full = key, len(part) - 2 >= _FULL
         elif key == "33" and _WHOLE.fullmatch(part[2:].strip()):  # ING in Romania
             iban = iban or part[2:].strip()
         elif key in {"32", "33"}:

@@ -30,6 +30,7 @@ ZEROS_STRIPPED = frozenset({"acquirer", "forwarder", "original_acquirer", "origi
 Fault = tuple[pl.Expr, str]  # where it is, and its code
 KINDS = tuple(kind.name for kind in Kind)
 CLOCKS_DIFFER = timedelta(hours=1)
+_YEARS = range(2000, 2100)  # of clearing dates
 APPROVED = ("00", "10", "11", "16", "A2", "A4", "A5", "A6")
 PARTIAL_APPROVAL = "10"
 # DE3 of operations that are no purchase: cash, deposit, payout, inquiries, verification, transfers, loads.
@@ -53,10 +54,18 @@ def rail_setting(context: Context) -> str:
 
 
 def clearing_date_of(context: Context, declared: object, filename: str) -> date:
-    """The file's clearing date: given, else declared in the file, else in its name. FileRefused: nowhere.
+    """The file's clearing date: given, else declared in the file, else in its name. FileRefused: nowhere, or no such.
 
     `filename` is the layout's pattern; its group clearing_date is YYMMDD or YYYYMMDD.
     """
+    day = _clearing_date(context, declared, filename)
+    if day.year not in _YEARS:  # fillers: 99991231, 00010101
+        message = f"the clearing date {day} is of no year from {_YEARS[0]} to {_YEARS[-1]}; write the day of clearing"
+        raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
+    return day
+
+
+def _clearing_date(context: Context, declared: object, filename: str) -> date:
     if context.clearing_date is not None:
         return context.clearing_date
     if isinstance(declared, date):
@@ -137,7 +146,7 @@ def _nearest(column: str, clearing: date) -> pl.Expr:
 def resolve_earlier(frame: pl.DataFrame, column: str, own: str, clearing: date) -> pl.Series:
     """The time of an original: the latest year in which it is not after `own` (resolved, naive).
 
-    Clocks of two machines differ: what is less than CLOCKS_DIFFER after `own` is not of the year before.
+    Clocks of two machines differ: what is up to CLOCKS_DIFFER after `own` is not of the year before.
     """
     if frame[column].null_count() == frame.height:
         return frame[column]
@@ -151,7 +160,7 @@ def _earlier(column: str, own: str, clearing: date) -> pl.Expr:
     best: pl.Expr = pl.lit(None, pl.Datetime("us"))
     for year in range(clearing.year - 4, clearing.year + 2):
         candidate = _in_year(column, year)
-        best = pl.when(candidate < pl.col(own) + CLOCKS_DIFFER).then(candidate).otherwise(best)
+        best = pl.when(candidate <= pl.col(own) + CLOCKS_DIFFER).then(candidate).otherwise(best)
     return best.alias(column)
 
 

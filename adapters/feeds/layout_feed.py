@@ -108,11 +108,12 @@ def token_notes(context: Context) -> tuple[str, ...]:
 def doubts(context: Context, tally: Tally, *, bank_cards: bool = True) -> tuple[str, ...]:
     """Lines about what is taken all the same: bank cards with a wrong check digit, records after their clearing date.
 
-    UnionPay's own samples fail the check digit. Citizen cards have none, and they pay by purse and bank account.
+    UnionPay's own samples fail the check digit. Citizen cards, which pay by purse and bank account, and electronic
+    member cards have none.
     """
     given = context.settings
-    citizens = given.get("instrument") == "citizen_card" or given.get("rail", "pos") != "pos"
-    wrong = tally.cards.wrong_check_digits if bank_cards and not citizens else 0
+    others = given.get("instrument", "bank_card") != "bank_card" or given.get("rail", "pos") != "pos"
+    wrong = tally.cards.wrong_check_digits if bank_cards and not others else 0
     many = f"{wrong} or more" if wrong == TOLD else str(wrong)
     told = [f"card numbers with a wrong check digit (Luhn), taken all the same: {many}"] * bool(wrong)
     if tally.ahead:
@@ -178,7 +179,7 @@ def read_feed(
         notes=(
             *token_notes(context),
             *tally.notes,
-            *_day_notes(declared, context, layout),
+            *(_day_notes(declared, context, layout) if refused is None else ()),
             *doubts(context, tally, bank_cards=bank_cards),
         ),
         refused=None if refused is None else refusal(context, refused),

@@ -104,6 +104,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         _check_cut(sheet)
     except FileRefused as error:
         refused = refusal(context, error)
+    bank_cards = sheet.mapping.column("rail") is None  # of several rails, citizen cards are among them
     yield Closing(
         records=tally.accepted + tally.rejected + tally.skipped,
         accepted=tally.accepted,
@@ -113,7 +114,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=declared.count if declared else None,
         declared_total_fen=declared.total if declared else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
+        notes=(*token_notes(context), *tally.notes, *doubts(context, tally, bank_cards=bank_cards)),
         refused=refused,
     )
 

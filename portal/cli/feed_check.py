@@ -273,7 +273,7 @@ def _print_figures(closing: Closing, receipt: Receipt) -> None:
     )
     more = receipt.delivery > 1 or receipt.duplicate or receipt.quarantined
     held = f", duplicate {receipt.duplicate}, held {receipt.quarantined}" if more else ""
-    print(f"accepted {receipt.accepted}, rejected {receipt.rejected}, skipped {closing.skipped}{held}")
+    print(f"accepted {receipt.accepted}, rejected {receipt.rejected}, skipped {receipt.skipped}{held}")
 
 
 def _print_compared(findings: Findings, compared: Compared) -> None:

@@ -209,6 +209,30 @@ def test_another_clearing_date_than_the_name_has_is_told(capsys, tmp_path):
     assert "clearing date" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("day", [b"99991231", b"00010101"])
+def test_a_clearing_date_that_fills_its_field_refuses_the_file(day, capsys, tmp_path):
+    file = tmp_path / "SMK_20260507"
+    file.write_bytes(_example("citizen_card", "layout=citizen_card", capsys).replace(b"20260507", day, 1))
+    assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 2
+    told = capsys.readouterr().out
+    assert "is of no year from 2000 to 2099" in told
+    assert "is taken" not in told
+    setting = f"clearing_date={day[:4].decode()}-{day[4:6].decode()}-{day[6:].decode()}"
+    data = _example("unionpay_acom", "record=acomn", capsys)
+    file = tmp_path / NAMES["acomn"]
+    file.write_bytes(data)
+    given = ["--format", "unionpay_acom", "--set", "record=acomn", "--set", setting]
+    assert run(["feed", "check", str(file), *given]) == 2
+
+
+def test_the_figures_of_a_refused_file_add_up(capsys, tmp_path):
+    data = _example("unionpay_acom", "record=acomn", capsys)
+    file = tmp_path / NAMES["acomn"]
+    file.write_bytes(data + data.replace(b" 000000 ", b" 300000 ", 1) + b"cut")
+    assert run(["feed", "check", str(file), "--format", "unionpay_acom", "--set", "record=acomn"]) == 2
+    assert "accepted 0, rejected 2, skipped 0" in capsys.readouterr().out
+
+
 def test_one_of_source_and_format_is_enough(capsys, tmp_path):
     file = tmp_path / "f"
     file.write_bytes(b"x")
@@ -255,11 +279,12 @@ def test_a_wrong_check_digit_is_a_warning(tokeniser):
 
     count = sum(not luhn(card) for card in {good, wrong, "6228480000000000018"})
     assert notes() == [f"card numbers with a wrong check digit (Luhn), taken all the same: {count}"]
-    assert notes(rail="purse") == notes(instrument="citizen_card") == []
+    assert notes(rail="purse") == notes(instrument="citizen_card") == notes(instrument="e_card") == []
 
 
 def test_check_digits_of_many_numbers_are_those_of_one():
     numbers = [str(10**size + step * 7) for size in range(12, 19) for step in range(40)]
+    numbers += [str(9_999_999_999_999_999_999 - step * 10**place) for place in range(19) for step in range(1, 9)]
     tokens = CardTokens(None)
     tokens.of(pl.Series(numbers))
     assert tokens.wrong_check_digits == sum(not luhn(number) for number in numbers)
@@ -298,3 +323,20 @@ def test_records_long_after_their_clearing_date_are_told(capsys, tmp_path):
         assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 0
         note = "note: records more than 7 days after their clearing date, taken all the same: 1\n"
         assert (note in capsys.readouterr().out) is ahead
+
+
+def test_check_digits_are_not_asked_of_a_file_of_several_rails():
+    columns = [
+        {"title": "日", "name": "occurred_at", "type": "datetime", "format": "YYYYMMDDhhmmss"},
+        {"title": "卡", "name": "card_number", "type": "card"},
+        {"title": "额", "name": "paid", "type": "amount"},
+        {"title": "渠", "name": "rail", "values": {"钱包": "purse", "刷卡": "pos"}},
+    ]
+    head = {"format": "o", "title": "t", "encoding": "utf-8", "kind": "SALE", "key": ["occurred_at", "card_number"]}
+    data = "日,卡,额,渠\n20260507093015,6222021234560018,1.00,钱包\n".encode()
+    for kept in (columns, columns[:3]):
+        rows = data if kept is columns else data.replace(",渠".encode(), b"").replace(",钱包".encode(), b"")
+        context = Context("x", "w", {"mapping": {**head, "columns": kept}, "clearing_date": "2026-05-07"})
+        *_, closing = adapter("mapped_csv").read(io.BytesIO(rows), context)
+        assert (closing.accepted, closing.refused) == (1, None)
+        assert any("Luhn" in note for note in closing.notes) is (kept is not columns)

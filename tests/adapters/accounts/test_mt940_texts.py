@@ -321,10 +321,12 @@ def test_what_stands_for_no_reference_is_none_wherever_it_stands():
     assert said("166?20EREF+NONREF?21SVWZ+x")[0] is None
     assert said("166?20EREF+NONREF?21SVWZ+x", ":61:260507C1,NTRFE2E-1")[0] == "E2E-1"
     head = [":20:S", ":25:1", ":28C:1", ":60F:C260506CNY0,00", ":61:260507C1,NMSC01916//NONREF", ":61:260507D1,NONREF"]
-    frame = read("mt940", "\r\n".join([*head, ":62F:C260507CNY0,00", ""]).encode())[0]
+    head += [":61:260507C1,NOTPROVIDED//B7"]
+    frame = read("mt940", "\r\n".join([*head, ":62F:C260507CNY1,00", ""]).encode())[0]
     assert frame.select("end_to_end_id", "reference", "bank_code").rows() == [
         ("01916", None, "NMSC"),
         (None, None, None),
+        (None, "B7", None),
     ]
 
 
@@ -334,6 +336,8 @@ def test_the_name_behind_a_reference_that_is_filled_with_blanks_is_no_part_of_it
     assert said("166?20x?32Karl", ":61:260507C1,N030NONREF          TOMTE") == (None, "Karl", None, "x")
     assert said("x", ":61:260507C1,NTRFMSGID CTSc-01  B")[0] == "MSGID CTSc-01  B"
     assert said("x", ":61:260507C1,N05100001238972230329")[0] == "00001238972230329"
+    # an id that is longer than it may be, with blanks within, is no id of 16 characters and a name
+    assert said("x", ":61:260507C1,NTRFSZ-2026  000001-10001")[:2] == ("SZ-2026  000001-10001", None)
 
 
 def test_the_words_of_the_bank_behind_an_id_are_no_part_of_it():
@@ -341,3 +345,6 @@ def test_the_words_of_the_bank_behind_an_id_are_no_part_of_it():
     assert said(text) == ("SZ-2026-000001-1", None, None, "MTLG:Konto gesperrt Rueckueberweisung")
     assert said("191?20KREF+TFNr 01005?21 EBB?22MTLG:Datei mit 5")[3] == "MTLG:Datei mit 5"
     assert said("116?20EREF+E1?21SVWZ+Rechnung vom ?22IBAN: DE1")[3] == "Rechnung vom IBAN: DE1"
+    # an id of 35 characters fills its subfield and goes on, with whatever letters
+    assert said("166?20EREF+SZ-2026-05-07T093015-A?21BCDE:000001?22SVWZ+x")[0] == "SZ-2026-05-07T093015-ABCDE:000001"
+    assert said("159?20EREF+SZ-2026-05-07T093015-A?21MTLG:Konto gesperrt")[0] == "SZ-2026-05-07T093015-A"

@@ -124,8 +124,8 @@ def test_an_original_is_not_after_its_own_record_but_where_clocks_differ():
     own = datetime(2026, 5, 7, 9, 30, 15)
     days = [
         datetime(2000, 5, 7, 9, 30, 15),
-        datetime(2000, 5, 7, 10, 30, 14),
-        datetime(2000, 5, 7, 10, 30, 15),
+        datetime(2000, 5, 7, 10, 30, 15),  # a whole hour: clocks of two zones
+        datetime(2000, 5, 7, 10, 30, 16),
         datetime(2000, 5, 8, 9, 30, 15),
     ]
     frame = pl.DataFrame({"original": days, "own": [own] * 4})
