@@ -66,6 +66,7 @@ def again(
     if not starts:
         return None
     came = Counter(lines.select(LINE).iter_rows())
+    ends = _ends(came)
     here = _by_statement(stored, lines)
     first: dict[str, Any] | None = None
     other: dict[str, Any] | None = None
@@ -83,7 +84,7 @@ def again(
         chain, whole = followed(statements, start)
         for number, link in enumerate(chain):
             mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
-            if number == 0 and (same_day or mine & came or set(_days(mine)) & set(_days(came))):
+            if number == 0 and (same_day or mine & came or ends & _ends(mine)):
                 first = first or start
             new.subtract(mine)
             left -= mine.total()
@@ -95,11 +96,9 @@ def again(
         else:
             adds = _sum(new)
             goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
-            # lines that sum to nothing may also be of a day that others followed
-            known = here.get(start["statement_id"])
-            began = _days(known)[0] if known else start["statement_date"]
-            if first is not None and first is not start and _days(+new)[0] < began:
+            if first is not None and first is not start and _is_before(+new, start, here):
                 continue  # an earlier one is of these days, and says otherwise
+            # lines that sum to nothing may also be of a day that others followed
             if more is None and whole and (goes_on or (left < came.total() and not adds)):
                 more, found_in = +new, start["file_id"]
     if more is not None:
@@ -109,10 +108,16 @@ def again(
     return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
 
 
-def _days(lines: Lines) -> tuple[date, ...]:
-    """The first and the last day of lines; () of none."""
-    booked = [line[0] for line in lines]
-    return (min(booked), max(booked)) if booked else ()
+def _ends(lines: Lines) -> set[date]:
+    """The first and the last day of lines."""
+    booked = {line[0] for line in lines}
+    return {min(booked), max(booked)} if booked else set()
+
+
+def _is_before(new: Lines, start: dict[str, Any], here: dict[str, Lines]) -> bool:
+    """Whether some of `new` are of a day before a statement that was taken."""
+    began = min(_ends(here.get(start["statement_id"], Counter())), default=start["statement_date"])
+    return min(_ends(new), default=began) < began
 
 
 def same_ids(lines: pl.DataFrame, stored: pl.DataFrame) -> bool:
