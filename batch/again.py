@@ -97,7 +97,7 @@ def again(
             adds = _sum(new)
             goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
             if first is not None and first is not start and _is_before(+new, start, here):
-                continue  # an earlier one is of these days, and says otherwise
+                break  # an earlier one is of these days, and says otherwise; those that follow have less
             # lines that sum to nothing may also be of a day that others followed
             if more is None and whole and (goes_on or (left < came.total() and not adds)):
                 more, found_in = +new, start["file_id"]
