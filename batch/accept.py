@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table
 from adapters.accounts.statement import mask_cards
 from adapters.base import Closing
 from batch import standing
-from batch.again import Again, again
+from batch.again import LINE, Again, again, same_ids
 from batch.config import AccountConfig, SourceConfig
 from batch.differences import CONTENT, copies_numbered, judge
 from batch.lines_before import Before
@@ -318,9 +318,12 @@ class _Statements:
                 )
         else:  # an account may be back at a balance that it had
             wrong = self._came_before(row, own, found, before)
-            if wrong is not None and found is not None and found.holds_nothing_new:
+            alone = self.many[number] == 1 and row["opening_fen"] != row["closing_fen"]
+            if wrong is not None and found is not None and found.holds_nothing_new and not (found.part and alone):
                 own, wrong, self.twice, self.lacks = own.clear(), None, self.twice or wrong, self.lacks or found.part
             wrong = wrong or (before.named(row, None) if own.height else None)
+            if own.height and found is not None and found.wrong and self._restates(row, own, before, wrong):
+                wrong = found.wrong
         if wrong is None and own.height and not self.decided:
             wrong = standing.taken_back(self.connection, self.accounts[number].name, row, own)
         if own.height:
@@ -330,7 +333,27 @@ class _Statements:
 
     def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int, before: Before) -> Again | None:
         lines, number = own.filter(pl.col("line").is_not_null()), row["account"]
-        return again(self.connection, self._stored(number), before.stored(number), row, lines, last, self.day)
+        days = {self.day, row["day"] if self.many[number] > 1 else self.day}
+        statements, stored = self._stored(number), before.stored(number)
+        return again(self.connection, statements, stored, row, lines, last, days, decided=self.decided)
+
+    def _restates(self, row: dict[str, Any], own: pl.DataFrame, before: Before, wrong: tuple[str, str] | None) -> bool:
+        """Whether a statement that opens as one of before did says otherwise of its day, and is no second page of it.
+
+        The account is back at that opening, so that it fits. `wrong`: it is refused in any case, and no balance can
+        go on from where it closes; people may take what is told to be another version.
+        """
+        number, moves = row["account"], row["opening_fen"] != row["closing_fen"]
+        lines = own.filter(pl.col("line").is_not_null())
+        if same_ids(lines, before.stored(number)) or (moves and wrong is not None):
+            return True
+        day = self.day if self.many[number] == 1 else row["day"]
+        if not moves or day is None or day > max(one["statement_date"] for one in self._stored(number)):
+            return False
+        # a later day went on from the old version; or it has a line of an earlier day that is there
+        booked = intake.last_booked(self.connection, self.accounts[number].name)
+        both = Counter(lines.select(LINE).iter_rows()) & Counter(before.stored(number).select(LINE).iter_rows())
+        return booked is not None and min([day, *(line[0] for line in both)]) < booked
 
     def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:

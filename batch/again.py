@@ -9,6 +9,7 @@ line; what else opens there is told and refused, for a line that was taken is mo
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -48,13 +49,16 @@ def again(
     row: dict[str, Any],
     lines: pl.DataFrame,
     last: int,
-    day: date,
+    days: Collection[date],
+    *,
+    decided: bool = False,
 ) -> Again | None:
     """None where no statement that was taken opens where this one does, or none that this one can be.
 
     `statements`: the account's, as `standing.statements_of` gives them; `stored`: its lines of these days, as
     `intake.lines_by_statement` does; `row`: name and balances; `lines`: LINE and more, as they would be stored; `last`:
-    the account's last closing.
+    the account's last closing; `days`: of the file, and of the statement's last line where it has several; `decided`:
+    people took the file for right, so that one that opens where another did restates it, whatever its day.
     """
     if row["opening_fen"] is None or row["closing_fen"] is None:
         return None
@@ -62,22 +66,25 @@ def again(
     if not starts:
         return None
     came = Counter(lines.select(LINE).iter_rows())
+    ends = _ends(came)
     here = _by_statement(stored, lines)
     first: dict[str, Any] | None = None
+    other: dict[str, Any] | None = None
     more: Lines | None = None
     part, found_in = False, 0
     # the oldest first: where the account came back to the opening, lines that are known lie between
     for start in starts:
         if more is not None and start["file_id"] > found_in:
             break  # the chain that was found has all of later files
-        same_day = start["statement_date"] == day
+        same_day = start["statement_date"] in days
         if not same_day and start["statement_id"] not in here:
+            other = other or start
             continue  # nothing of it is of these days
         new, left = came.copy(), came.total()
         chain, whole = followed(statements, start)
         for number, link in enumerate(chain):
             mine = here.get(link["statement_id"], Counter()) if came else _lines(connection, link)
-            if number == 0 and (mine & came or same_day):
+            if number == 0 and (same_day or mine & came or ends & _ends(mine)):
                 first = first or start
             new.subtract(mine)
             left -= mine.total()
@@ -89,13 +96,42 @@ def again(
         else:
             adds = _sum(new)
             goes_on = chain[-1]["closing_fen"] == last and last + adds == row["closing_fen"]
+            if first is not None and first is not start and _is_before(+new, start, here):
+                break  # an earlier one is of these days, and says otherwise; those that follow have less
             # lines that sum to nothing may also be of a day that others followed
             if more is None and whole and (goes_on or (left < came.total() and not adds)):
                 more, found_in = +new, start["file_id"]
     if more is not None:
         taken = Counter(line for mine in here.values() for line in mine.elements())
         return _more(row, lines, came, more, taken)
+    first = first or (other if decided else None)
     return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
+
+
+def _ends(lines: Lines) -> set[date]:
+    """The first and the last day of lines."""
+    booked = {line[0] for line in lines}
+    return {min(booked), max(booked)} if booked else set()
+
+
+def _is_before(new: Lines, start: dict[str, Any], here: dict[str, Lines]) -> bool:
+    """Whether some of `new` are of a day before a statement that was taken."""
+    began = min(_ends(here.get(start["statement_id"], Counter())), default=start["statement_date"])
+    return min(_ends(new), default=began) < began
+
+
+def same_ids(lines: pl.DataFrame, stored: pl.DataFrame) -> bool:
+    """Whether some line has the id, the day and the direction of one of `stored`, and neither has it more than once."""
+    for column in ("reference", "end_to_end_id"):
+        key = [column, "booking_date", pl.col("amount_fen") > 0]
+        moving = pl.col(column).is_not_null() & (pl.col("amount_fen") != 0)
+        # the details of an entry have the id of their entry
+        came = lines.filter(moving).group_by(key).agg(pl.col("record").n_unique().alias("entries"))
+        known = stored.filter(moving).group_by(key).agg(pl.len().alias("stored"))
+        both = came.join(known, on=[column, "booking_date", "amount_fen"])
+        if not both.filter(pl.col("entries") == 1, pl.col("stored") == 1).is_empty():
+            return True
+    return False
 
 
 def _by_statement(stored: pl.DataFrame, lines: pl.DataFrame) -> dict[str, Lines]:

@@ -237,26 +237,37 @@ def _restated(connection: Connection, account: str, opening: int, came: Lines, d
     """
     stored = standing.statements_of(connection, account)
     lines: dict[str, Lines] = {one["statement_id"]: Counter() for one in stored}
-    for name, *line in intake.lines_by_statement(connection, account, date.min, date.max).iter_rows():
-        lines[name][tuple(line)] += 1
+    every: Lines = Counter()
+    for name, *stood in intake.lines_by_statement(connection, account, date.min, date.max).iter_rows():
+        lines[name][tuple(stood)] += 1
+        every[tuple(stood)] += 1
+
+    def differs(line: tuple[Any, ...], lacks: int) -> int:
+        """`lacks`: how often the chain lacks a line that came. One that another statement has would stand twice."""
+        return abs(lacks) + max(0, min(lacks, every[line] - came[line] + lacks))
+
+    all_differ = sum(differs(line, times) for line, times in came.items())
     days = {one["statement_id"]: _day(one, lines[one["statement_id"]]) for one in stored}
     first, last = min([day, *(line[0] for line in came)]), max([day, *(line[0] for line in came)])
     starts = [one for one in stored if one["opening_fen"] == opening]
     near = [
         one for one in starts if first <= days[one["statement_id"]] <= last or first <= one["statement_date"] <= last
     ]
+    since = {name for name, own in lines.items() if own and first <= days[name] < day}
     best: tuple[tuple[int, ...], list[Statement]] | None = None
     for place, start in enumerate(near or starts):
         chain, _ = followed(stored, start)
         parts = [(days[one["statement_id"]], bool(lines[one["statement_id"]])) for one in chain]
-        known: Lines = Counter()
+        missed = len(since - {one["statement_id"] for one in chain})
+        lacks, difference = Counter(came), all_differ
         for number, link in enumerate(chain, 1):
             name = link["statement_id"]
             if number > 1 and days[name] > day and not lines[name] & came:
                 break
-            known += lines[name]
-            differs = (known - came).total() + (came - known).total()
-            score = (_against(parts, number, day), differs, number, place)
+            for line, times in lines[name].items():
+                difference += differs(line, lacks[line] - times) - differs(line, lacks[line])
+                lacks[line] -= times
+            score = (missed + _against(parts, number, day), difference, number, place)
             if best is None or score < best[0]:
                 best = score, chain[:number]
     assert best is not None, "one that is refused as changed opens where one did that was taken"

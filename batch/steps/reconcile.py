@@ -171,7 +171,7 @@ def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
     fresh = fresh.join(undone.known, on="line_id", how="anti")
     night.found.append(restated.told(money.found_lines(fresh, known, sent), undone.counters))
     refused = _answers(connection, run, night)
-    _unpaid(connection, run, night)
+    _unpaid(connection, run, night, doubted["end_to_end_id"])
     counts = dict(every.group_by("kind").len().sort("kind").iter_rows())
     more = {"unknown": lines.height - every.height, "rejected": refused}
     return counts | {name: count for name, count in more.items() if count}
@@ -225,8 +225,8 @@ def _answers(connection: Connection, run: Run, night: Night) -> int:
     return refused.height
 
 
-def _unpaid(connection: Connection, run: Run, night: Night) -> None:
-    """Released items about which the bank has been silent too long, each once."""
+def _unpaid(connection: Connection, run: Run, night: Night, doubted: pl.Series) -> None:
+    """Released items about which the bank has been silent too long, each once; `doubted` were told tonight."""
     silent = rows.sent_unanswered(connection, run.business_date)
     if silent.is_empty():
         return
@@ -234,4 +234,5 @@ def _unpaid(connection: Connection, run: Run, night: Night) -> None:
     calendar = reference.calendar(connection, run.last_import)
     late = money.unpaid(silent, payout.account, run.business_date, payout.unpaid_after_days, calendar)
     told = rows.found_before(connection, [str(Discrepancy.UNPAID)], late["ours_id"])
-    night.found.append(late.filter(~pl.format("{}:{}", "kind", "ours_id").is_in(told.implode())))
+    known = pl.format("{}:{}", "kind", "ours_id").is_in(told.implode()) | pl.col("ours_id").is_in(doubted.implode())
+    night.found.append(late.filter(~known))

@@ -251,6 +251,13 @@ def lines_by_statement(connection: Connection, account: str, first: date, last: 
     return copy_out(connection, query, {"statement_id": pl.String, **LINE})
 
 
+def last_booked(connection: Connection, account: str) -> date | None:
+    """The newest day of booking of an account's lines that stand."""
+    sql = f"SELECT max(s.booking_date) FROM ({_STANDING}) s WHERE s.account = :account"
+    found: date | None = connection.execute(text(sql), {"account": account}).scalar_one()
+    return found
+
+
 def by_decision(connection: Connection, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """LINE of the account's lines that decisions took back, and of those that they brought and that stand."""
     b, k, c = t.bank_line.c, t.correction.c, t.correction.alias()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -102,6 +103,17 @@ def test_a_payment_taken_back_is_in_transit_and_a_case_until_the_bank_pays(paid:
     assert results(paid)[2:] == [(ITEM, 3, "paid", "main:mon/1")]
     assert [row[1:] for row in discrepancies(paid.books)] == [("UNPAID", ITEM, None, "auto_closed")]
     assert balances(paid) == before
+    proved(paid)
+
+
+def test_a_payment_taken_back_long_after_it_was_sent_is_one_case(paid: Bank) -> None:
+    """The bank has been silent about it for long, that night too."""
+    file_id = paid.send(FRI, OPEN, FEE, number="fri2")
+    paid.night()
+    paid.begin(FRI + timedelta(days=14))
+    paid.take(file_id, 300)
+    paid.night()
+    assert [row[1:] for row in discrepancies(paid.books)] == [("UNPAID", ITEM, None, None)]
     proved(paid)
 
 

@@ -211,5 +211,5 @@ def test_statements_of_a_weekend_that_are_dated_and_called_monday(books: Books) 
     for booked in (FRI, SAT):
         assert month_of(books, SUN, [row | {"booking_date": booked} for row in loop_of(OPEN, "1")]).status == "ACCEPTED"
     other = [row | {"booking_date": SAT, "remittance": "told otherwise"} for row in loop_of(OPEN, "1")]
-    assert month_of(books, SUN, other).code == "STATEMENT_TWICE"
+    assert month_of(books, SUN, other).code == "STATEMENT_CHANGED"
     assert len(stored(books)) == 4
