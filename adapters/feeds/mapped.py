@@ -122,7 +122,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
 def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
     """Rows of the workbook's sheet `name`, or of a CSV, without those to be passed over."""
     mapping = sheet.mapping
-    needed = _needed(mapping)
+    needed = mapping.needed_headings
     reading = Reading(
         mapping.read_encoding,
         mapping.separator,
@@ -172,7 +172,7 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
         _place(sheet, [column.title for column in mapping.columns])
         sheet.places = {column.name: place for place, column in enumerate(mapping.columns)}
         return
-    needed = _needed(mapping)
+    needed = mapping.needed_headings
     single = needed | {column.title for column in mapping.columns if column.type == "amount"}
     missing: set[str] = needed
     for cells, _, _ in islice(rows, MAX_PREAMBLE):
@@ -196,16 +196,6 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
     raise FileRefused("BAD_HEADING", message)
-
-
-def _needed(mapping: CsvMapping) -> set[str]:
-    """The headings without which a row is not the one of headings.
-
-    They are also those of a code that leaves rows out, for all would be taken, and of a blank code: all would have it.
-    """
-    codes = {c.name for c in mapping.columns if "" in c.values or (SKIP in c.values.values() and not c.may_lack)}
-    wanted = [column for column in mapping.columns if column.required or column.name in {*mapping.key, *codes}]
-    return {title for column in wanted for title in (column.title, column.and_) if title}
 
 
 def _place(sheet: _Sheet, titles: list[str]) -> None:

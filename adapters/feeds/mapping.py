@@ -241,6 +241,17 @@ class CsvMapping(Document):
         return frozenset((*self.key, *self.refund_key, *self.original_key))
 
     @property
+    def needed_headings(self) -> set[str]:
+        """The headings without which a row is not the one of headings.
+
+        They are also those of a code that leaves rows out, for all would be taken, and of a blank one: all would have
+        it.
+        """
+        codes = {c.name for c in self.columns if "" in c.values or (SKIP in c.values.values() and not c.may_lack)}
+        wanted = [column for column in self.columns if column.required or column.name in {*self.key, *codes}]
+        return {title for column in wanted for title in (column.title, column.and_) if title}
+
+    @property
     def read_encoding(self) -> str:
         """As Layout.read_encoding."""
         return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
