@@ -325,7 +325,8 @@ class _Statements:
             if own.height and found is not None and found.wrong and self._restates(row, own, before, wrong):
                 wrong = found.wrong
         if wrong is None and own.height and not self.decided:
-            wrong = standing.taken_back(self.connection, self.accounts[number].name, row, own)
+            name, whole = self.accounts[number].name, before.whole(row)
+            wrong = standing.taken_back(self.connection, name, row, own, whole=whole)
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
             self.balances[number].add(self.last[number])

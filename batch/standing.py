@@ -116,17 +116,19 @@ def is_there(
 
 
 def taken_back(
-    connection: Connection, account: str, row: Mapping[str, Any], own: pl.DataFrame
+    connection: Connection, account: str, row: Mapping[str, Any], own: pl.DataFrame, *, whole: bool
 ) -> tuple[str, str] | None:
     """(code, message) of a statement that brings lines which a decision took back: the old version, it seems.
 
-    Only where the account is back at an opening of that one can it look like the next statement.
+    Only where the account is back at an opening of that one can it look like the next statement. So may what of that
+    version stands (`whole`: all lines of the statement do): a balance proves nothing there.
     """
     gone, back = (Counter(lines.iter_rows()) for lines in intake.by_decision(connection, account))
     came = Counter(own.filter(pl.col("line").is_not_null()).select(list(intake.LINE)).iter_rows())
     again = came & (gone - back)
     if not again:
-        return None
+        said = f"statement {mask_cards(row['statement'])}: all its {row['line']} lines were taken before"
+        return ("STATEMENT_TWICE", f"{said}; nothing is stored") if whole and (gone or back) else None
     name, lines = mask_cards(row["statement"]), f"{again.total()} line{'s' * (again.total() > 1)}"
     fen = sum(line[1] * times for line, times in again.items())
     said = f"statement {name} brings {lines} of {format_yuan(fen)} that a decision took back"
