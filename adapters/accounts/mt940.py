@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
-from adapters.accounts.mt940_fields import MAX_FIELD, Fields, chunks
+from adapters.accounts.mt940_fields import MAX_FIELD, Fields, check_hidden, chunks
 from adapters.accounts.mt940_heads import Heads, statements_of
 from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve
 from adapters.accounts.mt940_text import NEXT_TEXT
@@ -71,7 +71,11 @@ class _Reader:
         refused = None
         try:
             for fields in chunks(stream):
-                yield from self._add(fields)
+                try:
+                    yield from self._add(fields)
+                except FileRefusedError:  # a line that is hidden may be why
+                    check_hidden(fields, fields.text.count(b"\n:61:"))
+                    raise
             self._end_message(self.stop, b"")
             self._check_found()
             if self.lines.heads:
@@ -105,7 +109,7 @@ class _Reader:
     def _add(self, fields: Fields) -> Iterator[Parsed]:
         """The fields of a chunk, in order."""
         lines = self.lines
-        self.stop = fields.starts[-1]
+        self.stop, before = fields.starts[-1], self.records
         self.held += self.stop - fields.starts[0]
         for raw, start, end in zip(fields.raw, fields.starts, fields.starts[1:], strict=False):
             tag = raw[:4]
@@ -132,6 +136,7 @@ class _Reader:
                 self._dash(raw, start, end)
             elif not raw.startswith(b":"):
                 self._end_message(start, raw)
+        check_hidden(fields, self.records - before)
         if len(lines.heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
         if self.held > MAX_STATEMENT_BYTES:

@@ -37,6 +37,7 @@ class Fields(NamedTuple):
 
     raw: list[bytes]
     starts: list[int]
+    text: bytes  # that they were cut out of, with a line end before it
 
 
 def chunks(stream: BinaryIO) -> Iterator[Fields]:
@@ -74,16 +75,21 @@ def _cut_out(data: bytes, base: int) -> Fields:
     """The fields of `data`, which ends where a field ends."""
     text = b"\n" + data
     envelope, *raw = _BEGIN.split(text)
-    # counting is quicker than searching, which is left for what is not as it should be
-    if text.count(b":61:") != text.count(b"\n:61:") and (hidden := _HIDDEN.search(text)):
-        message = "a :61: that does not begin a line, for lines end in two ways or begin with blanks; correct the file"
-        raise FileRefusedError("BAD_LINE", message, base + hidden.start(1) - 1, name=":61:")
     # each field begins behind the line end that the split took
     starts = list(map(add, accumulate(map(len, raw), initial=len(envelope)), count(base)))
     starts[-1] = base + len(data)
     if raw and max(map(len, raw)) > MAX_FIELD:
         raise _too_long(next(start for field, start in zip(raw, starts, strict=False) if len(field) > MAX_FIELD))
-    return Fields(raw, starts)
+    return Fields(raw, starts, text)
+
+
+def check_hidden(fields: Fields, lines: int) -> None:
+    """FileRefusedError: more `:61:` stand in the fields than the `lines` that were found, and one begins a line."""
+    # counting is quicker than searching, which is left for what is not as it should be
+    if fields.text.count(b":61:") != lines and (hidden := _HIDDEN.search(fields.text)):
+        message = "a :61: that does not begin a line, for lines end in two ways or begin with blanks; correct the file"
+        start = fields.starts[-1] - len(fields.text) + hidden.start(1)
+        raise FileRefusedError("BAD_LINE", message, start, name=":61:")
 
 
 def _too_long(start: int) -> FileRefusedError:

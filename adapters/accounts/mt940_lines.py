@@ -39,7 +39,7 @@ _REVERSALS = {"C": False, "D": False, "RC": True, "RD": True}
 _NO_REFERENCE = frozenset(["", "NONREF", "NOTPROVIDED", "KREF+", "KREF", "PREF", "EREF", "MARF", ".", "N", "X"])
 # of banks that leave out the letter before: 100,00TRF//B1
 _NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
-_NONE_TOLD = frozenset([None, "", "NONREF", "NOTPROVIDED"])  # in :86:, and behind the // of :61:
+_NONE_TOLD = ("NONREF", "NOTPROVIDED")  # in :86:, and behind the // of :61:
 _REFERENCE = 16  # characters of the customer's reference; Rabobank fills it with blanks and names the other side behind
 _FILLED = re.compile(r".{14}  \S", re.DOTALL)  # blanks elsewhere are of an id that is longer than it may be
 # a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
@@ -102,10 +102,13 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
             first, _, extras[row] = extras[row].partition("\n")
             rests[row] += first
         said[4 * row : 4 * row + 4] = _supplemented(said[4 * row : 4 * row + 4], " ".join(extras[row].split()))
-    parts = [rest.partition("//") for rest in rests]
-    customers, references = [part[0].strip() for part in parts], [part[2].strip() for part in parts]
-    long = [row for row, customer in enumerate(customers) if len(customer) > _REFERENCE]
-    for row in [row for row in long if _FILLED.match(customers[row])]:
+    # twice, for tuples by the thousand keep the garbage collector busy
+    customers = [rest.partition("//")[0].strip() for rest in rests]
+    references = [rest.partition("//")[2].strip() or None for rest in rests]
+    if any(none in references for none in _NONE_TOLD):
+        references = [None if reference in _NONE_TOLD else reference for reference in references]
+    long = enumerate(customers) if max(map(len, customers), default=0) > _REFERENCE else ()
+    for row in [row for row, customer in long if _FILLED.match(customer)]:
         said[4 * row + 1] = said[4 * row + 1] or customers[row][_REFERENCE:].strip() or None
         customers[row] = customers[row][:_REFERENCE].strip()
     columns: dict[str, list[Any]] = {
@@ -113,9 +116,9 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
         "value_date": [pair[1] for pair in pairs],
         "amount_fen": list(map(mul, sizes, map(_SIGNS.__getitem__, marks))),
         "reversal": list(map(_REVERSALS.__getitem__, marks)),
-        "reference": [None if reference in _NONE_TOLD else reference for reference in references],
+        "reference": references,
         "end_to_end_id": [
-            told if told not in _NONE_TOLD else None if customer in _NO_REFERENCE else customer
+            told if told and told not in _NONE_TOLD else None if customer in _NO_REFERENCE else customer
             for told, customer in zip(said[::4], customers, strict=True)
         ],
         "counterparty_name": said[1::4],
