@@ -283,6 +283,7 @@ class _Statements:
     balances: dict[str, set[int | None]] = field(default_factory=dict)  # that each account had so far
     twice: tuple[str, str] | None = None  # of a statement that was left out: the file must bring something else
     lacks: bool = False  # such a one lacks lines that were taken
+    gone: dict[str, Counter[tuple[Any, ...]] | None] = field(default_factory=dict)  # standing.gone_of each account
 
     def __post_init__(self) -> None:
         for number, account in self.accounts.items():
@@ -325,8 +326,8 @@ class _Statements:
             if own.height and found is not None and found.wrong and self._restates(row, own, before, wrong):
                 wrong = found.wrong
         if wrong is None and own.height and not self.decided:
-            name, whole = self.accounts[number].name, before.whole(row)
-            wrong = standing.taken_back(self.connection, name, row, own, whole=whole)
+            gone = self._gone(number)
+            wrong = None if gone is None else standing.taken_back(gone, row, own, whole=before.whole(row))
         if own.height:
             self.last[number] = int(own["closing_fen"][0])
             self.balances[number].add(self.last[number])
@@ -355,6 +356,11 @@ class _Statements:
         booked = intake.last_booked(self.connection, self.accounts[number].name)
         both = Counter(lines.select(LINE).iter_rows()) & Counter(before.stored(number).select(LINE).iter_rows())
         return booked is not None and min([day, *(line[0] for line in both)]) < booked
+
+    def _gone(self, number: str) -> Counter[tuple[Any, ...]] | None:
+        if number not in self.gone:
+            self.gone[number] = standing.gone_of(self.connection, self.accounts[number].name)
+        return self.gone[number]
 
     def _stored(self, number: str) -> list[dict[str, Any]]:
         if number not in self.stored:

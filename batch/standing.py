@@ -17,9 +17,11 @@ import polars as pl
 from sqlalchemy import Connection
 
 from adapters.accounts.statement import mask_cards
+from batch.again import LINE
 from settlement.model.money import format_yuan
 from settlement.store import intake, restated
 
+_FEN = LINE.index("amount_fen")
 Statement = dict[str, Any]  # a row of intake.STATEMENT
 
 
@@ -115,21 +117,28 @@ def is_there(
     return bool(found) and not intake.lines_of(connection, *found).filter(days).is_empty()
 
 
+def gone_of(connection: Connection, account: str) -> Counter[tuple[Any, ...]] | None:
+    """The account's lines (intake.LINE) that decisions took back for good; None where nobody decided."""
+    gone, back = intake.by_decision(connection, account)
+    if gone.is_empty() and back.is_empty():
+        return None
+    return Counter(gone.iter_rows()) - Counter(back.iter_rows())
+
+
 def taken_back(
-    connection: Connection, account: str, row: Mapping[str, Any], own: pl.DataFrame, *, whole: bool
+    gone: Counter[tuple[Any, ...]], row: Mapping[str, Any], own: pl.DataFrame, *, whole: bool
 ) -> tuple[str, str] | None:
     """(code, message) of a statement that brings lines which a decision took back: the old version, it seems.
 
     Only where the account is back at an opening of that one can it look like the next statement. So may what of that
     version stands (`whole`: all lines of the statement do): a balance proves nothing there.
     """
-    gone, back = (Counter(lines.iter_rows()) for lines in intake.by_decision(connection, account))
-    came = Counter(own.filter(pl.col("line").is_not_null()).select(list(intake.LINE)).iter_rows())
-    again = came & (gone - back)
+    came = Counter(own.filter(pl.col("line").is_not_null()).select(LINE).iter_rows())
+    again = came & gone
     if not again:
         said = f"statement {mask_cards(row['statement'])}: all its {row['line']} lines were taken before"
-        return ("STATEMENT_TWICE", f"{said}; nothing is stored") if whole and (gone or back) else None
+        return ("STATEMENT_TWICE", f"{said}; nothing is stored") if whole else None
     name, lines = mask_cards(row["statement"]), f"{again.total()} line{'s' * (again.total() > 1)}"
-    fen = sum(line[1] * times for line, times in again.items())
+    fen = sum(line[_FEN] * times for line, times in again.items())
     said = f"statement {name} brings {lines} of {format_yuan(fen)} that a decision took back"
     return "STATEMENT_CHANGED", f"{said}; nothing is stored: ask the bank which of the two is right"

@@ -7,7 +7,7 @@ file_reject.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -54,6 +54,7 @@ class Content:
     closing: Closing
 
 
+MAX_HELD_ROWS = 200_000  # of statements that are read once for all tries of a night
 # what another statement of the night may make good
 WAITING = frozenset({GAP, "STATEMENT_TWICE", "STATEMENT_CHANGED"})
 
@@ -77,11 +78,14 @@ def _take_all(database: Database, run: Run, archive: Archive, pending: list[Deli
 
     Names need not sort by day (01052026 and 30042026, or a random number), and a year may come at once.
     """
-    statements = [delivery for delivery in pending if _source(run, delivery).role == "statement"]
+    statements = []
     for delivery in pending:
-        if delivery not in statements:
+        if _source(run, delivery).role == "statement":
+            statements.append(delivery)
+        else:
             _ingest_file(database, run, archive, delivery, last=True)
-    about = {d.file_id: _about(run, archive, d) for d in statements} if len(statements) > 1 else {}
+    held = _Held(run, archive)
+    about = {d.file_id: _about(run, held.content(d)) for d in statements} if len(statements) > 1 else {}
 
     def place(delivery: Delivery) -> tuple[date, int]:
         return about[delivery.file_id][0], delivery.file_id
@@ -93,7 +97,7 @@ def _take_all(database: Database, run: Run, archive: Archive, pending: list[Deli
         if not rest:
             rest, waiting, last = deque(sorted(waiting, key=place) if about else waiting), [], True
         delivery = rest.popleft()
-        if not _ingest_file(database, run, archive, delivery, last=last):
+        if not _ingest_file(database, run, archive, delivery, last=last, held=held):
             waiting.append(delivery)
         elif waiting:  # perhaps for this one: those of its accounts are tried again
             accounts = about[delivery.file_id][1]
@@ -102,25 +106,48 @@ def _take_all(database: Database, run: Run, archive: Archive, pending: list[Deli
             rest.extendleft(sorted(again, key=place, reverse=True))
 
 
-def _about(run: Run, archive: Archive, delivery: Delivery) -> tuple[date, set[str]]:
+@dataclass(slots=True)
+class _Held:
+    """Files of statements as they were read for their day, and are tried, perhaps more than once; not all of many."""
+
+    run: Run
+    archive: Archive
+    contents: dict[int, Content] = field(default_factory=dict)
+    rows: int = 0
+
+    def content(self, delivery: Delivery) -> Content:
+        """What the file holds; it is read where it is not held."""
+        found = self.contents.get(delivery.file_id)
+        if found is None:
+            found = parse(self.run, self.archive, delivery, _source(self.run, delivery))
+            rows = found.frame.height + len(found.rejects)
+            if self.rows + rows <= MAX_HELD_ROWS:
+                self.contents[delivery.file_id] = found
+                self.rows += rows
+        return found
+
+
+def _about(run: Run, content: Content) -> tuple[date, set[str]]:
     """The newest day of a file of statements, as `accept.statements` has it, and its accounts."""
-    content = parse(run, archive, delivery, _source(run, delivery))
     if not content.frame.height:
         return run.business_date, set()
     newest = content.closing.clearing_date or content.frame["booking_date"].max()
     return newest if isinstance(newest, date) else run.business_date, set(content.frame["account"])
 
 
-def _ingest_file(database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool) -> bool:
+def _ingest_file(
+    database: Database, run: Run, archive: Archive, delivery: Delivery, *, last: bool, held: _Held | None = None
+) -> bool:
     """False, and nothing is done: before this statement one is missing, which another file may bring (`last`: none).
 
-    Files stand in the order of their names, and a bank's numbers need not sort: 10 comes before 9. One that looks like
-    one of before waits too: behind the one that is missing its balance proves its lines.
+    One that looks like one of before waits too: behind the one that is missing its balance proves its lines.
     """
     source = _source(run, delivery)
     with database.engine.connect() as connection:
         before = intake.same_bytes_before(connection, delivery.file_id, delivery.source, delivery.sha256)
-    content = None if before else parse(run, archive, delivery, source)
+    content = None
+    if not before:
+        content = held.content(delivery) if held else parse(run, archive, delivery, source)
 
     def work(connection: Connection) -> bool:
         runs.guard(connection, run.fence)

@@ -67,6 +67,18 @@ STATEMENT_LINE: Schema = {
     "byte_end": pl.Int64,
 }
 
+# A line of an account statement that a decision brought. `was_id`: the line that it takes back (null: it is added), and
+# what the night made of that one (null: nothing).
+DECIDED_LINE: Schema = {
+    "line_id": pl.String,
+    "statement_id": pl.String,
+    "end_to_end_id": pl.String,
+    "amount_fen": pl.Int64,
+    "was_id": pl.String,
+    "kind": pl.String,
+    "subject": pl.String,
+    "reason": pl.String,
+}
 # One payment as a payout writer takes it, and one result as a result reader gives it.
 PAYMENT: Schema = {
     "end_to_end_id": pl.String,

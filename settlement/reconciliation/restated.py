@@ -15,23 +15,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from settlement.model.frames import Schema, conform
+from settlement.model.frames import DECIDED_LINE, Schema, conform
 from settlement.model.outcomes import Discrepancy
 from settlement.reconciliation.discrepancies import FOUND
 from settlement.reconciliation.money import MONEY
 
 UNKNOWN = "unknown"  # the result of an item whose payment was taken back
-# A line of a decision; `was_id`: the line that it takes back (null: it is added), and MONEY of that one (null: none).
-TONIGHT: Schema = {
-    "line_id": pl.String,
-    "statement_id": pl.String,
-    "end_to_end_id": pl.String,
-    "amount_fen": pl.Int64,
-    "was_id": pl.String,
-    "kind": pl.String,
-    "subject": pl.String,
-    "reason": pl.String,
-}
 RESULT: Schema = {
     "line_id": pl.String,
     "reason": pl.String,
@@ -55,12 +44,12 @@ class Undone:
 
 
 def undo(tonight: pl.DataFrame, sent: pl.DataFrame) -> Undone:
-    """What the lines of tonight's decisions are; `sent`: the payout items they name (money.SENT with `seq`).
+    """What tonight's lines of decisions (DECIDED_LINE) are; `sent`: the payout items they name (money.SENT, `seq`).
 
     Where a payment has been returned since, or a return is taken back, nothing can be undone without paying twice or
     never: the line stays a difference that names its item, which holds the item until people close it.
     """
-    rows = conform(tonight, TONIGHT).to_dicts()
+    rows = conform(tonight, DECIDED_LINE).to_dicts()
     items = {row["end_to_end_id"]: row for row in sent.to_dicts()}
     added = Counter(_movement(row, 1) for row in rows if row["was_id"] is None)
     taken = [row for row in rows if row["was_id"] is not None]

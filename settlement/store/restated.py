@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, text
 
-from settlement.model.frames import Schema
+from settlement.model.frames import DECIDED_LINE, Schema
 from settlement.store import tables as t
 from settlement.store.copy import copy_out
 
@@ -71,27 +71,14 @@ def booked(connection: Connection, decision_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(text(sql), {"decision": decision_id}).mappings()]
 
 
-# Tonight's lines of decisions. `was_id`: the line that one takes back (null: it is added), and what that one was.
-TONIGHT: Schema = {
-    "line_id": pl.String,
-    "statement_id": pl.String,
-    "end_to_end_id": pl.String,
-    "amount_fen": pl.Int64,
-    "was_id": pl.String,
-    "kind": pl.String,
-    "subject": pl.String,
-    "reason": pl.String,
-}
-
-
 def tonight(connection: Connection, day: date) -> pl.DataFrame:
-    """The bank lines that decisions brought in a night (TONIGHT), in order."""
+    """The bank lines that decisions brought in a night (DECIDED_LINE), in order."""
     sql = """SELECT b.line_id, b.statement_id, b.end_to_end_id, b.amount_fen, k.ends AS was_id, m.kind, m.subject,
         m.reason
       FROM puhui.bank_line b JOIN puhui.correction k ON k.row_id = b.line_id
       LEFT JOIN puhui.money_match m ON m.line_id = k.ends
       WHERE b.business_date = :day ORDER BY b.statement_id, b.line"""
-    return copy_out(connection, text(sql).bindparams(day=day), TONIGHT)
+    return copy_out(connection, text(sql).bindparams(day=day), DECIDED_LINE)
 
 
 def waiting_since(connection: Connection, file_id: int) -> list[str]:

@@ -325,19 +325,8 @@ def test_goods_with_commas_and_a_line_end_are_no_row():
 
 @pytest.mark.parametrize(("sign", "kept"), [("10.00,-10.00,10.00", [1, 3]), ("-10.00,10.00,-10.00", [1, 3])])
 def test_where_signs_are_ignored_one_against_its_kind_is_no_second_sale(sign, kept):
-    mapping = {
-        "format": "x",
-        "title": "t",
-        "encoding": "utf-8",
-        "sign": "ignore",
-        "kind": "SALE",
-        "key": ["rrn"],
-        "columns": [
-            {"title": "单号", "name": "rrn", "required": True},
-            {"title": "时间", "name": "occurred_at", "type": "datetime", "format": "YYYY-MM-DD hh:mm:ss"},
-            {"title": "金额", "name": "paid", "type": "amount", "signs": {"-": -1}},
-        ],
-    }
+    number, time, _, paid, _ = SIGNED["columns"]
+    mapping = SIGNED | {"kind": "SALE", "columns": [number, time, paid]}
     rows = "".join(f"{n},2026-05-07 10:00:00,{amount}\n" for n, amount in enumerate(sign.split(","), 1))
     context = s.context("f", "x", mapping=mapping, clearing_date="2026-05-07")
     frame, rejects, closing = s.read("mapped_csv", f"单号,时间,金额\n{rows}".encode(), context)

@@ -29,9 +29,12 @@ def night(books: Books, monkeypatch: pytest.MonkeyPatch) -> Any:
     number = books.run.config.accounts[0].number
     monkeypatch.setattr(ingest.runs, "guard", lambda *_: None)
 
+    read: list[str] = []
+
     def live(files: dict[str, tuple[list[dict[str, Any]], Any]], kill: int | None = None) -> list[str]:
         def parsed(_run: Any, _archive: Any, delivery: ingest.Delivery, _source: Any) -> ingest.Content:
             rows, day = files[delivery.name]
+            read.append(delivery.name)
             base = dict.fromkeys(STATEMENT_LINE) | {"statement": delivery.name, "account": number, "currency": "CNY"}
             base |= {"line": 1, "booking_date": day, "reversal": False, "record": 1, "file": "f", "byte_start": 0}
             frame = pl.DataFrame([base | {"byte_end": 1} | row for row in rows], schema=STATEMENT_LINE)
@@ -40,9 +43,9 @@ def night(books: Books, monkeypatch: pytest.MonkeyPatch) -> Any:
         tried: list[str] = []
         real = ingest._ingest_file
 
-        def one(*given: Any, last: bool) -> bool:
+        def one(*given: Any, **more: Any) -> bool:
             tried.append(given[3].name)
-            done = real(*given, last=last)
+            done = real(*given, **more)
             if done and kill is not None and tried.count("killed") == 0 and len(tried) > kill:
                 tried.append("killed")
                 raise KeyboardInterrupt
@@ -60,6 +63,7 @@ def night(books: Books, monkeypatch: pytest.MonkeyPatch) -> Any:
                 continue
         return tried
 
+    live.read = read  # type: ignore[attr-defined]  # what was read of files, in turn
     return live
 
 
@@ -88,6 +92,16 @@ def test_a_kill_does_not_change_which_of_those_that_waited_is_next(books: Books,
     night(files, kill)
     assert said(books) == [(name, "ACCEPTED", None) for name in files]
     assert stored(books) == [(-5,), (5,), (100,), (100,)]
+
+
+@pytest.mark.parametrize(("held", "times"), [(200_000, 1), (0, 3)])
+def test_a_file_that_waits_is_read_once(
+    books: Books, night: Any, monkeypatch: pytest.MonkeyPatch, held: int, times: int
+) -> None:
+    """And again for each try where there are more than can be held."""
+    monkeypatch.setattr(ingest, "MAX_HELD_ROWS", held)
+    tried = night({"1": (loop_of(OPEN + 100, "1"), THU), "2": ([moved(OPEN, OPEN + 100)], THU)})
+    assert (tried, night.read.count("1")) == (["1", "2", "1"], times)
 
 
 def two_accounts(books: Books) -> str:
