@@ -223,6 +223,11 @@ def is_open() -> pl.Expr:
     return ~pl.col("last_event").is_in(CLOSING).fill_null(value=False)
 
 
+def moved_fen(kind: str, difference_fen: int, amount_fen: int | None) -> int:
+    """What a decision moves, unsigned: the amount that was said, but a bank line leaves suspense whole."""
+    return abs(difference_fen if amount_fen is None or kind.startswith("UNKNOWN_") else amount_fen)
+
+
 def decided(
     known: pl.DataFrame, decisions: pl.DataFrame, second_person_above_fen: int
 ) -> tuple[pl.DataFrame, list[str]]:
@@ -243,7 +248,7 @@ def decided(
         if about["last_event"] in CLOSING:
             refused.append(f"{said}: it is {about['last_event']} already")
             continue
-        moved = abs(about["difference_fen"] if decision["amount_fen"] is None else decision["amount_fen"])
+        moved = moved_fen(about["kind"], about["difference_fen"], decision["amount_fen"])
         if decision["kind"] in MOVES_MONEY and moved > second_person_above_fen and not decision["checker"]:
             refused.append(f"{said}: it needs a second person")
             continue
