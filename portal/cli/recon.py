@@ -321,6 +321,6 @@ def _allowed(session: Session, kind: str, row: dict[str, Any], fen: int | None, 
     if fen is not None and row["kind"].startswith("UNKNOWN_"):
         raise BadInput("--amount: a bank line leaves suspense whole; leave it out")
     limit = session.config.policy.second_person_above_fen
-    moved = moved_fen(row["kind"], row["difference_fen"], fen)
+    moved = moved_fen(row, fen)
     if kind in MOVES_MONEY and moved > limit and not checker:
         raise NotAllowed(f"{identity}: above {format_yuan(limit)} a second person is needed; give --checker NAME")
