@@ -159,7 +159,8 @@ class _Shaped:
 
 def _plain(_connection: Connection, _door: Door, frame: pl.DataFrame) -> _Shaped:
     return _Shaped(
-        frame.with_columns(pl.col(name).fill_null("") for name in ("hq_district", "tags") if name in frame.columns), []
+        frame.with_columns(pl.col(name).fill_null("") for name in ("hq_district", "terminal_no") if name in frame.columns),
+        [],
     )
 
 
