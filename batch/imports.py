@@ -158,10 +158,8 @@ class _Shaped:
 
 
 def _plain(_connection: Connection, _door: Door, frame: pl.DataFrame) -> _Shaped:
-    return _Shaped(
-        frame.with_columns(pl.col(name).fill_null("") for name in ("hq_district", "terminal_no") if name in frame.columns),
-        [],
-    )
+    blank = [name for name in ("hq_district", "terminal_no") if name in frame.columns]
+    return _Shaped(frame.with_columns(pl.col(blank).fill_null("")), [])
 
 
 def _members(_connection: Connection, door: Door, frame: pl.DataFrame) -> _Shaped:
