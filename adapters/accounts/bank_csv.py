@@ -30,22 +30,21 @@ from adapters.accounts.bank_cells import (
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
+from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, cut_notes, is_head
 from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, check_unit_above, has_label, heading_key, labels_of, month_end
+from adapters.accounts.bank_preamble import (
+    account_in,
+    check_unit,
+    check_unit_above,
+    has_label,
+    heading_key,
+    labels_of,
+    month_end,
+)
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
-from adapters.accounts.statement import (
-    BALANCE_DIFFERENCE,
-    NO_LAST_LINE_END,
-    OPEN_LAST_TEXT,
-    Block,
-    Line,
-    Statement,
-    empty_line,
-    fits,
-)
+from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
@@ -167,7 +166,8 @@ class _Reader:
                 self.totals.see_count([text_of(cell) for cell in row.cells])
                 above = row.cells
         if self.columns:
-            self._check_cut()
+            money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
+            self.notes.extend(cut_notes(self.last, self.position, self.records, self.shortest, self.headings, money))
             self.notes.extend(self.totals.count_note(self.records))
         else:
             raise no_headings(self.bank.forms, seen)
@@ -222,19 +222,6 @@ class _Reader:
             name = CANONICAL.get(self.looked_at, self.looked_at)
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
 
-    def _check_cut(self) -> None:
-        """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it."""
-        last = self.last
-        if last is None or last.whole or last.end < self.position:
-            return
-        if len(last.cells) < min(self.shortest, max(n for n, text in enumerate(self.headings, 1) if text)):
-            message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
-            raise FileRefusedError("TRUNCATED", message, last.start, self.records)
-        message = "the last line has no line end; if it was cut, its last cell is not whole"
-        money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
-        code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
-        self.notes.append(f"{code}: {message}")
-
     def _is_no_line(self, row: Row, texts: list[str]) -> bool:
         """True for blank rows and rules, for headings that come again, and for feet."""
         first = heading_key(next((text for text in texts if not _RULE.fullmatch(text)), ""))
@@ -269,13 +256,27 @@ class _Reader:
         # without an amount, a row that names an account begins the lines of another one
         if self.foot or self._is_labels(row, texts):
             self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
-        return self.foot
+        return self.foot or self._is_sentence(row, texts)
+
+    def _is_sentence(self, row: Row, texts: list[str]) -> bool:
+        """True for words without money, another side and a day: a line has all but one. What may be cut off is none."""
+        if self._has_money(row, "balance") or self._names_somebody(row) or (self.bank.headings and self.last is None):
+            return False
+        day = text_of(self._cell(row, "booking_date"))
+        if day == UNREAD or _DIGIT.match(day) or not (row.whole or self.columns["booking_date"][0] == 0):
+            return False
+        for text in texts if self.last is None else ():  # a second row of headings may say the unit
+            check_unit(text, self.bank.unit, row.start)
+        is_full = self.last is not None and 2 * sum(map(bool, texts)) > len(self.headings)  # another table's headings
+        return not is_full and not self._is_like_a_day(row)
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
+        return self._names_somebody(row) and self._day(row) is not None and self._has_amount(row)
+
+    def _names_somebody(self, row: Row) -> bool:
         cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
-        known = is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
-        return known and self._day(row) is not None and self._has_amount(row)
+        return is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
 
     def _day(self, row: Row) -> date | None:
         """The day of a row; None where it has none that can be read."""
@@ -289,10 +290,15 @@ class _Reader:
 
     def _is_labels(self, row: Row, texts: list[str]) -> bool:
         """True for a row of labels with an account: under money it may have 币种, or the account's number."""
-        cells = [text_of(self._cell(row, name)) for name in ("amount", "income", "expense", "booking_date")]
-        if not any(cell == UNREAD or _DIGIT.search(cell) for cell in cells[:-1]):
+        if not self._has_money(row):
             return self._has_account(texts)
-        return not _DIGIT.search(cells[-1]) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
+        day = text_of(self._cell(row, "booking_date"))
+        return not _DIGIT.search(day) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
+
+    def _has_money(self, row: Row, *more: str) -> bool:
+        """True where a number stands under money, or what could not be read."""
+        cells = (text_of(self._cell(row, name)) for name in ("amount", "income", "expense", *more))
+        return any(cell == UNREAD or _DIGIT.search(cell) for cell in cells)
 
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))

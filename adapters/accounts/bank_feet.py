@@ -1,11 +1,16 @@
-"""Rows below the lines of a bank's export, known by how they begin; the words of banks are in a mapping (trailers)."""
+"""The end of a bank's export: rows below its lines, known by how they begin (words of banks are in a mapping,
+trailers), and whether its last line was cut.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from adapters.accounts.bank_preamble import heading_key
+from adapters.accounts.bank_rows import Row
+from adapters.accounts.statement import NO_LAST_LINE_END, OPEN_LAST_TEXT
+from adapters.accounts.text_lines import FileRefusedError
 
 TALLY = re.compile(r"[0-9]+笔?[收支借贷]|共[0-9]+[笔条]")  # counts and sums: 1 收 50,000.00, 共2条
 PAGE = re.compile(r"[第共][0-9]+页")  # lines go on behind it: other rows there are no feet
@@ -19,3 +24,20 @@ def is_head(texts: Sequence[str], trailers: tuple[str, ...]) -> bool:
     """False for a foot, whose account is not that of the lines below; what says when it was printed may name that."""
     text = heading_key("".join(texts)).lstrip("#")
     return not text.startswith(trailers) or (text.startswith(_ALSO_HEADS) and _ACCOUNT.search(text) is not None)
+
+
+def cut_notes(
+    last: Row | None, position: int, records: int, shortest: int, headings: Sequence[str], money: set[int]
+) -> Iterator[str]:
+    """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it.
+
+    `shortest`: cells of the shortest line before the last one; `money`: where amounts and balances stand.
+    """
+    if last is None or last.whole or last.end < position:
+        return
+    if len(last.cells) < min(shortest, max(n for n, text in enumerate(headings, 1) if text)):
+        message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
+        raise FileRefusedError("TRUNCATED", message, last.start, records)
+    message = "the last line has no line end; if it was cut, its last cell is not whole"
+    code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
+    yield f"{code}: {message}"
