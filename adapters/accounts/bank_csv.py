@@ -168,7 +168,7 @@ class _Reader:
         if self.columns:
             money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
             self.notes.extend(cut_notes(self.last, self.position, self.records, self.shortest, self.headings, money))
-            self.notes.extend(self.totals.count_note(self.records))
+            self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
         else:
             raise no_headings(self.bank.forms, seen)
 
@@ -347,6 +347,8 @@ class _Reader:
                 raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
         currency = self._currency(row)
         amount, reversal = self._amount(row, currency)
+        if self.columns["amount"]:  # those of two columns are in the sums
+            self.totals.add(currency, max(amount, 0), max(-amount, 0))
         balance = self._balance(row, self.bank.digits_of(currency))
         booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:
@@ -453,10 +455,9 @@ class _Reader:
         return sign
 
     def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
-        if self.columns["payer_name"] or self.columns["payer_account"]:
-            role = "payer" if amount >= 0 else "payee"
-            return name_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
-        return name_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
+        named = self.columns["payer_name"] or self.columns["payer_account"]
+        who = ("payer" if amount >= 0 else "payee") if named else "counterparty"
+        return name_of(self._cell(row, f"{who}_name")), account_of(self._cell(row, f"{who}_account"))
 
     def _account(self, row: Row, currency: str, amount: int) -> Account:
         """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
@@ -485,10 +486,10 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                said = f"statement {statement.shown} does not name its account"
-                self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
-            gap = set_balances(owner)
-            if gap:
+                self.notes.append(
+                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
+                )
+            if gap := set_balances(owner):
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes += statement.balance_notes(wants_balances=True, why=unread(owner, in_column=proven))

@@ -93,7 +93,12 @@ def test_a_line_that_begins_as_a_foot_and_has_a_wrong_day_is_a_reject() -> None:
 
 
 @pytest.mark.parametrize(
-    "headings", ["借,贷,余额,收(付)方名称,收(付)方帐号", "借方金额,贷方金额,余额,收/付方名称,收/付方帐号"]
+    "headings",
+    [
+        "借,贷,余额,收(付)方名称,收(付)方帐号",
+        "借方金额,贷方金额,余额,收/付方名称,收/付方帐号",
+        "借方金额,贷方金额,余额,收付方名称,收付方账号",
+    ],
 )
 def test_headings_of_cmb(headings: str) -> None:
     text = f"帐号：110912345678901\n交易日,{headings}\n20260507,2.00,,9.00,某某公司,6222021\n"
