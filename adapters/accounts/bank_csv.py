@@ -30,7 +30,7 @@ from adapters.accounts.bank_cells import (
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, cut_notes, is_head
+from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, cut_notes, is_head, is_sum
 from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import (
@@ -259,16 +259,16 @@ class _Reader:
         return self.foot or self._is_sentence(row, texts)
 
     def _is_sentence(self, row: Row, texts: list[str]) -> bool:
-        """True for words without money, another side and a day: a line has all but one. What may be cut off is none."""
-        if self._has_money(row, "balance") or self._names_somebody(row) or (self.bank.headings and self.last is None):
+        """True for words without money, another side and a day. What may be cut, or another table's headings, is none."""
+        if self._has_money(row, "balance") or (self.bank.headings and self.last is None):
             return False
-        day = text_of(self._cell(row, "booking_date"))
-        if day == UNREAD or _DIGIT.match(day) or not (row.whole or self.columns["booking_date"][0] == 0):
+        day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
+        is_cut = not row.whole and self.columns["booking_date"][0] > 0
+        if day == UNREAD or _DIGIT.match(day) or is_cut or (many > 1 and self._names_somebody(row)):
             return False
         for text in texts if self.last is None else ():  # a second row of headings may say the unit
             check_unit(text, self.bank.unit, row.start)
-        is_full = self.last is not None and 2 * sum(map(bool, texts)) > len(self.headings)  # another table's headings
-        return not is_full and not self._is_like_a_day(row)
+        return not self._is_like_a_day(row) and (self.last is None or 2 * many <= len(self.headings))
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
@@ -323,7 +323,7 @@ class _Reader:
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        is_total = first.startswith(tuple(map(heading_key, self.bank.totals))) and not self._names_other_side(row)
+        is_total = is_sum(first, self.bank.totals) and not self._names_other_side(row)
         has_day = self._day(row) is not None or self._is_like_a_day(row)
         return has_day and self._has_amount(row) and not is_total and PRINTED.match(first) is None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from adapters.accounts.bank_cells import is_somebody
 from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.bank_rows import Row
 from adapters.accounts.statement import NO_LAST_LINE_END, OPEN_LAST_TEXT
@@ -24,6 +25,12 @@ def is_head(texts: Sequence[str], trailers: tuple[str, ...]) -> bool:
     """False for a foot, whose account is not that of the lines below; what says when it was printed may name that."""
     text = heading_key("".join(texts)).lstrip("#")
     return not text.startswith(trailers) or (text.startswith(_ALSO_HEADS) and _ACCOUNT.search(text) is not None)
+
+
+def is_sum(first: str, words: Sequence[str]) -> bool:
+    """True for a word of sums with nothing but signs, counts and such words behind it: 合计(2笔), and not 合计费."""
+    begins = (word for word in map(heading_key, words) if first.startswith(word))
+    return any(not is_somebody(first.removeprefix(word), None, frozenset()) for word in begins)
 
 
 def cut_notes(

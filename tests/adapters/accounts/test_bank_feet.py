@@ -46,7 +46,7 @@ def test_a_foot_of_words_is_no_line(foot: str) -> None:
 
 @pytest.mark.parametrize(
     "cells",
-    ["", "x,1.00,,,", "x,,,9.00,", "20260,,,,", "=1,,,,甲公司", ",,,,甲公司", "2026-05-32,,,,", "20", "日子,出,进,,\n"],
+    ["", "x,1.00,,,", "x,,,9.00,", "20260,,,,", "=1,,,,甲公司", "2026-05-32,,,,", "20", "日子,出,进,,\n"],
 )
 def test_what_may_have_been_a_line_is_no_foot(cells: str) -> None:
     """Money, a part of a day and another side are told, also of a file that was cut; `=1` is a text here."""
@@ -54,6 +54,21 @@ def test_what_may_have_been_a_line_is_no_foot(cells: str) -> None:
     text = "日期,收入,支出,余额,摘要\n20260507,8.00,,11.00,\n"
     _, rejects, closing = read("bank_csv", (text + cells).encode(), layout=layout)
     assert bool(rejects or closing.refused) == bool(cells)
+
+
+def test_words_in_the_first_column_are_a_foot_though_names_stand_there() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"]}}
+    text = "户名,日期,收入,支出\n甲,20260507,1.00,\n以下空白,,,\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame.height, rejects) == (1, [])
+    assert len(read("bank_csv", (text + "乙,昨日,,\n").encode(), layout=layout)[1]) == 1
+
+
+def test_a_text_that_begins_with_a_word_of_sums_is_a_line() -> None:
+    text = "摘要,日期,收入,支出\n合计费,20260507,1.00,\n总计利息,20260507,,2.00\n{}"
+    for foot in ("合计,20260507,1.00,2.00\n", "合计2笔：,20260507,1.00,2.00\n", "总计(元),20260507,1.00,2.00\n"):
+        frame, rejects, _ = read("bank_csv", text.format(foot).encode(), layout=PLAIN)
+        assert (frame["amount_fen"].to_list(), rejects) == ([100, -200], [])
 
 
 def test_a_cut_line_is_no_foot_where_the_day_is_not_the_first_cell() -> None:
