@@ -259,7 +259,7 @@ class _Reader:
         return self.foot or self._is_sentence(row, texts)
 
     def _is_sentence(self, row: Row, texts: list[str]) -> bool:
-        """True for words without money, another side and a day. What may be cut, or another table's headings, is none."""
+        """True for words without money, other side and day; what may be cut, or headings of another table, is none."""
         if self._has_money(row, "balance") or (self.bank.headings and self.last is None):
             return False
         day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
