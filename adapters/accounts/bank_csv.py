@@ -30,7 +30,7 @@ from adapters.accounts.bank_cells import (
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, cut_notes, is_head, is_sum
+from adapters.accounts.bank_feet import NUMBER, PAGE, PRINTED, TALLY, cut_notes, is_head, is_sum
 from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import (
@@ -264,7 +264,7 @@ class _Reader:
             return False
         day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
         is_cut = not row.whole and self.columns["booking_date"][0] > 0
-        if day == UNREAD or _DIGIT.match(day) or is_cut or (many > 1 and self._names_somebody(row)):
+        if day == UNREAD or NUMBER.match(day) or is_cut or (many > 1 and self._names_somebody(row)):
             return False
         for text in texts if self.last is None else ():  # a second row of headings may say the unit
             check_unit(text, self.bank.unit, row.start)

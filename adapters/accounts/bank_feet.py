@@ -17,6 +17,7 @@ TALLY = re.compile(r"[0-9]+笔?[收支借贷]|共[0-9]+[笔条]")  # counts and 
 PAGE = re.compile(r"[第共][0-9]+页")  # lines go on behind it: other rows there are no feet
 # when a table was printed and by whom, beside a day and a number: never a line
 PRINTED = re.compile(r"(?:打印|制表|导出|下载|查询)(?:时间|日期|人|员|柜员)")
+NUMBER = re.compile("[=\"'` ]*[0-9]", re.ASCII)  # how a day begins, also a cell ="2026-05-07" that was cut
 _ACCOUNT = re.compile(r"[0-9*]{9}", re.ASCII)  # more than a day has
 _ALSO_HEADS = ("打印", "制表", "导出", "下载", "查询", "期初余额:", "期末余额:")
 

@@ -46,10 +46,10 @@ def test_a_foot_of_words_is_no_line(foot: str) -> None:
 
 @pytest.mark.parametrize(
     "cells",
-    ["", "x,1.00,,,", "x,,,9.00,", "20260,,,,", "=1,,,,甲公司", "2026-05-32,,,,", "20", "日子,出,进,,\n"],
+    ["", "x,1.00,,,", "x,,,9.00,", "20260,,,,", "=1,,,,甲公司", "2026-05-32,,,,", "20", '="2026', "日子,出,进,,\n"],
 )
 def test_what_may_have_been_a_line_is_no_foot(cells: str) -> None:
-    """Money, a part of a day and another side are told, also of a file that was cut; `=1` is a text here."""
+    """Money, a part of a day and another side are told, also of a file that was cut."""
     layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["摘要"]}}
     text = "日期,收入,支出,余额,摘要\n20260507,8.00,,11.00,\n"
     _, rejects, closing = read("bank_csv", (text + cells).encode(), layout=layout)
