@@ -264,7 +264,7 @@ class _Reader:
             return False
         day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
         is_cut = not row.whole and self.columns["booking_date"][0] > 0
-        if day == UNREAD or NUMBER.match(day) or is_cut or (many > 1 and self._names_somebody(row)):
+        if day == UNREAD or NUMBER.match(day) or is_cut or (many > 1 and self.last and self._names_somebody(row)):
             return False
         for text in texts if self.last is None else ():  # a second row of headings may say the unit
             check_unit(text, self.bank.unit, row.start)

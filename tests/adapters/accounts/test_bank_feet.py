@@ -79,10 +79,11 @@ def test_a_cut_line_is_no_foot_where_the_day_is_not_the_first_cell() -> None:
 
 
 def test_a_second_row_of_headings_is_no_line_and_may_say_the_unit() -> None:
-    text = "日期,收入,支出\nDate,Income{0},Expense{0}\n20260507,8.00,\n"
-    frame, rejects, _ = read("bank_csv", text.format("").encode(), layout=PLAIN)
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"], "counterparty_account": ["账号"]}}
+    text = "日期,收入,支出,户名,账号\nDate,Income{0},Expense{0},Name,Account\n20260507,8.00,,,\n"
+    frame, rejects, _ = read("bank_csv", text.format("").encode(), layout=layout)
     assert (frame.height, rejects) == (1, [])
-    refused = read("bank_csv", text.format("(万元)").encode(), layout=PLAIN)[2].refused
+    refused = read("bank_csv", text.format("(万元)").encode(), layout=layout)[2].refused
     assert (refused and refused.code) == "BAD_HEADING"
 
 
