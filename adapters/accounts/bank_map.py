@@ -290,6 +290,7 @@ def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
     words += [("currencies", ", ".join(f"{word} {code}" for word, code in chosen.currencies.items()))] * bool(
         chosen.currencies
     )
+    words += [("unit", "amounts and balances are whole numbers of fen")] * (chosen.unit == "fen")
     words += [("decimal", f"{chosen.decimal} stands before the fen")] * (chosen.decimal != ".")
     words += [("currency", f"{chosen.currency}, of a file that says none")]
     return [*parts, Part("around the lines (docs/mapping.md says what each does)", ("name", "what"), words)]

@@ -114,7 +114,12 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         declared_records=declared.count if declared else None,
         declared_total_fen=declared.total if declared else None,
         clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *doubts(context, tally, bank_cards=bank_cards)),
+        notes=(
+            *token_notes(context),
+            *mapping.lacking(sheet.titles),
+            *tally.notes,
+            *doubts(context, tally, bank_cards=bank_cards),
+        ),
         refused=refused,
     )
 

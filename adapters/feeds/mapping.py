@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, Self, get_args
 
@@ -271,6 +271,16 @@ class CsvMapping(Document):
         """A row of headings in the words of this mapping: 金额(元) is 金额（元）, and what `also` says."""
         named = [self._titles.get(cell) or self._titles.get(_narrow(cell), cell) for cell in cells]
         return [cell if self.also.get(cell, cell) in named else self.also[cell] for cell in named]
+
+    def lacking(self, titles: Sequence[str]) -> list[str]:
+        """A note on money that is blank in every record, as the file has no such heading: it may have been renamed."""
+        names = {"paid", "gross", "claimed", "fee", self.refund_paid, self.refund_gross, self.refund_claimed}
+        lacks = [f"{c.title} ({c.name})" for c in self.columns if c.name in names and c.title not in titles]
+        if not (titles and lacks):
+            return []
+        return [
+            f"no heading {', '.join(lacks)}: blank in every record; if it has another name now, correct the mapping"
+        ]
 
     @property
     def read_encoding(self) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from adapters.yaml_document import document_of, shipped_documents
+from adapters.base import Context
+from adapters.registry import adapter
+from adapters.yaml_document import document_of, load_yaml, shipped_documents
 from portal.cli.main import run
-from settlement.model.frames import TRANSACTION
+from settlement.model.frames import PAYMENT, TRANSACTION
 from tests.docs.mapping_page import MODELS, MORE, PAGE, blocks, nodes, table, written
 
 TEXT = PAGE.read_text("utf-8")
@@ -57,6 +61,7 @@ def test_every_canonical_name_that_can_be_mapped_is_told() -> None:
         ("bank_csv", "layout", "bank.yaml", "bank.csv", "bank.result", "utf-8"),
         ("mapped_csv", "mapping", "acquirer.yaml", "POS_898110289997632_20260101.txt", "acquirer.result", "utf-8"),
         ("citizen_card", "layout", "card.yaml", "SY_20260507.txt", "card.result", "gbk"),
+        ("bank_result", "layout", "answer.yaml", "PF20260508_01.rsp", "answer.result", "gbk"),
     ],
 )
 def test_the_worked_examples(
@@ -71,6 +76,23 @@ def test_the_worked_examples(
     expected = list(csv.DictReader(BLOCKS[result].splitlines()))
     rows = list(csv.DictReader(out.read_text("utf-8-sig").splitlines()))
     assert [{name: row[name] for name in expected[0]} for row in rows] == expected
+
+
+def test_the_payout_file_is_what_its_template_writes() -> None:
+    payees = {"SZ-1-1": ("得月楼菜馆", "6222021234560017", 100_000), "SZ-1-2": ("松鹤楼", "6222021234560025", 25_050)}
+    items = pl.DataFrame(
+        [
+            {"end_to_end_id": number, "amount_fen": fen, "payee_name": name, "payee_account": account}
+            | {"payee_bank_name": None, "payee_bank_code": "105305000012", "remittance": "普惠结算"}
+            for number, (name, account, fen) in payees.items()
+        ],
+        schema=PAYMENT,
+    )
+    settings = {"layout": load_yaml(BLOCKS["payout.yaml"], "payout.yaml")}
+    form = adapter("bank_template")
+    assert form.write is not None
+    written = form.write(items, Context("PF20260508_01.txt", "bank", settings, clearing_date=date(2026, 5, 8)))
+    assert written.decode("gbk").replace("\r\n", "\n") == BLOCKS["PF20260508_01.txt"]
 
 
 @pytest.mark.parametrize(("form", "shipped"), [("bank_csv", "icbc"), ("mapped_csv", "wechat_pay")])
