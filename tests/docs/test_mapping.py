@@ -103,3 +103,21 @@ def test_describe_without_a_mapping_says_how_one_is_written(
     told = capsys.readouterr().out
     assert "docs/mapping.md" in told
     assert f"\n{shipped} " in told
+
+
+def test_describe_tells_what_is_in_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The unit of a bank's mapping, and of a POS source the settings that nobody has given."""
+    (tmp_path / "bank.yaml").write_text(BLOCKS["bank.yaml"] + "unit: fen\n", "utf-8")
+    options = ["--format", "bank_csv", "--set", f"layout={tmp_path / 'bank.yaml'}"]
+    assert run(["feed", "describe", *options]) == 0
+    assert "whole numbers of fen" in capsys.readouterr().out
+    assert run(["feed", "describe", "--format", "pos_iso8583"]) == 0
+    assert re.search(r"^discount_field +54$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_result_file_without_a_layout_is_told_one_of_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "answer").write_bytes(b"P|0|0\r\n########")
+    assert run(["feed", "check", str(tmp_path / "answer"), "--format", "bank_result"]) == 2
+    assert "like minsheng_result" in capsys.readouterr().err
