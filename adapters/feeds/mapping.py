@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self, get_args
 
@@ -272,10 +272,11 @@ class CsvMapping(Document):
         named = [self._titles.get(cell) or self._titles.get(_narrow(cell), cell) for cell in cells]
         return [cell if self.also.get(cell, cell) in named else self.also[cell] for cell in named]
 
-    def lacking(self, titles: Sequence[str]) -> list[str]:
+    def lacking(self, titles: list[str]) -> list[str]:
         """A note on money that is blank in every record, as the file has no such heading: it may have been renamed."""
+        known = self.titled(titles)
         names = {"paid", "gross", "claimed", "fee", self.refund_paid, self.refund_gross, self.refund_claimed}
-        lacks = [f"{c.title} ({c.name})" for c in self.columns if c.name in names and c.title not in titles]
+        lacks = [f"{c.title} ({c.name})" for c in self.columns if c.name in names and c.title not in known]
         if not (titles and lacks):
             return []
         return [
