@@ -46,8 +46,9 @@ from adapters.accounts.statement import (
     empty_line,
     fits,
 )
-from adapters.accounts.text_lines import FileRefusedError, encoding_of
+from adapters.accounts.text_lines import encoding_of
 from adapters.base import Closing, Context, Parsed
+from adapters.refused import FileRefusedError
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
 from adapters.shown import mask_text
 from settlement.model.rejects import Reject
@@ -118,7 +119,7 @@ class _Reader:
             rejected = len(self.rejects)
             yield from self._blocks()
         except FileRefusedError as error:
-            refused = Reject(self.context.file, error.record, error.byte, error.field, error.code, error.message)
+            refused = error.reject(self.context.file)
         days = [a.statement.closing_date for a in self.accounts.values() if a.statement.closing_date is not None]
         yield Closing(
             records=self.records,

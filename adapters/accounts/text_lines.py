@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from adapters.refused import FileRefusedError
 from settlement.model.errors import BadInput
 
 MAX_LINE = 64 * 1024
@@ -25,14 +26,6 @@ ENCODINGS = {
     "cp850": "cp850",
     "cp852": "cp852",
 }
-
-
-class FileRefusedError(Exception):
-    """The file as a whole is refused: code, message, record (0: none) and byte offset (-1: unknown)."""
-
-    def __init__(self, code: str, message: str, byte: int = -1, record: int = 0, name: str = "") -> None:
-        super().__init__(message)
-        self.code, self.message, self.byte, self.record, self.field = code, message, byte, record, name
 
 
 class TextLine(NamedTuple):

@@ -16,8 +16,8 @@ import polars as pl
 
 from adapters.base import Context
 from adapters.feeds.columns import Mask
-from adapters.feeds.records import FileRefused
 from adapters.layout import LayoutField
+from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens, masked
 from settlement.model.dates import HALF_A_YEAR, parse_compact_date, parse_date
 from settlement.model.errors import BadInput
@@ -54,14 +54,15 @@ def rail_setting(context: Context) -> str:
 
 
 def clearing_date_of(context: Context, declared: object, filename: str) -> date:
-    """The file's clearing date: given, else declared in the file, else in its name. FileRefused: nowhere, or no such.
+    """The file's clearing date: given, else declared in the file, else in its name.
 
-    `filename` is the layout's pattern; its group clearing_date is YYMMDD or YYYYMMDD.
+    `filename` is the layout's pattern; its group clearing_date is YYMMDD or YYYYMMDD. FileRefusedError: nowhere, or no
+    such day.
     """
     day = _clearing_date(context, declared, filename)
     if day.year not in _YEARS:  # fillers: 99991231, 00010101
         message = f"the clearing date {day} is of no year from {_YEARS[0]} to {_YEARS[-1]}; write the day of clearing"
-        raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
+        raise FileRefusedError("NO_CLEARING_DATE", message, name="clearing_date")
     return day
 
 
@@ -80,7 +81,7 @@ def _clearing_date(context: Context, declared: object, filename: str) -> date:
     if named is not None:
         return named
     message = "the clearing date stands neither in the file nor in its name; give it: --set clearing_date=YYYY-MM-DD"
-    raise FileRefused("NO_CLEARING_DATE", message, "clearing_date")
+    raise FileRefusedError("NO_CLEARING_DATE", message, name="clearing_date")
 
 
 def named_day(file: str, filename: str) -> date | None:

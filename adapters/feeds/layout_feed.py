@@ -25,17 +25,9 @@ from adapters.feeds.canonical import (
 )
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
-from adapters.feeds.records import (
-    HOPELESS,
-    Block,
-    FileRefused,
-    FileState,
-    Totals,
-    Unread,
-    compare_declared,
-    delimited_blocks,
-)
+from adapters.feeds.records import HOPELESS, Block, FileState, Totals, Unread, compare_declared, delimited_blocks
 from adapters.layout import CellError, Layout, Value, shipped_layout
+from adapters.refused import FileRefusedError
 from adapters.yaml_document import document_of
 from settlement.model.cards import TOLD, CardTokens, masked
 from settlement.model.errors import BadInput
@@ -95,11 +87,6 @@ def reject_of(context: Context, error: CellError, record: int, byte: int) -> Rej
     return Reject(context.file, record, byte, error.field, error.code, str(error))
 
 
-def refusal(context: Context, refused: FileRefused) -> Reject:
-    """A refused file, as a value."""
-    return Reject(context.file, refused.record, refused.byte, refused.field, refused.code, refused.message)
-
-
 def token_notes(context: Context) -> tuple[str, ...]:
     """The line that says why card_token is blank."""
     return () if context.tokeniser else ("no card key is set: card_token stays blank",)
@@ -132,7 +119,7 @@ class _Done:
     tally: Tally
     totals: Totals = field(default_factory=Totals)
     parsed: Parsed | None = None
-    refused: FileRefused | None = None
+    refused: FileRefusedError | None = None
 
 
 def read_feed(
@@ -155,7 +142,7 @@ def read_feed(
                 break
             try:
                 check_rejects(tally)
-            except FileRefused as error:
+            except FileRefusedError as error:
                 refused, declared = error, done.declared
                 break
             yield done.parsed
@@ -164,7 +151,7 @@ def read_feed(
             compare_declared(state, totals)
             _check_day(state, tally, context)
             check_bad_rows(context, tally)
-        except FileRefused as error:
+        except FileRefusedError as error:
             refused = error
     count, total = declared.get("count"), declared.get("total:paid")
     yield Closing(
@@ -182,7 +169,7 @@ def read_feed(
             *(_day_notes(declared, context, layout) if refused is None else ()),
             *doubts(context, tally, bank_cards=bank_cards),
         ),
-        refused=None if refused is None else refusal(context, refused),
+        refused=None if refused is None else refused.reject(context.file),
     )
 
 
@@ -195,12 +182,12 @@ def _day_notes(declared: dict[str, Value], context: Context, layout: Layout) -> 
 
 
 def _check_day(state: FileState, tally: Tally, context: Context) -> None:
-    """The clearing date of the file. FileRefused: the trailer says another than that by which records were read."""
+    """The clearing date of the file. FileRefusedError: the trailer says another than records were read by."""
     day = clearing_date_of(context, state.declared.get("clearing_date"), state.layout.filename)
     if tally.clearing is not None and day != tally.clearing:
         message = f"the trailer says clearing date {day}, and the file's name or settings {tally.clearing}; correct one"
         name, byte = state.places["clearing_date"]
-        raise FileRefused("BAD_TRAILER", message, name, 0, byte)
+        raise FileRefusedError("BAD_TRAILER", message, byte, name=name)
     tally.clearing = day
 
 
@@ -214,14 +201,14 @@ def _blocks(
         below = _day_below(stream, context, layout)
         for unread in read(stream, state):
             yield partial(_done, unread, below | state.declared, Tally(cards), context, layout, interpret)
-    except FileRefused as error:
+    except FileRefusedError as error:
         yield partial(_Done, dict(state.declared), Tally(cards), refused=error)
 
 
 def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, Value]:
     """The clearing date that the trailer alone declares: without it no record can be read, so the file is passed twice.
 
-    FileRefused: the file is not whole.
+    FileRefusedError: the file is not whole.
     """
     above, end = (
         {spec.declares for line in lines for spec in line.fields} for lines in (layout.header, layout.trailer)
@@ -230,7 +217,7 @@ def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, 
         return {}
     try:
         clearing_date_of(context, None, layout.filename)
-    except FileRefused:
+    except FileRefusedError:
         start, state = stream.tell(), FileState(layout, frozenset())
         for _ in (fixed_blocks if layout.shape == "fixed" else delimited_blocks)(stream, state):
             pass  # a block is read when it is called
@@ -248,7 +235,7 @@ def _done(
         totals.add_block(layout, block)
         tally.clearing = clearing_date_of(context, declared.get("clearing_date"), layout.filename)
         parsed = _parsed(block, context, layout, interpret, tally)
-    except FileRefused as error:
+    except FileRefusedError as error:
         return _Done(declared, tally, totals, refused=error)
     return _Done(declared, tally, totals, parsed)
 
@@ -263,21 +250,21 @@ def check_bad_rows(context: Context, tally: Tally) -> None:
             f"{tally.rejected} records cannot be accepted, and this source takes only whole files "
             "(bad_row: reject_file); correct them"
         )
-        raise FileRefused("BAD_ROWS", message)
+        raise FileRefusedError("BAD_ROWS", message)
 
 
 def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> None:
     """A file whose first HOPELESS records or more are all bad is another format; it is not read to its end."""
     if first_record == 1 and height >= HOPELESS and errors == height:
         message = f"none of the first {height} records can be read; is it this format, and set as it is sent?"
-        raise FileRefused("NOT_DECODABLE", message, "", 1, byte)
+        raise FileRefusedError("NOT_DECODABLE", message, byte, 1)
 
 
 def check_rejects(tally: Tally) -> None:
     """Nobody reads that many, and each takes memory."""
     if tally.rejected > MOST_REJECTS:
         message = f"more than {MOST_REJECTS} records cannot be accepted; is it this format, and set as it is sent?"
-        raise FileRefused("TOO_MANY_REJECTS", message)
+        raise FileRefusedError("TOO_MANY_REJECTS", message)
 
 
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:

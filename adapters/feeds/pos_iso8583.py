@@ -45,7 +45,6 @@ from adapters.feeds.layout_feed import (
     check_rejects,
     doubts,
     finish,
-    refusal,
     reject_of,
     token_notes,
 )
@@ -62,8 +61,8 @@ from adapters.feeds.pos_fields import (
     stated_totals,
 )
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
-from adapters.feeds.records import FileRefused
 from adapters.layout import CellError
+from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
@@ -117,8 +116,8 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
             yield parsed
         _check_file(known, tally)
         check_bad_rows(context, tally)
-    except FileRefused as error:
-        refused = refusal(context, error)
+    except FileRefusedError as error:
+        refused = error.reject(context.file)
     yield Closing(
         records=tally.accepted + tally.rejected + tally.skipped,
         accepted=tally.accepted,
@@ -257,14 +256,14 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File, kinds: Kinds)
     if len(behind):
         row = first + int(behind[0])
         message = f"a message stands behind the closing 0520, whose totals end the file; {_SEVERAL}"
-        raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
+        raise FileRefusedError("AFTER_END", message, int(block.file_starts[row]), block.first_record + row)
     known.closed = True
     if len(closings):
         given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
         for row, stated in zip(closings.tolist(), stated_totals(given), strict=True):
             if stated and known.closing not in (None, {}, stated):
                 message = f"a second closing 0520 declares other totals than the first; {_SEVERAL}"
-                raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
+                raise FileRefusedError("BAD_TRAILER", message, int(block.file_starts[row]), block.first_record + row)
             if stated or known.closing is None:
                 known.closing, known.closing_at = stated, (block.first_record + row, int(block.file_starts[row]))
 
@@ -283,10 +282,10 @@ def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
 def _check_file(known: _File, tally: Tally) -> None:
     if (known.bare_requests and known.declined) or (known.advised and known.unadvised):
         message = "answers say that requests had no success, or in part; take the answers: --set messages=responses"
-        raise FileRefused("MIXED_MESSAGES", message)
+        raise FileRefusedError("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
-        raise FileRefused("MIXED_MESSAGES", message)
+        raise FileRefusedError("MIXED_MESSAGES", message)
     if known.settings.messages == "responses" and known.unanswered > 0:
         what = "reversals or advices without an answer in the file, skipped: ask whether they took effect"
         tally.notes.append(f"{what}: {known.unanswered}")
@@ -298,13 +297,13 @@ def _check_file(known: _File, tally: Tally) -> None:
     if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):
         if known.settings.reconciliation == "required":
             message = "the closing 0520 message with all its totals is missing; the file was cut: send it again"
-            raise FileRefused("NO_END_MARK", message)
+            raise FileRefusedError("NO_END_MARK", message)
         tally.notes.append("no closing 0520 message: that the file is whole is not proved by itself")
         return
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
-        raise FileRefused("TOTAL_UNPROVEN", message, "paid", record, byte)
+        raise FileRefusedError("TOTAL_UNPROVEN", message, byte, record, "paid")
     if known.batches is not None:
         known.closing = known.closing if known.batches.whole else None
         tally.notes.append(
@@ -330,16 +329,16 @@ def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
 
 
 def _compare(numbers: dict[str, int], sums: dict[str, int], closing: Stated, place: tuple[int, int]) -> None:
-    """Each total that is given must hold. FileRefused names the record and byte of the closing message."""
-    have = totals_of(numbers, sums)
+    """Each total that is given must hold. FileRefusedError names the record and byte of the closing message."""
+    (record, byte), have = place, totals_of(numbers, sums)
     for element, value in closing.items():
         if value is None:
             message = "the total that the closing message declares is not digits; correct it"
-            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *place)
+            raise FileRefusedError("BAD_TOTAL", message, byte, record, f"DE{element}")
         if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
             message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
-            raise FileRefused(code, message, f"DE{element}", *place)
+            raise FileRefusedError(code, message, byte, record, f"DE{element}")
 
 
 def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:

@@ -21,8 +21,9 @@ from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
 from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
-from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from adapters.payments.template_file import Declared, Row, rows
 from adapters.payments.texts import check_account, check_bank_code, check_text
+from adapters.refused import FileRefusedError
 from adapters.yaml_document import document_of
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
@@ -240,7 +241,7 @@ def _read(
                 good, rejects = [], []
         yield Parsed(frame(good), rejects)
     except FileRefusedError as error:
-        refused = Reject(context.file, 0, error.byte, error.field, error.code, error.message)
+        refused = error.reject(context.file)
     yield Closing(
         records=accepted + rejected,
         accepted=accepted,
