@@ -446,8 +446,3 @@ def conformed(frame: pl.DataFrame, context: Context, clearing: date) -> pl.DataF
     ]
     named = [column.alias(name) for name, column in zip(TRANSACTION, columns, strict=True)]
     return conform(frame.select(named), TRANSACTION)
-
-
-def as_rows(mask: pl.Series) -> list[int]:
-    """Row numbers where `mask` is true."""
-    return [int(row) for row in np.flatnonzero(mask.fill_null(value=False).to_numpy())]

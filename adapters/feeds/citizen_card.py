@@ -43,11 +43,6 @@ from settlement.model.outcomes import Rail
 NAME = "citizen_card"
 
 
-def citizen_card_key(source: str, issuer: str, masked: str, counter: str, terminal: str, sequence: str) -> str:
-    """The transaction_id of a citizen-card record: counter and sequence as they stand in the file, zeros included."""
-    return f"{source}:{issuer}/{masked}/{counter}/{terminal}/{sequence}"
-
-
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
     frame = amounts(_with_years(frame, clearing, layout))

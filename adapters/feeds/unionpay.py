@@ -10,7 +10,7 @@ Settings: `record` acomn | acoma | acoma_951 (unionpay_acom), `rail`, `instrumen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any, BinaryIO
 
 import polars as pl
@@ -58,11 +58,6 @@ _ACOM_FIELDS = (
     "switch_fee",
 )  # fmt: skip
 _ZM_CODE = "S56"  # the one code seen in a real file; its list is not public, and the kind stands in 交易类型
-
-
-def unionpay_key(source: str, acquirer: str, forwarder: str, stan: str, transmitted: datetime) -> str:
-    """The transaction_id of a POS message and of its line in a clearing file; `transmitted` is the local DE7 time."""
-    return f"{source}:{acquirer.lstrip('0')}/{forwarder.lstrip('0')}/{stan}/{transmitted:{_KEY_TIME}}"
 
 
 def approved_codes(context: Context) -> list[str]:
