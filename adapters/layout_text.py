@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any, BinaryIO
 
 from adapters.description import Part, lines
-from adapters.layout import CellError, Layout, LayoutField, Line, Value, encode_line, format_cell
+from adapters.layout import Layout, LayoutField, Line
+from adapters.layout_line import CellError, Value, encode_line, format_cell
 from adapters.shown import Show, Shown, is_workbook, mask_cell, mask_number, mask_text, plain, read_at, show_line
 from settlement.model.rejects import Reject
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Context
-from adapters.feeds.columns import Mask
+from adapters.feeds.byte_cells import Mask
 from adapters.layout import LayoutField
 from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens, masked

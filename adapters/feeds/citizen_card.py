@@ -34,7 +34,8 @@ from adapters.feeds.canonical import (
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.plain_keys import own_keys
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value
+from adapters.layout import Layout
+from adapters.layout_line import Value
 from adapters.layout_text import describe, show_layout
 from settlement.model.cards import masked
 from settlement.model.errors import BadInput

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds import records
-from adapters.feeds.columns import (
+from adapters.feeds.byte_cells import (
     BLANK,
     LAST_PRINTABLE,
     ZERO,
@@ -21,15 +21,14 @@ from adapters.feeds.columns import (
     as_binary,
     bounds_of,
     copied,
-    in_alphabet,
     masked_cells,
-    parse_column,
     rows_of,
-    sign_table,
 )
+from adapters.feeds.columns import in_alphabet, parse_column, sign_table
 from adapters.feeds.plain_keys import PLAIN, plain_keys
 from adapters.feeds.records import Block, FileState, Unread, add_column, fill, read_exactly, take_line, take_trailers
-from adapters.layout import CellError, Layout, LayoutField
+from adapters.layout import Layout, LayoutField
+from adapters.layout_line import CellError
 from adapters.refused import FileRefusedError
 
 FIRST = 16  # part of a block

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from adapters.feeds import iso_walk
-from adapters.feeds.columns import Bytes, Ints
+from adapters.feeds.byte_cells import Bytes, Ints
 from adapters.feeds.iso_columns import SLACK
 from adapters.feeds.records import fill, read_exactly
 from adapters.refused import FileRefusedError

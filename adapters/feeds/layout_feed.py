@@ -23,10 +23,12 @@ from adapters.feeds.canonical import (
     named_day,
     without_skipped,
 )
+from adapters.feeds.delimited_blocks import delimited_blocks
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
-from adapters.feeds.records import HOPELESS, Block, FileState, Totals, Unread, compare_declared, delimited_blocks
-from adapters.layout import CellError, Layout, Value, shipped_layout
+from adapters.feeds.records import HOPELESS, Block, FileState, Totals, Unread, compare_declared
+from adapters.layout import Layout, shipped_layout
+from adapters.layout_line import CellError, Value
 from adapters.refused import FileRefusedError
 from adapters.yaml_document import document_of
 from settlement.model.cards import TOLD, CardTokens, masked

@@ -39,8 +39,9 @@ from adapters.feeds.mapping import CsvMapping, mapping_of
 from adapters.feeds.mapping_text import describe_mapping
 from adapters.feeds.tables import Reading, Row, read_rows
 from adapters.feeds.text_columns import parse_texts
-from adapters.layout import CellError, LayoutField
+from adapters.layout import LayoutField
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError
 from adapters.refused import FileRefusedError
 from adapters.safe_workbook import UNREAD, UNREAD_CELL
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line

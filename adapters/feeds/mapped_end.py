@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from adapters.feeds.mapping import CsvMapping, End, SpokenTotal
-from adapters.layout import CellError, LayoutField, parse_cell
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, parse_cell
 from adapters.refused import FileRefusedError
 from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount

@@ -10,7 +10,8 @@ import polars as pl
 from adapters.base import Context
 from adapters.feeds.canonical import as_local, key_parts
 from adapters.feeds.mapping import CsvMapping, mapping_of
-from adapters.layout import CellError, LayoutField, Value, encode_text, format_cell
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, Value, encode_text, format_cell
 from settlement.model.errors import BadInput
 
 _FROM = {"paid": "paid_fen", "gross": "gross_fen", "claimed": "claimed_fen", "fee": "fee_fen"}

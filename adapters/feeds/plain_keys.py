@@ -13,8 +13,8 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from adapters.feeds.byte_cells import BLANK, LAST_PRINTABLE, ZERO, Bounds, Bytes, as_binary, masked_bytes
 from adapters.feeds.canonical import ZEROS_STRIPPED, key_text
-from adapters.feeds.columns import BLANK, LAST_PRINTABLE, ZERO, Bounds, Bytes, as_binary, masked_bytes
 from adapters.layout import Layout, LayoutField
 
 PLAIN = "plain key"  # the column of a block that holds such a table; no field can be called so

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Ints
+from adapters.feeds.byte_cells import Ints
 from adapters.feeds.framing import Messages
 from adapters.feeds.pos_fields import TOTALS, Stated
 from adapters.refused import FileRefusedError

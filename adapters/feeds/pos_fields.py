@@ -13,11 +13,9 @@ import numpy.typing as npt
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, days_in_year, resolve_year, unionpay_kind
-from adapters.feeds.columns import (
+from adapters.feeds.byte_cells import (
     BLANK,
     Bytes,
-    Column,
     Ints,
     Mask,
     as_text,
@@ -26,11 +24,13 @@ from adapters.feeds.columns import (
     digits_of,
     equal_rows,
     masked_cells,
-    parse_column,
 )
+from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, days_in_year, resolve_year, unionpay_kind
+from adapters.feeds.columns import Column, parse_column
 from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
 from adapters.feeds.pos_settings import PosSettings
-from adapters.layout import CellError, LayoutField
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError
 
 _CARD = LayoutField(name="card_number", type="card", start=1, length=19)
 _AMOUNT = LayoutField(name="amount", type="amount", start=1, length=12)
@@ -135,17 +135,17 @@ def _moment(spec: LayoutField, cells: Bytes, clearing: date) -> Column:
 
 def _with_odd(spec: LayoutField, cells: Bytes, values: pl.Series, odd: Ints, clearing: date | None = None) -> Column:
     """The column with the `odd` rows read as a layout reads them: blanks, faults, days that need a closer look."""
-    bad = np.zeros(len(cells), np.bool_)
+    column = Column(values, np.zeros(len(cells), np.bool_))
     if not len(odd):
-        return Column(values, bad)
-    column = _read(spec, cells[odd])
-    found = column.values
+        return column
+    found = _read(spec, cells[odd])
     if clearing is not None:
-        found = resolve_year(pl.DataFrame({"at": found}), "at", clearing)
+        days = resolve_year(pl.DataFrame({"at": found.values}), "at", clearing)
         no_year = CellError(spec.name, "BAD_DATE", "is no day of the year of the clearing date")
-        _refused(column, np.flatnonzero((found.is_null() & column.values.is_not_null()).to_numpy()), no_year)
-    bad[odd] = column.bad
-    return Column(values.scatter(odd, found), bad, {int(odd[row]): error for row, error in column.errors.items()})
+        _refused(found, np.flatnonzero((days.is_null() & found.values.is_not_null()).to_numpy()), no_year)
+        found.values = days
+    column.put(odd, found)
+    return column
 
 
 def _without_zeros(cells: Bytes) -> Bytes:

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
+from adapters.feeds.byte_cells import Ints, Mask
 from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
@@ -35,7 +36,6 @@ from adapters.feeds.canonical import (
     rail_setting,
     resolve_earlier,
 )
-from adapters.feeds.columns import Ints, Mask
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import (
@@ -61,7 +61,7 @@ from adapters.feeds.pos_fields import (
     stated_totals,
 )
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
-from adapters.layout import CellError
+from adapters.layout_line import CellError
 from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject

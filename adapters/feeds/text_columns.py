@@ -1,6 +1,6 @@
 """Text cells of many records (delimited files, CSV, workbooks) -> typed columns, by whole-column expressions.
 
-As in columns.py, what is not regular goes once per distinct cell through `layout.parse_cell`.
+As in columns.py, what is not regular goes once per distinct cell through `parse_cell`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import DTYPES, Column
-from adapters.layout import CellError, LayoutField, Value, check_length, parse_cell
+from adapters.feeds.columns import DTYPES, Column, parse_text, read_one_by_one
+from adapters.layout import LayoutField
 from adapters.layout_dates import is_varied, strftime_format
+from adapters.layout_line import ALPHABETS, CellError, check_length
 
 _PATTERNS = {
     "text": r"^[^\x00-\x1f\x7f]*$",
-    "digits": r"^[0-9]+$",
-    "hex": r"^[0-9A-Fa-f]+$",
-    "card": r"^[0-9*]+$",
     "count": r"^[0-9]{1,18}$",
+    **{kind: f"^[{own}]+$" for kind, own in ALPHABETS.items()},
 }
 
 
@@ -41,7 +40,7 @@ def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"
     odd = np.flatnonzero(~(regular | blank if empty_is_fine else regular & ~blank).to_numpy())
     column = Column(values, np.zeros(len(cells), np.bool_))
     if len(odd):
-        _parse_odd(spec, cells, odd, unit, column)
+        column.put(odd, read_one_by_one(spec, cells.gather(odd), lambda cell: parse_text(spec, cell, unit)))
     return column
 
 
@@ -101,25 +100,4 @@ def refuse_long(spec: LayoutField, cells: pl.Series, encoding: str, out: Column)
             check_length(spec, text, encoding)
         except CellError as error:
             out.errors.setdefault(row, error)
-            out.bad[row] = True
-
-
-def _parse_odd(spec: LayoutField, cells: pl.Series, odd: np.ndarray, unit: Literal["fen", "yuan"], out: Column) -> None:
-    raw = cells.gather(odd)
-    distinct = raw.unique(maintain_order=True)
-    outcomes: dict[str, Value | CellError] = {}
-    for cell in distinct.to_list():
-        try:
-            value = parse_cell(spec, cell, unit)
-            outcomes[cell] = spec.values.get(value, value) if isinstance(value, str) else value
-        except CellError as error:
-            outcomes[cell] = error
-    values = [None if isinstance(value, CellError) else value for value in outcomes.values()]
-    table = pl.DataFrame({"cell": distinct, "value": pl.Series(values, dtype=DTYPES.get(spec.type, pl.String))})
-    found = pl.DataFrame({"cell": raw}).join(table, on="cell", how="left", maintain_order="left")["value"]
-    out.values = out.values.scatter(odd, found)
-    for row, cell in zip(odd.tolist(), raw.to_list(), strict=True):
-        outcome = outcomes[cell]
-        if isinstance(outcome, CellError):
-            out.errors[row] = outcome
             out.bad[row] = True

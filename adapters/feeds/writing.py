@@ -11,8 +11,9 @@ from typing import Literal
 
 import polars as pl
 
-from adapters.layout import CellError, Layout, LayoutField, Value, encode_line, encode_text
+from adapters.layout import Layout, LayoutField
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError, Value, encode_line, encode_text
 from settlement.model.errors import BadInput
 
 

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
-from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
+from adapters.layout import Layout, Line, shipped_layout
+from adapters.layout_line import CellError, Value, encode_line
 from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, Row, rows

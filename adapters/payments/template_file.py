@@ -14,8 +14,9 @@ from datetime import date
 from itertools import chain
 from typing import Any, BinaryIO
 
-from adapters.layout import CellError, Layout, LayoutField, Line, Value, decode_cells, parse_cell, split_line
+from adapters.layout import Layout, LayoutField, Line
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError, Value, decode_cells, parse_cell, split_line
 from adapters.quotes import quoted_cells
 from adapters.refused import FileRefusedError
 from adapters.safe_workbook import MAX_WORKBOOK, UNREAD, UNREAD_CELL, is_workbook, number_text, workbook_rows

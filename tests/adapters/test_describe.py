@@ -11,7 +11,8 @@ import pytest
 import adapters
 from adapters.description import as_text
 from adapters.feeds.pos_settings import PosSettings
-from adapters.layout import Layout, decode_line, load_layout
+from adapters.layout import Layout, load_layout
+from adapters.layout_line import decode_line
 from adapters.layout_text import describe, show_record
 from adapters.registry import ALL, MEANS, SETTINGS, adapter, check_settings, shipped
 from adapters.yaml_document import document_of, load_yaml

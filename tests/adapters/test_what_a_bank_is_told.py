@@ -14,7 +14,8 @@ from adapters.base import Context
 from adapters.feeds.canonical import OPERATIONS, unionpay_kind
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.mapping import CsvColumn
-from adapters.layout import CellError, LayoutField, format_cell
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, format_cell
 from adapters.registry import adapter, shipped
 from adapters.remedies import REMEDY
 from portal.cli.main import run
