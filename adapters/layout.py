@@ -31,6 +31,7 @@ from settlement.model.errors import BadInput
 
 FieldType = Literal["text", "digits", "count", "amount", "date", "datetime", "hex", "card"]
 Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
+Unit = Literal["fen", "yuan"]
 
 _NEWLINES = {"crlf": b"\r\n", "lf": b"\n"}
 
@@ -66,7 +67,7 @@ class LayoutField(Document):
         "these stands in a fixed field: there two digits of a year are a text of their own, and the year is found",
         "",
     )
-    unit: Literal["fen", "yuan"] | None = given("of an amount, where it is not the file's", None)
+    unit: Unit | None = given("of an amount, where it is not the file's", None)
     signs: dict[str, Literal[1, -1]] = Field(
         default_factory=dict,
         description="every mark that may stand in front of an amount, with 1 or -1; one must in a fixed field, "
@@ -139,6 +140,11 @@ class Line(Document):
         return self.length or max(field.end for field in self.fields)
 
 
+def read_codec(encoding: str) -> str:
+    """The strict codec for reading: what banks call GBK is read as GB18030; a BOM is accepted on UTF-8."""
+    return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(encoding, encoding)
+
+
 class Layout(Document):
     """A format as data: header lines, one kind of record, trailer lines, an end mark."""
 
@@ -157,7 +163,7 @@ class Layout(Document):
     )
     quotes: bool = given("cells of a delimited result file may stand in double quotes, as in a CSV", default=False)
     sheet: str = given("of a result file that comes as a workbook: the sheet that is read; without it, the first", "")
-    unit: Literal["fen", "yuan"] = given("of amounts whose field says none", "fen")
+    unit: Unit = given("of amounts whose field says none", "fen")
     zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = given(
         "regular expression, searched in the file's name; its group `clearing_date` is the clearing date", ""
@@ -233,14 +239,19 @@ class Layout(Document):
         return _NEWLINES.get(self.newline, b"\r\n")
 
     @property
+    def newline_words(self) -> str:
+        """Line ends as people call them."""
+        return {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[self.newline]
+
+    @property
     def end_mark_bytes(self) -> bytes:
         """The end mark in the file's encoding, without a line end."""
         return self.end_mark.encode(self.text_encoding)
 
     @property
     def read_encoding(self) -> str:
-        """The strict codec for reading: what banks call GBK is read as GB18030; a BOM is accepted on UTF-8."""
-        return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
+        """The strict codec for reading."""
+        return read_codec(self.encoding)
 
     @property
     def text_encoding(self) -> str:
@@ -258,7 +269,7 @@ class Layout(Document):
         kinds = {"digits", "hex", "card"}
         return frozenset(field.name for field in self.record.fields if field.type in kinds and not field.values)
 
-    def unit_of(self, field: LayoutField) -> Literal["fen", "yuan"]:
+    def unit_of(self, field: LayoutField) -> Unit:
         """The unit an amount is written in."""
         return field.unit or self.unit
 

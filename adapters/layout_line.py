@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal
 
-from adapters.layout import Layout, LayoutField, Line
+from adapters.layout import Layout, LayoutField, Line, Unit
 from adapters.layout_dates import moment_of, strftime_format
 from settlement.model.money import INT64_MAX, format_yuan, parse_amount
 
@@ -33,7 +32,7 @@ class CellError(ValueError):
         self.field, self.code = field, code
 
 
-def parse_cell(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value:
+def parse_cell(field: LayoutField, text: str, unit: Unit) -> Value:
     """The value of one cell. None where it is blank; CellError where it is not what the field says."""
     bare = text.strip(" ")
     if field.constant is not None:
@@ -57,7 +56,7 @@ def _unknown_code(field: LayoutField) -> CellError:
     return CellError(field.name, "UNKNOWN_CODE", f"is none of {', '.join(code or 'blank' for code in field.values)}")
 
 
-def _parse_typed(field: LayoutField, bare: str, text: str, unit: Literal["fen", "yuan"]) -> Value:
+def _parse_typed(field: LayoutField, bare: str, text: str, unit: Unit) -> Value:
     match field.type:
         case "amount":
             return _parse_signed(field, text if field.signs else bare, unit)
@@ -76,7 +75,7 @@ def _parse_typed(field: LayoutField, bare: str, text: str, unit: Literal["fen", 
     return bare
 
 
-def _parse_signed(field: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> int:
+def _parse_signed(field: LayoutField, text: str, unit: Unit) -> int:
     """An amount cell in fen: a mark of the sign table, then digits (fen) or decimal text (yuan).
 
     Only where cells have no fixed places may the mark be left out: in a fixed field a digit there is one too many.
@@ -110,7 +109,7 @@ def _parse_date(field: LayoutField, text: str) -> date | datetime:
     return moment.date() if field.type == "date" else moment
 
 
-def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) -> str:
+def format_cell(field: LayoutField, value: Value, unit: Unit) -> str:
     """The text of one cell, not yet padded. CellError where the field cannot hold the value."""
     if field.constant is not None:
         return field.constant
@@ -127,7 +126,7 @@ def format_cell(field: LayoutField, value: Value, unit: Literal["fen", "yuan"]) 
     return field.prefix + value
 
 
-def _format_number(field: LayoutField, value: int, unit: Literal["fen", "yuan"]) -> str:
+def _format_number(field: LayoutField, value: int, unit: Unit) -> str:
     if field.type == "count":
         return str(value)
     sign = next((mark for mark, way in field.signs.items() if way == (-1 if value < 0 else 1)), None)

@@ -31,9 +31,8 @@ _DIGIT_RUN = re.compile(r"\d{11,}")
 def describe(layout: Layout) -> list[Part]:
     """The layout for people: one row per field, then an example of every line of the file."""
     how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
-    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
     one_kind = (layout.newline, layout.gives, layout.shape) == ("any", "transaction", "fixed")
-    ends += ", one kind in a file" if one_kind else ""
+    ends = layout.newline_words + (", one kind in a file" if one_kind else "")
     head = [
         f"{layout.format}: {layout.title}",
         f"{how}; encoding {layout.encoding}; lines end with {ends}; amounts in {layout.unit}; times in {layout.zone}",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from operator import le
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,7 @@ from adapters.feeds.byte_cells import (
     rows_of,
     word_values,
 )
-from adapters.layout import LayoutField
+from adapters.layout import LayoutField, Unit
 from adapters.layout_dates import TOKEN
 from adapters.layout_line import ALPHABETS, CellError, Value, parse_cell
 
@@ -69,9 +69,7 @@ class Column:
 # --- one field -------------------------------------------------------------------------------------------------------
 
 
-def parse_column(
-    spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str, bounds: Bounds | None = None
-) -> Column:
+def parse_column(spec: LayoutField, cells: Bytes, unit: Unit, encoding: str, bounds: Bounds | None = None) -> Column:
     """One field of all records. Amounts are Int64 fen, dates Date, datetimes naive Datetime, all else String."""
     bounds = bounds or bounds_of(cells)
     if len(cells) and bounds.low == bounds.high:
@@ -88,7 +86,7 @@ def parse_column(
     return column
 
 
-def _alike(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
+def _alike(spec: LayoutField, cells: Bytes, unit: Unit, encoding: str) -> Column:
     """The column of cells that are one and the same."""
     size = len(cells)
     value = parse_one(spec, cells[0].tobytes(), unit, encoding)
@@ -113,7 +111,7 @@ def _absent(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Mask | None:
     return absent if absent is not None and absent.any() else None
 
 
-def _without(absent: Mask, spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], encoding: str) -> Column:
+def _without(absent: Mask, spec: LayoutField, cells: Bytes, unit: Unit, encoding: str) -> Column:
     """The column where some cells are absent: the others are read, and spread over their rows."""
     size, rows = len(cells), np.flatnonzero(~absent)
     values = pl.Series([None], dtype=DTYPES.get(spec.type, pl.String)).new_from_index(0, size)
@@ -138,7 +136,7 @@ def read_one_by_one(spec: LayoutField, cells: pl.Series, read: Callable[[Any], V
     return Column(found, bad.to_numpy(writable=True), dict(errors))
 
 
-def parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], encoding: str) -> Value | CellError:
+def parse_one(spec: LayoutField, cell: bytes, unit: Unit, encoding: str) -> Value | CellError:
     """One cell by the layout's own reading; codes as what they mean. The fast paths must agree with it."""
     try:
         text = cell.decode(encoding)
@@ -147,7 +145,7 @@ def parse_one(spec: LayoutField, cell: bytes, unit: Literal["fen", "yuan"], enco
     return parse_text(spec, text, unit)
 
 
-def parse_text(spec: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Value | CellError:
+def parse_text(spec: LayoutField, text: str, unit: Unit) -> Value | CellError:
     """As `parse_one`, of a cell that is text already."""
     try:
         value = parse_cell(spec, text, unit)
@@ -161,7 +159,7 @@ def parse_text(spec: LayoutField, text: str, unit: Literal["fen", "yuan"]) -> Va
 Fast = tuple[Mask, pl.Series]
 
 
-def _fast(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], bounds: Bounds) -> Fast:
+def _fast(spec: LayoutField, cells: Bytes, unit: Unit, bounds: Bounds) -> Fast:
     """(True where the cell is regular, the values): there the value is what `parse_cell` gives, elsewhere anything."""
     if spec.type in {"amount", "count"}:
         return _fast_number(spec, cells, unit, bounds)
@@ -205,7 +203,7 @@ def _fast_text(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     return regular, series
 
 
-def _fast_code(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"]) -> Fast:
+def _fast_code(spec: LayoutField, cells: Bytes, unit: Unit) -> Fast:
     """Listed codes, or the constant, of one or two bytes by a table; wider ones once per distinct cell."""
     size, width = cells.shape
     if width not in {1, 2}:
@@ -221,7 +219,7 @@ def _fast_code(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"]) ->
     return np.asarray(places < len(good), np.bool_), texts.gather(pl.Series(places))
 
 
-def _fast_number(spec: LayoutField, cells: Bytes, unit: Literal["fen", "yuan"], bounds: Bounds) -> Fast:
+def _fast_number(spec: LayoutField, cells: Bytes, unit: Unit, bounds: Bounds) -> Fast:
     """Digits (fen, or a count) after at most one mark. Yuan in fixed columns are rare: once per distinct cell."""
     signed = bool(spec.signs)
     rare = (spec.type == "amount" and unit == "yuan") or (signed and bool(spec.blanks))

@@ -76,7 +76,7 @@ def _bare(layout: Layout, raw: bytes, record: int, byte: int) -> bytes:
 
 
 def _take_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
-    """The records among the last lines; the trailer goes into the state. FileRefusedError: it or the end mark is missing."""
+    """The records among the last lines; the trailer goes into the state. FileRefusedError: no trailer, or no mark."""
     layout = state.layout
     if layout.end_mark:
         last = lines.pop() if lines else b""

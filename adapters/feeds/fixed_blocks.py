@@ -112,7 +112,7 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
                 return newline
     if head == layout.end_mark_bytes and not layout.header:
         return layout.newline_bytes
-    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
+    ends = layout.newline_words
     if any(head[width:].startswith((b"\n", b"\r\n")) for width in widths):
         message = f"the first line does not end with {ends}; send the file so, or correct the layout's `newline`"
         raise FileRefusedError("BAD_NEWLINE", message, 0, 0 if layout.header else 1)

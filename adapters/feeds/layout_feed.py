@@ -13,20 +13,12 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import (
-    KINDS,
-    SKIP,
-    add_card,
-    clearing_date_of,
-    conformed,
-    fault_reject,
-    named_day,
-    without_skipped,
-)
+from adapters.feeds.canonical import KINDS, SKIP, add_card, conformed, fault_reject, without_skipped
 from adapters.feeds.delimited_blocks import delimited_blocks
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
 from adapters.feeds.records import HOPELESS, Block, FileState, Totals, Unread, compare_declared
+from adapters.feeds.times import clearing_date_of, named_day
 from adapters.layout import Layout, shipped_layout
 from adapters.layout_line import CellError, Value
 from adapters.refused import FileRefusedError

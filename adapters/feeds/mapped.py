@@ -21,15 +21,12 @@ from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
     amounts,
-    as_instant,
-    clearing_date_of,
+    currency,
     first_fault,
     key_column,
     key_text,
     own_reversal_keys,
     rail_setting,
-    resolve_earlier,
-    resolve_year,
     without_skipped,
 )
 from adapters.feeds.layout_feed import Tally, check_bad_rows, doubts, finish, reject_of, token_notes
@@ -39,6 +36,7 @@ from adapters.feeds.mapping import CsvMapping, mapping_of
 from adapters.feeds.mapping_text import describe_mapping
 from adapters.feeds.tables import Reading, Row, read_rows
 from adapters.feeds.text_columns import parse_texts
+from adapters.feeds.times import as_instant, clearing_date_of, with_years
 from adapters.layout import LayoutField
 from adapters.layout_dates import strftime_format
 from adapters.layout_line import CellError
@@ -248,7 +246,9 @@ def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> 
     if tally.clearing is None:
         days = frame["clearing_date"].drop_nulls()
         tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
-    frame = _with_years(frame, sheet.mapping, tally.clearing)
+    columns = sheet.mapping.columns
+    originals = {column.name for column in columns if column.name.startswith("original")}
+    frame = with_years(frame, columns, tally.clearing, originals)
     _see_days(frame, sheet, tally.clearing)
     return finish(
         frame.filter(pl.Series(keep)), rejects, context, tally, lambda rows, _: interpret(rows, context, sheet.mapping)
@@ -335,19 +335,6 @@ def _as_written(spec: LayoutField, texts: pl.Series) -> pl.Series:
     found = [texts.str.strptime(pl.Datetime("us"), form, strict=False) for form in forms]
     written = pl.coalesce(*(moments.dt.strftime(strftime_format(spec.format)) for moments in found), texts)
     return pl.select(written).to_series()
-
-
-def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.DataFrame:
-    """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
-    specs = [spec for spec in mapping.columns if spec.type in {"date", "datetime"} and "YY" not in spec.format]
-    for spec in sorted(specs, key=lambda spec: spec.name != "occurred_at"):
-        moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
-        if spec.name.startswith("original"):
-            found = resolve_earlier(moments, spec.name, "occurred_at", clearing)
-        else:
-            found = resolve_year(moments, spec.name, clearing)
-        frame = frame.with_columns(found.cast(frame.schema[spec.name]).alias(spec.name))
-    return frame
 
 
 def _money(mapping: CsvMapping, texts: pl.Series, *, is_workbook: bool) -> pl.Series:
@@ -437,7 +424,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         occurred_at=as_instant("occurred_at", mapping.zone),
         rail=pl.coalesce("rail", pl.lit(rail)) if "rail" in frame.columns else pl.lit(rail),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
-        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
+        currency=currency(frame),
     )
     fault = first_fault(
         frame,

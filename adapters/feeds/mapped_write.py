@@ -8,8 +8,9 @@ import io
 import polars as pl
 
 from adapters.base import Context
-from adapters.feeds.canonical import as_local, key_parts
+from adapters.feeds.canonical import key_parts
 from adapters.feeds.mapping import CsvMapping, mapping_of
+from adapters.feeds.times import as_local
 from adapters.layout import LayoutField
 from adapters.layout_line import CellError, Value, encode_text, format_cell
 from settlement.model.errors import BadInput

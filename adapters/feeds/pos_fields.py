@@ -25,10 +25,11 @@ from adapters.feeds.byte_cells import (
     equal_rows,
     masked_cells,
 )
-from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, days_in_year, resolve_year, unionpay_kind
+from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, unionpay_kind
 from adapters.feeds.columns import Column, parse_column
 from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
 from adapters.feeds.pos_settings import PosSettings
+from adapters.feeds.times import days_in_year, resolve_year
 from adapters.layout import LayoutField
 from adapters.layout_line import CellError
 

@@ -26,15 +26,12 @@ from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
     amounts,
-    as_instant,
-    clearing_date_of,
     first_fault,
     key_text,
     key_where,
     own_reversal_keys,
     part,
     rail_setting,
-    resolve_earlier,
 )
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
@@ -61,6 +58,7 @@ from adapters.feeds.pos_fields import (
     stated_totals,
 )
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
+from adapters.feeds.times import as_instant, clearing_date_of, resolve_earlier
 from adapters.layout_line import CellError
 from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens

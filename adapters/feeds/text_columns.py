@@ -6,13 +6,12 @@ As in columns.py, what is not regular goes once per distinct cell through `parse
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from adapters.feeds.columns import DTYPES, Column, parse_text, read_one_by_one
-from adapters.layout import LayoutField
+from adapters.layout import LayoutField, Unit
 from adapters.layout_dates import is_varied, strftime_format
 from adapters.layout_line import ALPHABETS, CellError, check_length
 
@@ -23,7 +22,7 @@ _PATTERNS = {
 }
 
 
-def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"]) -> Column:
+def parse_texts(spec: LayoutField, cells: pl.Series, unit: Unit) -> Column:
     """One field of all records from String cells (no nulls). Types as `columns.parse_column` gives them."""
     text = cells.str.strip_chars(" ")
     blank = text == ""
@@ -44,7 +43,7 @@ def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"
     return column
 
 
-def _typed(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> tuple[pl.Series, pl.Series]:
+def _typed(spec: LayoutField, text: pl.Series, unit: Unit) -> tuple[pl.Series, pl.Series]:
     """(values, True where the cell is regular)."""
     if spec.type == "amount":
         values = _amounts(spec, text, unit)
@@ -56,7 +55,7 @@ def _typed(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> 
     return (text.cast(pl.Int64, strict=False), regular) if spec.type == "count" else (text, regular)
 
 
-def _amounts(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> pl.Series:
+def _amounts(spec: LayoutField, text: pl.Series, unit: Unit) -> pl.Series:
     places = 2 if unit == "yuan" else 0
     marks = "".join(re.escape(mark) for mark in spec.signs)
     mark = f"([{marks}]?)" if marks else "()"

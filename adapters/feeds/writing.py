@@ -7,11 +7,10 @@ lacks, a value too long or a code without a mark stops the writer with BadInput;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import polars as pl
 
-from adapters.layout import Layout, LayoutField
+from adapters.layout import Layout, LayoutField, Unit
 from adapters.layout_dates import strftime_format
 from adapters.layout_line import CellError, Value, encode_line, encode_text
 from settlement.model.errors import BadInput
@@ -125,9 +124,7 @@ def _code_text(spec: LayoutField, values: pl.Series, name: str) -> pl.Series:
     return values.replace_strict(codes, default=None, return_dtype=pl.String)
 
 
-def _number_text(
-    spec: LayoutField, values: pl.Series, unit: Literal["fen", "yuan"], width: int | None, name: str
-) -> pl.Series:
+def _number_text(spec: LayoutField, values: pl.Series, unit: Unit, width: int | None, name: str) -> pl.Series:
     """Digits (fen, counts) or yuan with two decimals, with the mark of its sign; zero-filled to the width."""
     ways = {way: mark for mark, way in reversed(spec.signs.items())}
     negative = values < 0
