@@ -25,6 +25,8 @@ from typing import Any
 
 from adapters.refused import FileRefusedError
 
+# a number as a cell of a workbook gives it; text stands for itself
+Cell = str | int | float | bool | date | datetime | time | timedelta | None
 MAX_WORKBOOK = 32 * 1024 * 1024
 MAX_UNPACKED = 96 * 1024 * 1024  # of XML
 MAX_RATIO = 200
@@ -37,6 +39,10 @@ CHILD_MEMORY = 320 * 1024 * 1024
 CHILD_SECONDS = 60  # of CPU
 # stands for a cell whose value the workbook does not keep: no text of a cell can be this
 UNREAD = "\0"
+ROUNDED = (
+    "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; make the column text "
+    "and export again"
+)
 UNREAD_CELL = "holds an error or a formula whose value was not saved: save the workbook in a program that computes it"
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -70,7 +76,7 @@ def is_workbook(head: bytes) -> bool:
     return head.startswith((_OLE, _ZIP, _GZIP))
 
 
-def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Any]]:
+def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Cell]]:
     """Rows of typed cells of the sheet of that name, or of the first (""); then `others` has the names of the others.
 
     A cell is str, float, int, bool, datetime, date, time or timedelta, or UNREAD. FileRefusedError, also after some
@@ -85,7 +91,7 @@ def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None)
     return _child_rows(data, sheet, [] if others is None else others)
 
 
-def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any], list[Any]], bool]) -> Iterator[list[Any]]:
+def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Cell], list[Cell]], bool]) -> Iterator[list[Cell]]:
     """`workbook_rows`, where no sheet is named also a look at the others: what stands there would be lost in silence.
 
     FileRefusedError: within MAX_HEAD one of them has a row of which, with the row above it, `is_table` is true,
@@ -129,7 +135,7 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             carry = text[-8:]
 
 
-def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Any]]:
+def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Cell]]:
     """Rows from a child process; one that ends before its end mark ran into its limits."""
     limits = [str(limit) for limit in (CHILD_MEMORY, CHILD_SECONDS, MAX_CELLS, MAX_COLUMNS)]
     command = [sys.executable, "-I", str(_CHILD), *limits, sheet]

@@ -17,7 +17,6 @@ from typing import BinaryIO
 
 from adapters.accounts.bank_balances import Account, set_balances, unread
 from adapters.accounts.bank_cells import (
-    Cell,
     CellError,
     account_of,
     amount_of,
@@ -46,11 +45,11 @@ from adapters.accounts.statement import (
     empty_line,
     fits,
 )
-from adapters.accounts.text_lines import encoding_of
 from adapters.base import Closing, Context, Parsed
 from adapters.refused import FileRefusedError
-from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
+from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL, Cell
 from adapters.shown import mask_text
+from adapters.text_lines import encoding_of
 from settlement.model.rejects import Reject
 
 MAX_LINES = 300_000  # kept until the last balance is known

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from adapters.accounts.bank_cells import Cell
-from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
-from adapters.accounts.text_lines import MAX_LINE, TextLine, decode, text_lines
+from adapters.markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line, without_padding
 from adapters.refused import FileRefusedError
-from adapters.safe_workbook import MAX_WORKBOOK, is_workbook, table_rows
+from adapters.safe_workbook import MAX_WORKBOOK, Cell, is_workbook, table_rows
+from adapters.text_lines import MAX_LINE, TextLine, decode, text_lines
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60

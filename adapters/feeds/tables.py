@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from adapters.feeds.records import read_exactly
+from adapters.markup import MAX_MARKUP, markup_rows
 from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line
 from adapters.refused import FileRefusedError
-from adapters.safe_workbook import MAX_WORKBOOK, is_workbook, number_text, table_rows
+from adapters.safe_workbook import MAX_WORKBOOK, ROUNDED, Cell, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_LINE = 262_144
@@ -169,9 +170,8 @@ def _workbook_rows(data: bytes, reading: Reading) -> Iterator[Row]:
 
 def _markup_rows(start: bytes, stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     """Rows of the table of a page, or of the XML of Excel 2003, as banks' exports are read."""
-    from adapters.accounts.bank_markup import MAX_MARKUP, markup_rows
 
-    def texts(cells: list[Any]) -> list[str]:
+    def texts(cells: list[Cell]) -> list[str]:
         return ["" if cell is None else _cell_text(cell).strip() for cell in cells]
 
     data = start + read_exactly(stream, MAX_MARKUP)
@@ -187,8 +187,7 @@ def _cell_text(cell: object) -> str:
             return "TRUE" if cell else "FALSE"
         case float() | int():
             if abs(cell) >= 10**15:
-                message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
-                raise FileRefusedError("ROUNDED", message + "make the column text and export again")
+                raise FileRefusedError("ROUNDED", ROUNDED)
             return number_text(float(cell))
         case datetime():
             return f"{cell:%Y-%m-%d %H:%M:%S}"

@@ -19,7 +19,7 @@ from adapters.layout_dates import strftime_format
 from adapters.layout_line import CellError, Value, decode_cells, parse_cell, split_line
 from adapters.quotes import quoted_cells
 from adapters.refused import FileRefusedError
-from adapters.safe_workbook import MAX_WORKBOOK, UNREAD, UNREAD_CELL, is_workbook, number_text, workbook_rows
+from adapters.safe_workbook import MAX_WORKBOOK, ROUNDED, UNREAD, UNREAD_CELL, is_workbook, number_text, workbook_rows
 from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX
 
@@ -162,8 +162,7 @@ def _is_record(layout: Layout, row: list[Any]) -> bool:
 def _check_rounded(row: list[Any]) -> None:
     """Excel keeps 15 digits of a number."""
     if any(isinstance(cell, float | int) and abs(cell) >= 10**15 for cell in row):
-        message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
-        raise FileRefusedError("ROUNDED", message + "make the column text and export again")
+        raise FileRefusedError("ROUNDED", ROUNDED)
 
 
 def _cell_text(spec: LayoutField, cell: Any) -> str:

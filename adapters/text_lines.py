@@ -1,4 +1,4 @@
-"""Lines of a text file with their byte offsets, in flat memory: what every text reader of this room begins with."""
+"""Lines of a text file with their byte offsets, in flat memory, and their strict decoding."""
 
 from __future__ import annotations
 
