@@ -57,12 +57,12 @@ def describe(layout: Layout) -> list[Part]:
 
 
 def _parts(layout: Layout) -> list[tuple[str, Line]]:
-    many_heads, many_tails = len(layout.header) > 1, len(layout.trailer) > 1
-    parts = [(f"header line {n}" if many_heads else "header", line) for n, line in enumerate(layout.header, 1)]
-    parts += [("record", layout.record)]
-    return parts + [
-        (f"trailer line {n}" if many_tails else "trailer", line) for n, line in enumerate(layout.trailer, 1)
-    ]
+    """Every kind of line, and what it is called."""
+
+    def numbered(what: str, some: Sequence[Line]) -> list[tuple[str, Line]]:
+        return [(f"{what} line {n}" if len(some) > 1 else what, line) for n, line in enumerate(some, 1)]
+
+    return [*numbered("header", layout.header), ("record", layout.record), *numbered("trailer", layout.trailer)]
 
 
 def _field_table(layout: Layout, title: str, line: Line) -> Part:

@@ -179,7 +179,7 @@ def _settled(data: bytes, start: int) -> int:
 def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
     """Each closed element whose local name is in `names`, with or without a namespace, in document order.
 
-    Raises FileRefusedError for anything that is not well-formed XML, cut files included. The caller clears the elements
+    Raises FileRefusedError for anything that is not well-formed XML, cut files included. The caller drops the elements
     and calls `guard.progress()`.
     """
     try:
@@ -201,6 +201,15 @@ def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
     except etree.XMLSyntaxError as error:
         message = f"not well-formed XML ({_plain(error)}); send the whole file again"
         raise FileRefusedError("NOT_XML", message, guard.line_start(error.lineno or 0)) from None
+
+
+def drop(element: Any) -> None:
+    """Empties a read element and takes its like before it out of the tree (itself it must not leave yet)."""
+    element.clear()
+    before = element.getprevious()
+    while before is not None and before.tag == element.tag:
+        element.getparent().remove(before)
+        before = element.getprevious()
 
 
 def _plain(error: etree.XMLSyntaxError) -> str:

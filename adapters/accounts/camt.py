@@ -45,7 +45,7 @@ from adapters.accounts.statement import (
 )
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.refused import FileRefusedError
-from adapters.safe_xml import GuardedStream, elements, local_name, namespace
+from adapters.safe_xml import GuardedStream, drop, elements, local_name, namespace
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 
@@ -212,7 +212,7 @@ class _Reader:
             self.block.add(statement, [empty_line(0, guard.position)])
         self.statements += 1
         self.head = None
-        _drop(element)
+        drop(element)
 
     def _take_detail(self, element: Any) -> None:
         if len(self.details) >= MAX_DETAILS:
@@ -227,7 +227,7 @@ class _Reader:
             raise FileRefusedError("NOT_CAMT", "an entry outside a statement; send the bank's file unchanged")
         head = self._begin_statement(owner, guard)
         entry = self.parts.entry(element)
-        _drop(element)
+        drop(element)
         details, self.details = self.details, []
         start, end = guard.ranges.popleft() if guard.ranges else (-1, -1)
         self.records += 1
@@ -472,12 +472,3 @@ def _reversal(text: str | None) -> bool:
     if text in {"true", "1"}:
         return True
     raise _BadEntryError("RvslInd", "BAD_REVERSAL", "neither true nor false")
-
-
-def _drop(element: Any) -> None:
-    """Empties a read element and takes its like before it out of the tree (itself it must not leave yet)."""
-    element.clear()
-    before = element.getprevious()
-    while before is not None and before.tag == element.tag:
-        element.getparent().remove(before)
-        before = element.getprevious()

@@ -47,6 +47,11 @@ class Bounds(NamedTuple):
         """How many byte columns there are before those that are blank in every row."""
         return len(self.high.rstrip(_BLANK))
 
+    @property
+    def filled(self) -> slice:
+        """The byte columns but those at either end that are blank in every row."""
+        return slice(len(self.high) - len(self.high.lstrip(_BLANK)), self.end)
+
 
 def bounds_of(cells: Bytes) -> Bounds:
     """Bounds of cells by themselves: of the whole field, given to each of its byte columns (much faster)."""
@@ -82,9 +87,10 @@ def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
     if bool((cells[-1] == row).all() and (cells == row).all()):  # codes are often one and the same
         text = row.tobytes().decode("ascii").strip(" ")
         return pl.Series([text or None], dtype=pl.String).new_from_index(0, len(cells))
-    first, last = len(bounds.high) - len(bounds.high.lstrip(_BLANK)), bounds.end - 1  # around these all is blank
-    text = as_binary(cells[:, first : last + 1]).cast(pl.String)
-    ends = [bool(bounds.low[at] > BLANK or (cells[:, at] != BLANK).all()) for at in (first, last)]
+    filled = bounds.filled
+    text = as_binary(cells[:, filled]).cast(pl.String)
+    edges = (filled.start, filled.stop - 1)
+    ends = [bool(bounds.low[at] > BLANK or (cells[:, at] != BLANK).all()) for at in edges]
     if all(ends):
         return text
     text = text.str.strip_chars(" ")
@@ -93,7 +99,7 @@ def as_text(cells: Bytes, bounds: Bounds | None = None) -> pl.Series:
 
 def masked_bytes(cells: Bytes, bounds: Bounds) -> Bytes | None:
     """`settlement.model.cards.mask` of card numbers that begin and end at the same byte in every row; else None."""
-    filled = slice(len(bounds.high) - len(bounds.high.lstrip(_BLANK)), bounds.end)
+    filled = bounds.filled
     if filled.stop - filled.start <= 10 or min(bounds.low[filled]) <= BLANK:
         return None
     numbers = copied(cells[:, filled])

@@ -15,6 +15,7 @@ import polars as pl
 
 from adapters.base import Context
 from adapters.feeds.byte_cells import Mask
+from adapters.feeds.columns import nulls
 from adapters.layout import LayoutField
 from settlement.model.cards import CardTokens, masked
 from settlement.model.errors import BadInput
@@ -141,7 +142,7 @@ def key_text(frame: pl.DataFrame, names: Iterable[str], prefix: str, digits: fro
 def key_where(frame: pl.DataFrame, where: pl.Expr, names: Iterable[str], prefix: str) -> pl.Series:
     """`key_text` where `where` holds, null elsewhere: few records name an original."""
     rows = frame.select(where.fill_null(value=False)).to_series().arg_true()
-    keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    keys = nulls(frame.height)
     if not len(rows):
         return keys
     some = frame.select(key_column(name) for name in names)[rows]

@@ -51,6 +51,11 @@ DTYPES: dict[str, Any] = {
 }
 
 
+def nulls(height: int, dtype: Any = pl.String) -> pl.Series:
+    """A column that has nothing in any row."""
+    return pl.Series([None], dtype=dtype).new_from_index(0, height)
+
+
 @dataclass(slots=True)
 class Column:
     """A parsed column: null where the cell is blank or wrong. `errors` has the rows that are wrong, `bad` the same."""
@@ -114,7 +119,7 @@ def _absent(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Mask | None:
 def _without(absent: Mask, spec: LayoutField, cells: Bytes, unit: Unit, encoding: str) -> Column:
     """The column where some cells are absent: the others are read, and spread over their rows."""
     size, rows = len(cells), np.flatnonzero(~absent)
-    values = pl.Series([None], dtype=DTYPES.get(spec.type, pl.String)).new_from_index(0, size)
+    values = nulls(size, DTYPES.get(spec.type, pl.String))
     column = Column(values, np.zeros(size, np.bool_))
     if len(rows):
         column.put(rows, parse_column(spec, rows_of(cells, rows), unit, encoding))
@@ -207,7 +212,7 @@ def _fast_code(spec: LayoutField, cells: Bytes, unit: Unit) -> Fast:
     """Listed codes, or the constant, of one or two bytes by a table; wider ones once per distinct cell."""
     size, width = cells.shape
     if width not in {1, 2}:
-        return np.zeros(size, np.bool_), pl.Series([None], dtype=pl.String).new_from_index(0, size)
+        return np.zeros(size, np.bool_), nulls(size)
     codes = [code.encode() for code in spec.values or [str(spec.constant)] if code.isascii() and len(code) == width]
     meanings = [parse_one(spec, code, unit, "ascii") for code in codes]
     good = {code: text for code, text in zip(codes, meanings, strict=True) if isinstance(text, str)}
@@ -272,7 +277,7 @@ def _fast_date(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Fast:
     """Real days and times of exactly the format; a format without a year is read in the leap year 2000."""
     dtype, size = DTYPES[spec.type], len(spec.format)
     if not spec.format.isascii() or not TOKEN.search(spec.format) or cells.shape[1] < size:
-        return np.zeros(len(cells), np.bool_), pl.Series([None], dtype=dtype).new_from_index(0, len(cells))
+        return np.zeros(len(cells), np.bool_), nulls(len(cells), dtype)
     parts, good = _parts(spec.format, cells, bounds)
     if cells.shape[1] > size and not (cells[:, size:] == BLANK).all():
         good &= (cells[:, size:] == BLANK).all(axis=1)

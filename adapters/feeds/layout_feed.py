@@ -190,13 +190,16 @@ def _blocks(
 ) -> Iterator[Callable[[], _Done]]:
     """What is to be done for each block, in the order of the file; a refusal of the file comes last."""
     layout = state.layout
-    read = fixed_blocks if layout.shape == "fixed" else delimited_blocks
     try:
         below = _day_below(stream, context, layout)
-        for unread in read(stream, state):
+        for unread in _unread(stream, state):
             yield partial(_done, unread, below | state.declared, Tally(cards), context, layout, interpret)
     except FileRefusedError as error:
         yield partial(_Done, dict(state.declared), Tally(cards), refused=error)
+
+
+def _unread(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
+    return (fixed_blocks if state.layout.shape == "fixed" else delimited_blocks)(stream, state)
 
 
 def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, Value]:
@@ -213,7 +216,7 @@ def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, 
         clearing_date_of(context, None, layout.filename)
     except FileRefusedError:
         start, state = stream.tell(), FileState(layout, frozenset())
-        for _ in (fixed_blocks if layout.shape == "fixed" else delimited_blocks)(stream, state):
+        for _ in _unread(stream, state):
             pass  # a block is read when it is called
         stream.seek(start)
         return {"clearing_date": state.declared.get("clearing_date")}

@@ -26,7 +26,7 @@ from adapters.feeds.byte_cells import (
     masked_cells,
 )
 from adapters.feeds.canonical import KINDS, PARTIAL_APPROVAL, SKIP, unionpay_kind
-from adapters.feeds.columns import Column, parse_column
+from adapters.feeds.columns import Column, nulls, parse_column
 from adapters.feeds.iso_columns import Decoded, Plan, eight_at, plan
 from adapters.feeds.pos_settings import PosSettings
 from adapters.feeds.times import days_in_year, resolve_year
@@ -387,21 +387,17 @@ def _originals(decoded: Decoded) -> pl.DataFrame:
         "row": pl.Series(rows, dtype=pl.Int64),
         "original_mti": as_text(cells[:, 0:4]),
         "original_stan": as_text(cells[:, 4:10]),
-        "original_transmitted_at": time.values.zip_with(pl.Series(good), _nulls(len(rows), pl.Datetime("us"))),
+        "original_transmitted_at": time.values.zip_with(pl.Series(good), nulls(len(rows), pl.Datetime("us"))),
         "original_acquirer": as_text(cells[:, 20:31]),
         "original_forwarder": as_text(cells[:, 31:42]),
         "original_bad": pl.Series(named & ~good),
     })  # fmt: skip
 
 
-def _nulls(height: int, dtype: Any) -> pl.Series:
-    return pl.Series([None], dtype=dtype).new_from_index(0, height)
-
-
 def _terminal_batch(decoded: Decoded, settings: PosSettings) -> dict[str, pl.Series]:
     """The terminal body's batch number (DE60, digits 3 to 8) and the original's batch and trace (DE61)."""
     if settings.body != "pos":
-        none = _nulls(decoded.height, pl.String)
+        none = nulls(decoded.height)
         return {"batch": none, "original_batch": none, "original_batch_stan": none}
     own, original = decoded.gathered("60", 8), decoded.gathered("61", 12)
     good = ((original >= 0x30) & (original <= 0x39)).all(axis=1)

@@ -33,6 +33,7 @@ from adapters.feeds.canonical import (
     part,
     rail_setting,
 )
+from adapters.feeds.columns import nulls
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import (
@@ -406,7 +407,7 @@ def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, cl
         by_trace = ~_HOST & other & pl.col("original_batch_stan").is_not_null()
         keys = key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/")
     else:
-        keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+        keys = nulls(frame.height)
     records, wanted = frame["record"].to_numpy(), originals["record"].to_numpy()
     at = np.searchsorted(records, wanted)
     here = np.append(records, -1)[at] == wanted  # not among those that are rejected

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import DTYPES, Column, parse_text, read_one_by_one
+from adapters.feeds.columns import DTYPES, Column, nulls, parse_text, read_one_by_one
 from adapters.layout import LayoutField, Unit
 from adapters.layout_dates import is_varied, strftime_format
 from adapters.layout_line import ALPHABETS, CellError, check_length
@@ -71,7 +71,7 @@ def _amounts(spec: LayoutField, text: pl.Series, unit: Unit) -> pl.Series:
 def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
     """Exactly the format: the shape by pattern, the day by the calendar; without a year in the leap year 2000."""
     if is_varied(spec.format):  # cell by cell
-        return pl.Series([None], dtype=DTYPES[spec.type]).new_from_index(0, len(text))
+        return nulls(len(text), DTYPES[spec.type])
     shape = re.escape(spec.format)
     for token in ("YYYY", "MM", "DD", "hh", "mm", "ss"):
         shape = shape.replace(token, f"[0-9]{{{len(token)}}}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from adapters.feeds.columns import nulls
 from adapters.layout import Layout, LayoutField, Unit
 from adapters.layout_dates import strftime_format
 from adapters.layout_line import CellError, Value, encode_line, encode_text
@@ -87,7 +88,7 @@ def _column_text(layout: Layout, spec: LayoutField, frame: pl.DataFrame, name: s
     if spec.constant is not None:
         values = pl.Series([spec.constant], dtype=pl.String).new_from_index(0, frame.height)
     elif spec.name not in frame.columns:
-        values = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+        values = nulls(frame.height)
     elif spec.type in {"amount", "count"}:
         values = _number_text(spec, frame[spec.name], layout.unit_of(spec), width, name)
     elif spec.type in {"date", "datetime"}:

@@ -21,7 +21,7 @@ from adapters.base import Closing, Context, Parsed
 from adapters.payments.pain002_levels import STATUS, Level, Listed, Reason, find, level_of, prove, reason_of, text_of
 from adapters.payments.results import BLOCK_BYTES, BLOCK_ROWS, Result, result_frame, settled, shown_reason
 from adapters.refused import FileRefusedError
-from adapters.safe_xml import GuardedStream, elements, local_name, namespace
+from adapters.safe_xml import GuardedStream, drop, elements, local_name, namespace
 from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
@@ -102,7 +102,7 @@ class _Reader:
             span = guard.ranges.popleft() if name == _ITEM and guard.ranges else (-1, -1)
             if _in_place(element, name):
                 self._take(element, name, span)
-            _drop(element)
+            drop(element)
             guard.progress()
             if len(self.rows) + len(self.rejects) >= BLOCK_ROWS or guard.position - flushed >= BLOCK_BYTES:
                 flushed = guard.position
@@ -355,12 +355,3 @@ def _amount(element: Any) -> tuple[int | None, _BadRowError | None]:
     if found.get("Ccy") != "CNY":
         return amount, _BadRowError("InstdAmt", "OTHER_CURRENCY", "the amount is not in CNY; we pay nothing else")
     return amount, None
-
-
-def _drop(element: Any) -> None:
-    """Empties a read element and takes its like before it out of the tree."""
-    element.clear()
-    before = element.getprevious()
-    while before is not None and before.tag == element.tag:
-        element.getparent().remove(before)
-        before = element.getprevious()
