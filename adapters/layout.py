@@ -182,15 +182,15 @@ class Layout(Document):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.shape == "fixed":
+        fixed = self.shape == "fixed"
+        if fixed:
             if len(self.separator) != 1 or not self.separator.isascii():
                 raise ValueError("separator: a fixed layout has one ASCII character between fields")
             check_positions(self.record, "record")
-            for what, lines in (("header", self.header), ("trailer", self.trailer)):
-                for number, line in enumerate(lines):
-                    check_positions(line, what, number)
         for what, lines in (("header", self.header), ("trailer", self.trailer)):
             for number, line in enumerate(lines):
+                if fixed:
+                    check_positions(line, what, number)
                 self._check_totals(line, what, number)
         check_ends(self)
         self._check_bulk()
