@@ -14,7 +14,7 @@ from adapters.payments import ADAPTERS as PAYMENTS
 from adapters.payments.bank_template import payout_layout
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
-from settlement.model.outcomes import Rail
+from settlement.model.outcomes import INSTRUMENTS, Rail
 
 ALL: tuple[Adapter, ...] = (*FEEDS, *ACCOUNTS, *PAYMENTS)
 _BY_NAME = {entry.name: entry for entry in ALL}
@@ -62,7 +62,7 @@ MEANS = {
     "version": "of pain.001: 09 or 03",
 }
 # settings of a source that stand for every record of its files: a word that nobody knows would match no rule
-_CHOICES = {"instrument": ("citizen_card", "bank_card", "e_card"), "rail": tuple(Rail)}
+_CHOICES = {"instrument": INSTRUMENTS, "rail": tuple(Rail)}
 _ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name too
 # the setting that names a layout of a package
 _TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}

@@ -8,6 +8,7 @@ the byte range of each element of one name, which lxml does not tell.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -77,7 +78,7 @@ class GuardedStream:
             raise FileRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
             raise FileRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
-        begin = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
+        begin = self._first.removeprefix(BOM_UTF8).lstrip()
         if begin and not begin.startswith(b"<"):
             raise FileRefusedError(
                 "NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0

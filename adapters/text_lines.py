@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -10,7 +11,6 @@ from settlement.model.errors import BadInput
 
 MAX_LINE = 64 * 1024
 _CHUNK = 256 * 1024
-_BOM = b"\xef\xbb\xbf"
 # what a source may set as `encoding`; all of them keep ASCII bytes as they are
 ENCODINGS = {
     "utf-8": "utf-8",
@@ -48,7 +48,7 @@ def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
         if b"\0" in chunk:
             line = start + data.rfind(b"\n", 0, data.index(b"\0")) + 1
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", line)
-        if first and data.startswith(_BOM):
+        if first and data.startswith(BOM_UTF8):
             data, start = data[3:], 3
         first = False
         parts = data.split(b"\n")

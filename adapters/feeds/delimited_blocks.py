@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
@@ -28,7 +29,7 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
         fresh = read_exactly(stream, records.BLOCK)
         more = len(fresh) == records.BLOCK
         data = carry + fresh
-        if not state.position and data.startswith(b"\xef\xbb\xbf") and layout.encoding.startswith("utf"):
+        if not state.position and data.startswith(BOM_UTF8) and layout.encoding.startswith("utf"):
             data, state.position = data[3:], 3
         if not (data or more or state.records):
             message = "the file is empty; a day without records still has its header and trailer"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 
 import polars as pl
 
@@ -31,7 +32,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         data = encode_text("", text, "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
     except CellError as error:
         raise BadInput(f"{context.file}: {error}") from None
-    return b"\xef\xbb\xbf" + data if mapping.encoding == "utf-8-sig" else data
+    return BOM_UTF8 + data if mapping.encoding == "utf-8-sig" else data
 
 
 def text_of(raw: pl.DataFrame, mapping: CsvMapping, name: str) -> str:

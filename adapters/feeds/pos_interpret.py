@@ -16,6 +16,7 @@ from adapters.base import Context
 from adapters.feeds.canonical import (
     amount_faults,
     amounts,
+    currency,
     first_fault,
     key_text,
     key_where,
@@ -48,7 +49,7 @@ def interpret(
         occurred_at=as_instant("own_time", settings.zone),
         rail=pl.lit(rail_setting(context)),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
-        currency=pl.coalesce("currency", pl.lit("156")),
+        currency=currency(frame),
     )
     fault = first_fault(
         frame,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -95,7 +96,7 @@ class _Lines:
         first = self.position == 0
         self.position += len(line)
         if first and self.utf:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+            line = line.removeprefix(BOM_UTF8)
         try:
             text = line.decode(self.encoding)
         except UnicodeDecodeError:

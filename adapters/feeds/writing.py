@@ -6,6 +6,7 @@ lacks, a value too long or a code without a mark stops the writer with BadInput;
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 import polars as pl
@@ -33,7 +34,7 @@ def write_records(layout: Layout, frame: pl.DataFrame, declared: Mapping[str, Va
         records = encode_text("", body, layout.write_encoding)
     except CellError as error:
         raise BadInput(f"{name}: {error.field or 'record'}: {error}") from None
-    bom = b"\xef\xbb\xbf" if layout.encoding == "utf-8-sig" else b""
+    bom = BOM_UTF8 if layout.encoding == "utf-8-sig" else b""
     mark = layout.end_mark_bytes + (newline if layout.end_mark and layout.end_mark_newline else b"")
     out = bom + b"".join(line + newline for line in head) + records + b"".join(line + newline for line in tail) + mark
     if layout.shape == "fixed":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -31,7 +32,6 @@ from settlement.model.frames import PAYMENT, conform
 from settlement.model.rejects import Reject
 
 PACKAGE = "adapters.payments"
-_BOM = b"\xef\xbb\xbf"
 
 
 def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
@@ -110,7 +110,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     ]
     data = b"".join(part + newline for part in parts)
     if layout.encoding == "utf-8-sig":
-        data = _BOM + data
+        data = BOM_UTF8 + data
     if layout.end_mark:
         data += layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     _compare(read_back(data, layout), items, layout)

@@ -7,6 +7,7 @@ each of its rows is looked at by people. Bulk transaction feeds have their own c
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +26,6 @@ from settlement.model.money import INT64_MAX
 
 MAX_LINE = 64 * 1024
 _CHUNK = 64 * 1024
-_BOM = b"\xef\xbb\xbf"
 _BLANKS = " \t\u3000\u00a0"  # banks put a tab behind a number, so that Excel keeps it as text
 _LINE_ENDS = re.compile(r"[\r\n]+")
 
@@ -206,7 +206,7 @@ def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
     carry, start, first = b"", 0, True
     for chunk in chain([head], iter(lambda: stream.read(_CHUNK), b"")):
         data = carry + chunk
-        if first and data.startswith(_BOM):
+        if first and data.startswith(BOM_UTF8):
             data, start = data[3:], 3
         first = False
         parts = data.split(b"\n")
