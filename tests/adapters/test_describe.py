@@ -190,6 +190,12 @@ def test_every_setting_that_is_looked_at_can_be_set():
     assert SETTINGS.keys() | {"bank_template"} == {entry.name for entry in ALL}
 
 
+def test_every_setting_of_a_feed_is_looked_at():
+    asked = {(name, form) for name, of, _ in _asked_for() for form in of}
+    asked |= {(name, "pos_iso8583") for name in PosSettings.model_fields}
+    assert {(name, form) for form in TRANSACTIONS for name in SETTINGS[form]} - asked == set()
+
+
 def test_a_misspelt_setting_is_refused_with_the_right_one():
     with pytest.raises(BadInput, match=r"--set framng: pos_iso8583 has no such setting.*did you mean framing\?"):
         check_settings("pos_iso8583", ["framng"], "--set ")
