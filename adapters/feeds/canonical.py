@@ -33,13 +33,12 @@ PARTIAL_APPROVAL = "10"
 _NO_PURCHASE = ("01", "17", "21", "29", "30", "31", "33", "40", "46", "47", "48", "49", "60", "61", "62", "63")
 
 
-def text_setting(context: Context, name: str, default: str, allowed: Iterable[str] = ()) -> str:
+def text_setting(context: Context, name: str, default: str, allowed: Sequence[str] = ()) -> str:
     """A setting of the source as text. BadInput: not one of `allowed`."""
     value = str(context.settings.get(name, default))
-    choices = tuple(allowed)
-    if choices and value not in choices:
+    if allowed and value not in allowed:
         raise BadInput(
-            f"setting {name}: {value!r} is none of {', '.join(choices)}; correct it for source {context.source}"
+            f"setting {name}: {value!r} is none of {', '.join(allowed)}; correct it for source {context.source}"
         )
     return value
 

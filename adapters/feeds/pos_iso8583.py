@@ -19,9 +19,7 @@ import polars as pl
 
 from adapters.base import Closing, Context, Parsed
 from adapters.feeds.byte_cells import Ints, Mask
-from adapters.feeds.canonical import (
-    SKIP,
-)
+from adapters.feeds.canonical import SKIP
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.layout_feed import (
