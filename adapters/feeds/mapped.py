@@ -29,12 +29,12 @@ from adapters.feeds.canonical import (
     rail_setting,
     without_skipped,
 )
-from adapters.feeds.layout_feed import Tally, check_bad_rows, doubts, finish, reject_of, token_notes
 from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, mapping_of
 from adapters.feeds.mapping_text import describe_mapping
 from adapters.feeds.tables import Reading, Row, read_rows
+from adapters.feeds.tally import Tally, check_bad_rows, finish, reject_of
 from adapters.feeds.text_columns import parse_texts
 from adapters.feeds.times import as_instant, clearing_date_of, with_years
 from adapters.layout import LayoutField
@@ -104,17 +104,13 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     except FileRefusedError as error:
         refused = error.reject(context.file)
     bank_cards = sheet.mapping.column("rail") is None  # of several rails, citizen cards are among them
-    yield Closing(
-        records=tally.accepted + tally.rejected + tally.skipped,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        skipped=tally.skipped,
+    yield tally.closing(
+        context,
+        refused,
         total_fen=None if basis_of(mapping) in sheet.unreadable else sum_of(sheet.sums, basis_of(mapping)),
         declared_records=declared.count if declared else None,
         declared_total_fen=declared.total if declared else None,
-        clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *doubts(context, tally, bank_cards=bank_cards)),
-        refused=refused,
+        bank_cards=bank_cards,
     )
 
 

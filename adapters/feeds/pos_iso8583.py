@@ -22,21 +22,19 @@ from adapters.feeds.byte_cells import Ints, Mask
 from adapters.feeds.canonical import SKIP
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
-from adapters.feeds.layout_feed import (
-    Tally,
-    check_bad_rows,
-    check_hopeless,
-    check_rejects,
-    doubts,
-    finish,
-    reject_of,
-    token_notes,
-)
 from adapters.feeds.pos_batches import Batches
 from adapters.feeds.pos_fields import TOTALS, Stated, closing_plan, plan_of, pos_columns, stated_totals
 from adapters.feeds.pos_interpret import interpret, with_series
 from adapters.feeds.pos_kinds import CODES, KIND_NAMES, Kinds
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
+from adapters.feeds.tally import (
+    Tally,
+    check_bad_rows,
+    check_hopeless,
+    check_rejects,
+    finish,
+    reject_of,
+)
 from adapters.feeds.times import clearing_date_of
 from adapters.layout_line import CellError
 from adapters.refused import FileRefusedError
@@ -90,17 +88,12 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         check_bad_rows(context, tally)
     except FileRefusedError as error:
         refused = error.reject(context.file)
-    yield Closing(
-        records=tally.accepted + tally.rejected + tally.skipped,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        skipped=tally.skipped,
+    yield tally.closing(
+        context,
+        refused,
         total_fen=None if known.unreadable else sum(known.amounts.values()),
         declared_records=_declared(known.closing, TOTALS[:4]),
         declared_total_fen=_declared(known.closing, TOTALS[4:]),
-        clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
-        refused=refused,
     )
 
 
