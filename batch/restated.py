@@ -33,7 +33,6 @@ from settlement.store import tables as t
 from settlement.store.copy import copy_in
 
 CHANGED = "STATEMENT_CHANGED"
-_FEN = LINE.index("amount_fen")
 _ROW: frames.Schema = {
     **dict.fromkeys(["line_id", "statement_id", "account"], pl.String),
     "line": pl.Int64,
