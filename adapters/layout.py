@@ -151,7 +151,9 @@ class Layout(Document):
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its name: small letters, digits and _")
     title: str = Field(description="what it is, for people")
     source: str = given("where the description was taken from, for people", "")
-    gives: Literal["transaction", "payment", "result"] = given("what its records are", "transaction")
+    gives: Literal["transaction", "payment", "result"] = given(
+        "what its records are: transaction, payment (a payout file) or result (a 回盘 file)", "transaction"
+    )
     shape: Literal["fixed", "delimited"] = Field(
         description="fixed: fields by bytes. delimited: in order, `separator` between them; where it is a result file, "
         "a workbook too, a row for a line"
@@ -172,8 +174,8 @@ class Layout(Document):
     header: tuple[Line, ...] = given("lines above the records", ())
     record: Line = Field(description="the line of a record")
     trailer: tuple[Line, ...] = given("lines below the records", ())
-    end_mark: str = given("the last line of the file", "")
-    end_mark_newline: bool = given("whether a line end stands behind the end mark", default=False)
+    end_mark: str = given("the last line of the file; it is read with a line end behind it or without", "")
+    end_mark_newline: bool = given("true: it is written with a line end behind it", default=False)
     key: tuple[str, ...] = given("fields of the record whose values name it, once and for all files", ())
     original_key: tuple[str, ...] = given(
         "fields with the values that `key` has on the record's original, one for each, in its order", ()

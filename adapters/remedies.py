@@ -70,7 +70,7 @@ REMEDY: dict[str, str] = {code: remedy for remedy, codes in _GROUPS.items() for 
     "UNKNOWN_KIND": "correct the codes that say the operation, or tell us what they stand for: nothing is guessed",
     "ZERO_AMOUNT": "give the sale or refund its amount, or leave the record out",
     # what an earlier delivery says otherwise (batch/differences.py)
-    "CONFLICT": "nothing: we decide with your finance contact which delivery is right",
+    "CONFLICT": "give each transaction its own number; if it is one, we decide with your finance contact what is right",
     "DUPLICATE_ROW": "nothing: it has no effect; leave it out if it is one and the same",
     "STATEMENT_CHANGED": "ask the bank which of the two is right; if it is this one: `puhui inbox show`, take, approve",
     "STATEMENT_TWICE": "none, if the bank sent it twice; else ask which is right, or for one without what came before",

@@ -251,7 +251,10 @@ def judge_statements(
     kept, copies = once(statement_sums([block_sums(frame)]))
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}
-    judged = _Statements(connection, accounts, day, Counter(row["account"] for row in kept), decided)
+    many = Counter(row["account"] for row in kept)
+    for row in kept:  # a file has one day, that of its newest statement; of several each is of its last line's
+        row["of_day"] = (row["day"] if many[row["account"]] > 1 else None) or day
+    judged = _Statements(connection, accounts, day, many, decided)
     rows, wrong = in_order(kept, judged.last), doubt(closing.notes)
     before = Before(connection, accounts, frame, rows)
     parts = frame.partition_by("account", "statement", as_dict=True)
@@ -335,8 +338,7 @@ class _Statements:
 
     def _again(self, row: dict[str, Any], own: pl.DataFrame, last: int, before: Before) -> Again | None:
         lines, number = own.filter(pl.col("line").is_not_null()), row["account"]
-        days = {self.day, row["day"] if self.many[number] > 1 else self.day}
-        statements, stored = self._stored(number), before.stored(number)
+        statements, stored, days = self._stored(number), before.stored(number), {self.day, row["of_day"]}
         return again(self.connection, statements, stored, row, lines, last, days, decided=self.decided)
 
     def _restates(self, row: dict[str, Any], own: pl.DataFrame, before: Before, wrong: tuple[str, str] | None) -> bool:
@@ -349,8 +351,8 @@ class _Statements:
         lines = own.filter(pl.col("line").is_not_null())
         if same_ids(lines, before.stored(number)) or (moves and wrong is not None):
             return True
-        day = self.day if self.many[number] == 1 else row["day"]
-        if not moves or day is None or day > max(one["statement_date"] for one in self._stored(number)):
+        day = row["of_day"]
+        if day > max(one["statement_date"] for one in self._stored(number)):
             return False
         # a later day went on from the old version; or it has a line of an earlier day that is there
         booked = intake.last_booked(self.connection, self.accounts[number].name)

@@ -105,7 +105,12 @@ def again(
         taken = Counter(line for mine in here.values() for line in mine.elements())
         return _more(row, lines, came, more, taken)
     first = first or (other if decided else None)
-    return None if first is None else Again(lines.clear(), _changed(connection, row, first, came), part)
+    if first is None:
+        return None
+    taken = _lines(connection, first)
+    for link in followed(statements, first)[0][1:]:  # a month so far restates those that follow too
+        taken += here.get(link["statement_id"], Counter())
+    return Again(lines.clear(), _changed(row, first, taken, came), part)
 
 
 def _ends(lines: Lines) -> set[date]:
@@ -193,9 +198,8 @@ def without(lines: pl.DataFrame, known: Lines) -> pl.DataFrame:
     return lines.filter(pl.Series(new, dtype=pl.Boolean))
 
 
-def _changed(connection: Connection, row: dict[str, Any], first: dict[str, Any], came: Lines) -> tuple[str, str]:
-    """(code, message) of a statement that says otherwise of lines that were taken, with the money."""
-    taken = _lines(connection, first)
+def _changed(row: dict[str, Any], first: dict[str, Any], taken: Lines, came: Lines) -> tuple[str, str]:
+    """(code, message) of a statement that says otherwise of lines that were `taken` from `first` on, with the money."""
     lacks, more = taken - came, came - taken
     said = []
     for what, sides in (("lacks", lacks), ("adds", more)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import tarfile
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 from sqlalchemy import Connection, Table
 
 import rules
+from adapters.directory.programme import scheme_files
 from batch.run import Run
 from rules.documents import Programme
 from settlement.ledger.chart import parse_chart
@@ -30,7 +32,7 @@ def programme_rows(folder: Path) -> Rows:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: not a folder; give the programme folder that holds programme.yaml and schemes/")
-    paths = [folder / "programme.yaml", *sorted((folder / "schemes").glob("*.yaml"))]
+    paths = [folder / "programme.yaml", *scheme_files(folder)]
     texts = [(path.relative_to(folder).as_posix(), _text(path)) for path in paths]
     programme = rules.parse_programme(texts[0][1], texts[0][0])
     schemes = [rules.parse_scheme(text, name) for name, text in texts[1:]]
@@ -52,6 +54,37 @@ def programme_rows(folder: Path) -> Rows:
         orient="row",
     )
     return _archive(texts), {t.programme_text: head, t.scheme_text: body}, []
+
+
+def standing_rejects(
+    connection: Connection, tables: dict[Table, pl.DataFrame], last_import: int, today: date
+) -> list[Reject]:
+    """What would be wrong with the rules in force after an import of `tables` (of `programme_rows`).
+
+    A version that the folder lacks stays in force, as every key of an import does. One that has not ended would go on
+    granting though nobody sees its file any more, or stop the night where a version of the folder overlaps it.
+    """
+    head, body = tables[t.programme_text], tables[t.scheme_text]
+    programme = rules.parse_programme(head["yaml"][0], head["file"][0])
+    new = [rules.parse_scheme(text, file) for file, text in body.select("file", "yaml").iter_rows()]
+    brought = set(body.select("scheme", "version").iter_rows())
+    old = [rules.parse_scheme(text, file) for file, text in
+           reference.programme_documents(connection, head["programme"][0], last_import)[1]]  # fmt: skip
+    assert not isinstance(programme, list), "the folder has been read"
+    kept = [d for d in old if not isinstance(d, list) and (d.value.scheme, d.value.version) not in brought]
+    living = [d for d in kept if d.value.effective.last is None or d.value.effective.last >= today]
+    if living:
+        return [d.reject(("scheme",), "SCHEME_LEFT_OUT", _left_out(d.value)) for d in living]
+    documents = kept + [d for d in new if not isinstance(d, list)]
+    plan = rules.compile_plan(programme, documents, frames.empty(frames.MERCHANTS), frames.empty(frames.MEMBERS))
+    return plan if isinstance(plan, list) else []
+
+
+def _left_out(scheme: rules.Scheme) -> str:
+    return (
+        f"version {scheme.version} of {scheme.scheme} has not ended and the folder lacks it; "
+        "put its file back, and to end it write its last day in `effective.to`"
+    )
 
 
 def chart_rows(path: Path) -> Rows:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table
 from adapters.directory.formats import FORMATS
 from adapters.directory.table import read_table
 from batch.config import Config
-from batch.documents import chart_rows, programme_rows
+from batch.documents import chart_rows, programme_rows, standing_rejects
 from settlement.model.cards import card_columns, mask
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
@@ -122,6 +122,8 @@ def _store(
         return Imported(newest.import_id, newest.rows, changed=False, rejects=[])
     last = reference.last_import(connection)
     rejects: list[Reject] = []
+    if kind == "programme":
+        rejects = standing_rejects(connection, tables, last, door.now.date())
     ready: dict[Table, pl.DataFrame] = {}
     for table, frame in tables.items():
         rejects += _dangling(connection, kind, name, frame, last)
@@ -156,9 +158,8 @@ class _Shaped:
 
 
 def _plain(_connection: Connection, _door: Door, frame: pl.DataFrame) -> _Shaped:
-    return _Shaped(
-        frame.with_columns(pl.col(name).fill_null("") for name in ("hq_district", "tags") if name in frame.columns), []
-    )
+    blank = [name for name in ("hq_district", "terminal_no") if name in frame.columns]
+    return _Shaped(frame.with_columns(pl.col(blank).fill_null("")), [])
 
 
 def _members(_connection: Connection, door: Door, frame: pl.DataFrame) -> _Shaped:

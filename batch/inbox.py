@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from settlement.store.files import file_error
 
 MARKER = ".ok"
 MAX_MARKER = 64 * 1024
+NOT_PLAIN = "not a plain file with a plain name"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -62,7 +64,7 @@ def look(home: Path, source: SourceConfig, own: Collection[str] = ()) -> Seen:
         if name.endswith((".part", MARKER)) or not fnmatch.fnmatchcase(name, source.pattern):
             continue
         if _NAME.fullmatch(name) is None or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
-            left.append((_shown(name), "not a plain file with a plain name"))
+            left.append((_shown(name), NOT_PLAIN))
             continue
         wrong = _unreadable(inbox / name) or _incomplete(inbox, name, here, source)
         if wrong:
@@ -148,8 +150,12 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path:
-    """Moves in/<name> to taking/ and removes its marker; gives the path of the copy."""
+def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path | None:
+    """Moves in/<name> to taking/ and removes its marker; gives the path of the copy.
+
+    None where it is no plain file by now: the sender may put a link to a file of ours, or a pipe, in the place of what
+    `look` saw. Nothing but the night writes to taking/, so what is seen there stays.
+    """
     inbox, taking, _ = folders(home, source)
     copy = taking / f"{name}~{delivery}"
     try:
@@ -158,7 +164,11 @@ def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path:
         (inbox / (name + MARKER)).unlink(missing_ok=True)
     except OSError as error:
         raise file_error("be moved to taking/", inbox / name, error) from None
-    return copy
+    return copy if _plain(copy) else None
+
+
+def _plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def taken(home: Path, source: SourceConfig) -> list[tuple[Path, str, int]]:
@@ -169,7 +179,7 @@ def taken(home: Path, source: SourceConfig) -> list[tuple[Path, str, int]]:
     found = []
     for path in sorted(taking.iterdir()):
         name, _, number = path.name.rpartition("~")
-        if number.isdigit() and fnmatch.fnmatchcase(name, source.pattern):
+        if number.isdigit() and fnmatch.fnmatchcase(name, source.pattern) and _plain(path):
             if not (inbox / name).exists():
                 (inbox / (name + MARKER)).unlink(missing_ok=True)
             found.append((path, name, int(number)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -11,15 +12,19 @@ from batch.documents import programme_in_force
 from batch.run import Run
 from rules import parse_scheme
 from settlement.audit.checks import LIMIT_USE, Check, limits
-from settlement.store import close, reference
+from settlement.store import close, reference, runs
 
 _Key = tuple[str, str, str, str, str]  # scheme ("" for a pool), name, measure, per, window
 
 
 def limit_check(connection: Connection, run: Run, day: date) -> Check:
-    """0 <= used <= value for every key of every limit and pool that night `day` changed."""
+    """0 <= used, and <= value where it rose, for every key of every limit and pool that night `day` changed.
+
+    The values are those of that night: a budget that was cut since must not keep its day open for ever.
+    """
     use = close.limit_use(connection, day)
-    values = _values(connection, run) if use.height else {}
+    night = runs.night_row(connection, day)
+    values = _values(connection, replace(run, last_import=night["last_import"]) if night else run) if use.height else {}
     again = close.reinstated(connection, day)
     found = []
     for row in use.iter_rows(named=True):

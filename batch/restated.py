@@ -33,6 +33,8 @@ from settlement.store import tables as t
 from settlement.store.copy import copy_in
 
 CHANGED = "STATEMENT_CHANGED"
+_FEN = LINE.index("amount_fen")
+_IDS = [LINE.index(name) for name in ("reference", "end_to_end_id")]
 _ROW: frames.Schema = {
     **dict.fromkeys(["line_id", "statement_id", "account"], pl.String),
     "line": pl.Int64,
@@ -120,7 +122,8 @@ def take(
         judged = accept.judge_statements(connection, run, source, frame, closing, decided=True)
         if judged.wrong is None or judged.wrong[0] != CHANGED or judged.at is None:
             break
-        if len(taking.differences) == len(judged.rows):
+        at = judged.accounts[judged.at["account"]].name, _name(judged.at)
+        if at in [(one.account, one.statement) for one in taking.differences]:
             taking.why_not = f"{judged.wrong[1].partition(';')[0]}, with the difference booked too"
             return taking
         made = _difference(connection, run, judged, file_id, decision)
@@ -158,11 +161,12 @@ def _difference(
     account = judged.accounts[row["account"]]
     lines = own.filter(pl.col("line").is_not_null())
     came = Counter(lines.select(LINE).iter_rows())
-    several = sum(other["account"] == row["account"] for other in judged.rows) > 1
-    day = row["day"] if several and row["day"] else judged.day  # a file has one day, that of its newest statement
-    links = _restated(connection, account.name, row["opening_fen"], came, day)
+    last_day = max([row["of_day"], *(line[0] for line in came)])
+    links = _restated(connection, account.name, row, came, last_day)
     names = [link["statement_id"] for link in links]
+    whole = [link["statement_id"] for link in links if link["statement_date"] <= last_day]
     stood = intake.lines_of(connection, *names)
+    stood = stood.filter((pl.col("booking_date") <= last_day) | pl.col("statement_id").is_in(whole))
     known = Counter(stood.select(LINE).iter_rows())
     taken_back = _taken_back(connection, stood, known - came)
     if any(one["business_date"] == run.business_date for one in taken_back):
@@ -179,7 +183,7 @@ def _difference(
         line |= {"line": number, "line_id": f"{called}/{number}"}
     closing_fen = last + sum(line["amount_fen"] for line in (*back, *added))
     head = {"statement_id": called, "account": account.name, "currency": row["currency"], "opening_fen": last}
-    head |= {"closing_fen": closing_fen, "statement_date": day, "file_id": file_id}
+    head |= {"closing_fen": closing_fen, "statement_date": row["of_day"], "file_id": file_id}
     copy_in(connection, t.bank_statement, pl.DataFrame([head | {"business_date": run.business_date}]))
     copy_in(connection, t.bank_line, pl.DataFrame([*back, *added], schema=_ROW))
     versions = restated.versions(connection, names)
@@ -229,17 +233,22 @@ def _counter(line: dict[str, Any], run: Run, decision: Decision) -> dict[str, An
 # --- which statements it restates ---------------------------------------------------------------------------------
 
 
-def _restated(connection: Connection, account: str, opening: int, came: Lines, day: date) -> list[Statement]:
-    """The statements of the account in whose place one of `day` with the lines `came` stands: one, or some that follow.
+def _restated(connection: Connection, account: str, row: dict[str, Any], came: Lines, last: date) -> list[Statement]:
+    """The statements of the account in whose place one with the lines `came` stands: one, or some that follow.
 
-    They are all up to its day, and of its own day, which may have come in parts, those that agree with it best.
+    They are all up to its day, and of its own day, which may have come in parts, those that have the numbers of its
+    lines, or close where it does, else those that agree with it best. Of one of a later day, as a month so far is, only
+    the lines up to its `last` count.
     """
+    day: date = row["of_day"]
     stored = standing.statements_of(connection, account)
     lines: dict[str, Lines] = {one["statement_id"]: Counter() for one in stored}
     every: Lines = Counter()
+    dates = {one["statement_id"]: one["statement_date"] for one in stored}
     for name, *stood in intake.lines_by_statement(connection, account, date.min, date.max).iter_rows():
-        lines[name][tuple(stood)] += 1
-        every[tuple(stood)] += 1
+        if stood[0] <= last or dates[name] <= last:
+            lines[name][tuple(stood)] += 1
+            every[tuple(stood)] += 1
 
     def differs(line: tuple[Any, ...], lacks: int) -> int:
         """`lacks`: how often the chain lacks a line that came. One that another statement has would stand twice."""
@@ -247,18 +256,19 @@ def _restated(connection: Connection, account: str, opening: int, came: Lines, d
 
     all_differ = sum(differs(line, times) for line, times in came.items())
     days = {one["statement_id"]: _day(one, lines[one["statement_id"]]) for one in stored}
-    first, last = min([day, *(line[0] for line in came)]), max([day, *(line[0] for line in came)])
-    starts = [one for one in stored if one["opening_fen"] == opening]
+    first = min([day, *(line[0] for line in came)])
+    starts = [one for one in stored if one["opening_fen"] == row["opening_fen"]]
     near = [
         one for one in starts if first <= days[one["statement_id"]] <= last or first <= one["statement_date"] <= last
     ]
+    numbered = _numbered(lines, came, first, last)
     since = {name for name, own in lines.items() if own and first <= days[name] < day}
     best: tuple[tuple[int, ...], list[Statement]] | None = None
     for place, start in enumerate(near or starts):
         chain, _ = followed(stored, start)
         parts = [(days[one["statement_id"]], bool(lines[one["statement_id"]])) for one in chain]
         missed = len(since - {one["statement_id"] for one in chain})
-        lacks, difference = Counter(came), all_differ
+        lacks, difference, named = Counter(came), all_differ, 0
         for number, link in enumerate(chain, 1):
             name = link["statement_id"]
             if number > 1 and days[name] > day and not lines[name] & came:
@@ -266,11 +276,30 @@ def _restated(connection: Connection, account: str, opening: int, came: Lines, d
             for line, times in lines[name].items():
                 difference += differs(line, lacks[line] - times) - differs(line, lacks[line])
                 lacks[line] -= times
-            score = (missed + _against(parts, number, day), difference, number, place)
+            named += numbered[name]
+            elsewhere = link["closing_fen"] != row["closing_fen"]
+            differences = difference if came else -difference  # of a day without lines no part is left
+            score = (missed + _against(parts, number, day), -named, elsewhere, differences, number, place)
             if best is None or score < best[0]:
                 best = score, chain[:number]
     assert best is not None, "one that is refused as changed opens where one did that was taken"
     return best[1]
+
+
+def _numbered(lines: dict[str, Lines], came: Lines, first: date, last: date) -> Counter[str]:
+    """By statement: how many of its lines have the number, day and direction of one that came, which no other has."""
+    ids = Counter(one for line in came.elements() for one in _ids(line))
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for name, own in lines.items():
+        for line in own.elements():
+            for one in _ids(line) if first <= line[0] <= last else ():
+                found.setdefault(one, []).append(name)
+    return Counter(names[0] for one, names in found.items() if len(names) == ids[one] == 1)
+
+
+def _ids(line: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """What tells a line that moves money, beside its day and direction."""
+    return [(at, line[at], line[0], line[_FEN] > 0) for at in _IDS if line[at] and line[_FEN]]
 
 
 def _day(one: Statement, lines: Lines) -> date:

@@ -31,6 +31,7 @@ from settlement.model.money import PPM, parse_amount
 
 MAX_FEN = 10**15 - 1
 MAX_COUNT = 10**12
+MAX_VERSION = 2**31 - 1  # what the store's tables of awards hold
 MAX_SHARE = 1_000_000
 MAX_UNIT = 10**8
 
@@ -464,7 +465,7 @@ class Scheme(_Document):
     """One scheme version, schemes/*.yaml."""
 
     scheme: Code
-    version: Annotated[Positive, Field(le=MAX_COUNT)]
+    version: Annotated[Positive, Field(le=MAX_VERSION)]
     title: Text = ""
     programme: Code
     priority: Annotated[int, BeforeValidator(_priority), WithJsonSchema({"type": "integer"})] = 100

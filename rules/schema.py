@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from rules.documents import MAX_COUNT, MAX_SHARE, Programme, Scheme
+from rules.documents import MAX_COUNT, MAX_SHARE, MAX_VERSION, Programme, Scheme
 from rules.parse import MAY_BE_BLANK
 
 # Model -> key -> what it means, Chinese first: editors show it beside the key.
@@ -131,7 +131,7 @@ _BOUNDS: dict[tuple[str, str], dict[str, Any]] = {
     ("CountLimit", "value"): {"maximum": MAX_COUNT},
     ("Scheme", "pools"): {"uniqueItems": True},
     ("Scheme", "funding"): {"minItems": 1},
-    ("Scheme", "version"): {"maximum": MAX_COUNT},
+    ("Scheme", "version"): {"maximum": MAX_VERSION},
     ("Share", "share"): {"maximum": MAX_SHARE},
     ("Tiers", "tiers"): {"minItems": 1},
 }

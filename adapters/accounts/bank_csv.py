@@ -29,22 +29,21 @@ from adapters.accounts.bank_cells import (
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import PAGE, PRINTED, TALLY, is_head
+from adapters.accounts.bank_feet import NUMBER, PAGE, PRINTED, TALLY, cut_notes, is_head, is_sum
 from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import account_in, check_unit_above, has_label, heading_key, labels_of, month_end
+from adapters.accounts.bank_preamble import (
+    account_in,
+    check_unit,
+    check_unit_above,
+    has_label,
+    heading_key,
+    labels_of,
+    month_end,
+)
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
-from adapters.accounts.statement import (
-    BALANCE_DIFFERENCE,
-    NO_LAST_LINE_END,
-    OPEN_LAST_TEXT,
-    Block,
-    Line,
-    Statement,
-    empty_line,
-    fits,
-)
+from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.base import Closing, Context, Parsed
 from adapters.refused import FileRefusedError
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL, Cell
@@ -167,8 +166,9 @@ class _Reader:
                 self.totals.see_count([text_of(cell) for cell in row.cells])
                 above = row.cells
         if self.columns:
-            self._check_cut()
-            self.notes.extend(self.totals.count_note(self.records))
+            money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
+            self.notes.extend(cut_notes(self.last, self.position, self.records, self.shortest, self.headings, money))
+            self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
         else:
             raise no_headings(self.bank.forms, seen)
 
@@ -222,19 +222,6 @@ class _Reader:
             name = CANONICAL.get(self.looked_at, self.looked_at)
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
 
-    def _check_cut(self) -> None:
-        """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it."""
-        last = self.last
-        if last is None or last.whole or last.end < self.position:
-            return
-        if len(last.cells) < min(self.shortest, max(n for n, text in enumerate(self.headings, 1) if text)):
-            message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
-            raise FileRefusedError("TRUNCATED", message, last.start, self.records)
-        message = "the last line has no line end; if it was cut, its last cell is not whole"
-        money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
-        code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
-        self.notes.append(f"{code}: {message}")
-
     def _is_no_line(self, row: Row, texts: list[str]) -> bool:
         """True for blank rows and rules, for headings that come again, and for feet."""
         first = heading_key(next((text for text in texts if not _RULE.fullmatch(text)), ""))
@@ -269,13 +256,27 @@ class _Reader:
         # without an amount, a row that names an account begins the lines of another one
         if self.foot or self._is_labels(row, texts):
             self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
-        return self.foot
+        return self.foot or self._is_sentence(row, texts)
+
+    def _is_sentence(self, row: Row, texts: list[str]) -> bool:
+        """True for words without money, other side and day; what may be cut, or headings of another table, is none."""
+        if self._has_money(row, "balance") or (self.bank.headings and self.last is None):
+            return False
+        day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
+        is_cut = not row.whole and self.columns["booking_date"][0] > 0
+        if day == UNREAD or NUMBER.match(day) or is_cut or (many > 1 and self.last and self._names_somebody(row)):
+            return False
+        for text in texts if self.last is None else ():  # a second row of headings may say the unit
+            check_unit(text, self.bank.unit, row.start)
+        return not self._is_like_a_day(row) and (self.last is None or 2 * many <= len(self.headings))
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
+        return self._names_somebody(row) and self._day(row) is not None and self._has_amount(row)
+
+    def _names_somebody(self, row: Row) -> bool:
         cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
-        known = is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
-        return known and self._day(row) is not None and self._has_amount(row)
+        return is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
 
     def _day(self, row: Row) -> date | None:
         """The day of a row; None where it has none that can be read."""
@@ -289,10 +290,15 @@ class _Reader:
 
     def _is_labels(self, row: Row, texts: list[str]) -> bool:
         """True for a row of labels with an account: under money it may have 币种, or the account's number."""
-        cells = [text_of(self._cell(row, name)) for name in ("amount", "income", "expense", "booking_date")]
-        if not any(cell == UNREAD or _DIGIT.search(cell) for cell in cells[:-1]):
+        if not self._has_money(row):
             return self._has_account(texts)
-        return not _DIGIT.search(cells[-1]) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
+        day = text_of(self._cell(row, "booking_date"))
+        return not _DIGIT.search(day) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
+
+    def _has_money(self, row: Row, *more: str) -> bool:
+        """True where a number stands under money, or what could not be read."""
+        cells = (text_of(self._cell(row, name)) for name in ("amount", "income", "expense", *more))
+        return any(cell == UNREAD or _DIGIT.search(cell) for cell in cells)
 
     def _has_account(self, texts: list[str]) -> bool:
         labels = set(map(heading_key, self.bank.account_labels))
@@ -317,7 +323,7 @@ class _Reader:
 
     def _is_line(self, row: Row, first: str) -> bool:
         """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        is_total = first.startswith(tuple(map(heading_key, self.bank.totals))) and not self._names_other_side(row)
+        is_total = is_sum(first, self.bank.totals) and not self._names_other_side(row)
         has_day = self._day(row) is not None or self._is_like_a_day(row)
         return has_day and self._has_amount(row) and not is_total and PRINTED.match(first) is None
 
@@ -341,6 +347,8 @@ class _Reader:
                 raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
         currency = self._currency(row)
         amount, reversal = self._amount(row, currency)
+        if self.columns["amount"]:  # those of two columns are in the sums
+            self.totals.add(currency, max(amount, 0), max(-amount, 0))
         balance = self._balance(row, self.bank.digits_of(currency))
         booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:
@@ -447,10 +455,9 @@ class _Reader:
         return sign
 
     def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
-        if self.columns["payer_name"] or self.columns["payer_account"]:
-            role = "payer" if amount >= 0 else "payee"
-            return name_of(self._cell(row, f"{role}_name")), account_of(self._cell(row, f"{role}_account"))
-        return name_of(self._cell(row, "counterparty_name")), account_of(self._cell(row, "counterparty_account"))
+        named = self.columns["payer_name"] or self.columns["payer_account"]
+        who = ("payer" if amount >= 0 else "payee") if named else "counterparty"
+        return name_of(self._cell(row, f"{who}_name")), account_of(self._cell(row, f"{who}_account"))
 
     def _account(self, row: Row, currency: str, amount: int) -> Account:
         """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
@@ -479,10 +486,10 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                said = f"statement {statement.shown} does not name its account"
-                self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
-            gap = set_balances(owner)
-            if gap:
+                self.notes.append(
+                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
+                )
+            if gap := set_balances(owner):
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:
                 self.notes += statement.balance_notes(wants_balances=True, why=unread(owner, in_column=proven))

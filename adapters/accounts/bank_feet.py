@@ -1,16 +1,23 @@
-"""Rows below the lines of a bank's export, known by how they begin; the words of banks are in a mapping (trailers)."""
+"""The end of a bank's export: rows below its lines, known by how they begin (words of banks are in a mapping,
+trailers), and whether its last line was cut.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from adapters.accounts.bank_cells import is_somebody
 from adapters.accounts.bank_preamble import heading_key
+from adapters.accounts.bank_rows import Row
+from adapters.accounts.statement import NO_LAST_LINE_END, OPEN_LAST_TEXT
+from adapters.refused import FileRefusedError
 
 TALLY = re.compile(r"[0-9]+笔?[收支借贷]|共[0-9]+[笔条]")  # counts and sums: 1 收 50,000.00, 共2条
 PAGE = re.compile(r"[第共][0-9]+页")  # lines go on behind it: other rows there are no feet
 # when a table was printed and by whom, beside a day and a number: never a line
 PRINTED = re.compile(r"(?:打印|制表|导出|下载|查询)(?:时间|日期|人|员|柜员)")
+NUMBER = re.compile("[=\"'` ]*[0-9]", re.ASCII)  # how a day begins, also a cell ="2026-05-07" that was cut
 _ACCOUNT = re.compile(r"[0-9*]{9}", re.ASCII)  # more than a day has
 _ALSO_HEADS = ("打印", "制表", "导出", "下载", "查询", "期初余额:", "期末余额:")
 
@@ -19,3 +26,26 @@ def is_head(texts: Sequence[str], trailers: tuple[str, ...]) -> bool:
     """False for a foot, whose account is not that of the lines below; what says when it was printed may name that."""
     text = heading_key("".join(texts)).lstrip("#")
     return not text.startswith(trailers) or (text.startswith(_ALSO_HEADS) and _ACCOUNT.search(text) is not None)
+
+
+def is_sum(first: str, words: Sequence[str]) -> bool:
+    """True for a word of sums with nothing but signs, counts and such words behind it: 合计(2笔), and not 合计费."""
+    begins = (word for word in map(heading_key, words) if first.startswith(word))
+    return any(not is_somebody(first.removeprefix(word), None, frozenset()) for word in begins)
+
+
+def cut_notes(
+    last: Row | None, position: int, records: int, shortest: int, headings: Sequence[str], money: set[int]
+) -> Iterator[str]:
+    """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it.
+
+    `shortest`: cells of the shortest line before the last one; `money`: where amounts and balances stand.
+    """
+    if last is None or last.whole or last.end < position:
+        return
+    if len(last.cells) < min(shortest, max(n for n, text in enumerate(headings, 1) if text)):
+        message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
+        raise FileRefusedError("TRUNCATED", message, last.start, records)
+    message = "the last line has no line end; if it was cut, its last cell is not whole"
+    code = NO_LAST_LINE_END if len(last.cells) - 1 in money else OPEN_LAST_TEXT  # of which no money depends
+    yield f"{code}: {message}"

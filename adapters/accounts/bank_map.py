@@ -188,6 +188,8 @@ class BankMap(Form):
             *("说明", "#", "借方合计", "贷方合计", "收入合计", "支出合计", "借方笔数", "贷方笔数"),
             *("收入笔数", "支出笔数", "期初余额:", "期末余额:", "打印", "制表", "导出", "下载", "查询时间"),
             *("温馨提示", "提示:", "注:", "声明", "没有", "暂无", "无交易", "无记录", "无数据", "未查询到", "查无"),
+            *("本期合计", "本次合计", "交易汇总", "借方交易", "贷方交易", "借方总", "贷方总", "收入总", "支出总"),
+            *("总收入", "总支出"),
         ),
     )
 
@@ -285,6 +287,7 @@ def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
     words += [("currencies", ", ".join(f"{word} {code}" for word, code in chosen.currencies.items()))] * bool(
         chosen.currencies
     )
+    words += [("unit", "amounts and balances are whole numbers of fen")] * (chosen.unit == "fen")
     words += [("decimal", f"{chosen.decimal} stands before the fen")] * (chosen.decimal != ".")
     words += [("currency", f"{chosen.currency}, of a file that says none")]
     return [*parts, Part("around the lines (docs/mapping.md says what each does)", ("name", "what"), words)]

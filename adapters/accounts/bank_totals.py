@@ -1,4 +1,4 @@
-"""What a bank's export declares about its own lines: sums in rows like 人民币合计, and the number of lines (总笔数).
+"""What a bank's export declares about its own lines: sums in rows like 人民币合计, sums and numbers behind their words.
 
 As with balances, lines are given and a difference is named in a note, which holds the statement: the totals may be of
 another stretch of time than the lines.
@@ -29,6 +29,14 @@ from adapters.shown import mask_text
 _CARRIED = ("期初余额", "期末余额")
 _SHOWN = 3
 _NUMBER = re.compile(r"([0-9]{1,9})笔?", re.ASCII)
+# sums behind their words: 借方发生总额, 支出总金额, 贷方(收入)金额汇总; not those of a page or a year
+_SIDE = r"(?P<side>借方|支出|贷方|收入)(?:\((?:支出|支取|收入)\))?"
+_SUM = re.compile(
+    rf"{_SIDE}(?:发生)?(?:总额|总金额|额汇总|金额汇总|合计|合计金额|金额合计)"
+    rf"|(?:汇总|总){_SIDE.replace('side', 'other')}(?:发生)?(?:额|金额)?"
+)
+_SPOKEN = re.compile(r"[0-9]+笔[,，]共([0-9.,]+)元", re.ASCII)  # behind 收入合计
+_SIDES = {"借方": "expense", "支出": "expense", "贷方": "income", "收入": "income"}
 Sums = Counter[tuple[str, str]]
 
 
@@ -43,6 +51,8 @@ class Totals:
     since: Sums = field(default_factory=Counter)
     carried: tuple[list[Cell], list[Cell]] = field(default_factory=lambda: ([], []))
     above: list[str] = field(default_factory=list)  # the row before it that is no line
+    gross: Sums = field(default_factory=Counter)  # as `all`, without signs
+    said: dict[str, list[tuple[str, Cell]]] = field(default_factory=dict)  # sums behind their words, by side
 
     def add(self, currency: str, income: int, expense: int) -> None:
         """The amounts of one line, also of one that is a reject for another reason."""
@@ -50,9 +60,17 @@ class Totals:
         for sums in (self.all, self.since):
             sums[currency, "income"] += income
             sums[currency, "expense"] += expense
+        self.gross[currency, "income"] += abs(income)
+        self.gross[currency, "expense"] += abs(expense)
 
     def see_count(self, texts: list[str]) -> None:
-        """The declared number of lines, where a row says it, or a row of labels above it."""
+        """The declared number of lines, where a row says it, or a row of labels above it; and declared sums."""
+        for names, value in labels_of(texts):
+            found = next((match for match in map(_SUM.fullmatch, sorted(names)) if match), None)
+            if found:
+                spoken = _SPOKEN.fullmatch("".join(value.split()))
+                side = _SIDES[found["side"] or found["other"]]
+                self.said.setdefault(side, []).append((found[0], spoken[1] if spoken else value))
         labels = set(map(heading_key, self.bank.count_labels))
         told = zip(({heading_key(text)} for text in self.above), texts, strict=False)
         self.above = (
@@ -68,6 +86,19 @@ class Totals:
         if self.declared and records not in {self.declared[-1], sum(self.declared)}:
             label = self.bank.count_labels[0]
             yield f"{COUNT_MISMATCH}: {label} declares {self.declared[-1]} lines and the file has {records}"
+
+    def sum_notes(self, records: int) -> Iterator[str]:
+        """What is wrong with sums behind their words: the last is of all, or each is of one account or page."""
+        currencies = {currency for currency, _ in self.all}
+        if self.lines < records or len(currencies) != 1:
+            return
+        (currency,) = currencies
+        for side, cells in self.said.items():
+            declared = [abs(amount) for _, cell in cells if (amount := self._amount(cell, currency)) is not None]
+            have = {abs(self.all[currency, side]), self.gross[currency, side]}
+            if declared and have.isdisjoint({declared[-1], sum(declared)}):
+                said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
+                yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
 
     def see_carried(self, words: set[str], balance: Cell) -> None:
         """The balance before the lines or after them, of a row with those words."""

@@ -290,7 +290,7 @@ class _Reader:
         booking, value = self._day(entry.booking, "BookgDt"), self._day(entry.value, "ValDt")
         whole = self.context.settings.get("details") == "entry"
         if entry.batch is not None and not whole and not head.paged:
-            _check_batch(entry, amount, len(details))
+            _check_batch(entry, amount, details)
         divided = _divided(details, entry, sign, amount) if len(details) > 1 and not whole else None
         if divided is None:
             head.undivided += len(details) > 1 and not whole
@@ -313,17 +313,12 @@ class _Reader:
     def _check_single(self, head: Head, detail: Detail, amount: int) -> None:
         """A single detail divides nothing, so the entry's amount holds; another one (charges, mostly) is told."""
         currency = head.statement.currency
-        for said in (detail.amount, detail.transaction_amount):
-            if said is not None and said.currency == currency:
-                size = _minor(said, "TxDtls/Amt")
-                if size != amount:
-                    own, entry, gap = (format_minor(one, currency) for one in (size, amount, amount - size))
-                    told = (
-                        f"the first is entry {self.records}: detail {own}, entry {entry}, difference {gap} {currency}"
-                    )
-                    head.first_differing = head.first_differing or told
-                    head.differing += 1
-                return
+        size = _single_amount(detail, currency)
+        if size not in {None, amount}:
+            own, entry, gap = (format_minor(one, currency) for one in (size or 0, amount, amount - (size or 0)))
+            told = f"the first is entry {self.records}: detail {own}, entry {entry}, difference {gap} {currency}"
+            head.first_differing = head.first_differing or told
+            head.differing += 1
 
     def _day(self, text: str | None, name: str) -> date | None:
         if text is None:
@@ -374,16 +369,28 @@ def _other_side(detail: Detail, own: str, signed: int, reversal: bool) -> Party:
     return one if other.account == own and one.account != own and (one.name or one.account) else other
 
 
-def _check_batch(entry: Entry, amount: int, details: int) -> None:
-    """What the bank declares of a batch entry; its total where there are details that divide the entry."""
+def _single_amount(detail: Detail, currency: str) -> int | None:
+    """Minor units of the first amount that an entry's only detail says in the entry's currency."""
+    amounts = (detail.amount, detail.transaction_amount)
+    said = next((one for one in amounts if one is not None and one.currency == currency), None)
+    return None if said is None else _minor(said, "TxDtls/Amt")
+
+
+def _check_batch(entry: Entry, amount: int, details: list[Detail]) -> None:
+    """What the bank declares of a batch entry; its total where there are details that divide the entry.
+
+    A single detail of the whole amount, or of none, is the batch itself, not broken down: German banks write one in
+    every entry (DFÜ-Abkommen, Anlage 3, camt).
+    """
     assert entry.batch is not None
+    currency = entry.amount.currency if entry.amount else ""
+    is_whole = len(details) == 1 and _single_amount(details[0], currency) in {None, amount}
     for text, count in entry.batch.transactions:
-        if text.lstrip("0") != str(count):
+        if text.lstrip("0") != str(count) and not is_whole:
             message = f"the batch declares {mask_cards(text)} transactions and has {count}"
             raise _BadEntryError("NtryDtls/Btch", "COUNT_MISMATCH", f"{message}; ask the bank, or set details=entry")
-    currency = entry.amount.currency if entry.amount else ""
     totals = entry.batch.totals
-    if details > 1 and len(totals) == entry.groups and all(total.currency == currency for total in totals):
+    if len(details) > 1 and len(totals) == entry.groups and all(total.currency == currency for total in totals):
         declared = sum(_minor(total, "NtryDtls/Btch") for total in totals)
         if declared != amount:
             says, has = (format_minor(size, currency) for size in (declared, amount))

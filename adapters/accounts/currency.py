@@ -28,6 +28,7 @@ def minor_digits(code: str) -> int:
 def format_minor(amount: int, code: str) -> str:
     """Minor units as signed text in major units, with the currency's decimals (-5 CNY -> "-0.05", 5 JPY -> "5")."""
     digits = minor_digits(code)
-    sign = "-" if amount < 0 else ""
-    text = str(abs(amount)).rjust(digits + 1, "0")
-    return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"
+    if not digits:
+        return str(amount)
+    text = f"{amount:0{digits + 1 + (amount < 0)}}"
+    return f"{text[:-digits]}.{text[-digits:]}"

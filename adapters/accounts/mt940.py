@@ -179,7 +179,8 @@ class _Reader:
             self._bound(lines.heads[-1], start)
 
     def _begin(self, raw: bytes, start: int, _end: int) -> None:
-        self._end_message(start, raw)
+        if self.opened:
+            self._end_message(start, raw)
         self.opened, self.paged, self.started = True, False, start
         self.reference, self.account, self.number = raw[4:].strip(), b"", b""
 

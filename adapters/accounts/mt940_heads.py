@@ -106,6 +106,7 @@ def _bad_balance(heads: Heads, row: int, message: str) -> FileRefusedError:
     return FileRefusedError("BAD_BALANCE", message, heads.balance_starts[row], name=name)
 
 
+@lru_cache(maxsize=256)
 def _account(account: str, currency: str) -> str:
     """Without the slash that some banks write before an IBAN and the currency behind it; all else stays."""
     if account.startswith("/") and _IBAN.fullmatch(account[1:]):

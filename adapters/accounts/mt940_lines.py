@@ -24,9 +24,11 @@ from adapters.refused import FileRefusedError
 from adapters.text_lines import decode
 from settlement.model.rejects import Reject
 
-# value day and entry day, mark, funds code, amount, transaction type, references; then the line behind the first
+# value day and entry day (with its time: Pekao), mark, funds code, amount, transaction type, references; then the line
+# behind the first
 _HEAD = re.compile(
-    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(R?[CD])[A-Z]?[ \n]?([0-9]{1,18}),([0-9]{0,3})"
+    r"\0:61:([0-9]{6}(?:[0-9]{4}| {4})?)(?:(?<=[0-9]{10})[0-2][0-9][0-5][0-9][0-5][0-9])?(R?[CD])[A-Z]?[ \n]?"
+    r"([0-9]{1,18}),([0-9]{0,3})"
     r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}))?([^\0\n]*)(?:\n([^\0]*))?(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00

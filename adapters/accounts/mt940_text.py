@@ -25,7 +25,7 @@ _STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{
 _MARKS = {sign: re.compile(rf"{re.escape(sign)}(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))") for sign in "<>^~"}
 _SEPA_WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|ANAM|PURP|MDAT|DDAT|SQTP|ORCR|ORMR|IBAN"
 _MARKS["+"] = re.compile(rf"(?<!{_SEPA_WORDS})(?<!BIC)\+(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))")
-_SEPA = re.compile(rf"({_SEPA_WORDS}|BIC)\+")
+_SEPA = frozenset(_SEPA_WORDS.split("|"))
 _PARTIES = frozenset({"CNTP", "BENM", "ORDP", "ACCW", "BBAN", "ACNO"})
 _SIDES = frozenset({"CRNM", "CACT", "DBNM", "DACT"})  # Goldman Sachs names creditor and debtor
 _MANY = frozenset({"REMI", "CNTP", "BENM", "ORDP"})
@@ -106,23 +106,24 @@ def _subfields(text: str) -> Information:
     if _EMPTY in text:
         text = text.replace(_EMPTY, "")
     for part in text.split("?")[1:]:
-        key = part[:2]
-        if key in _PURPOSE:
-            goes_on = _PURPOSE[key] == last
-            if goes_on and _WORD.match(part, 2):
-                goes_on = full and not part.startswith(_OWN_WORD, 2)
-            purpose += part[2:] if goes_on else _GAP + part[2:]
-            last, full = key, len(part) - 2 >= _FULL
-        elif key == "33" and _WHOLE.fullmatch(part[2:].strip()):  # ING in Romania
-            iban = iban or part[2:].strip()
+        key, own = part[:2], part[2:]
+        before = _PURPOSE.get(key)
+        if before is not None:
+            goes_on = before == last
+            if goes_on and own[4:5] == ":" and _WORD.match(own):
+                goes_on = full and not own.startswith(_OWN_WORD)
+            purpose += own if goes_on else _GAP + own
+            last, full = key, len(own) >= _FULL
+        elif key == "33" and _WHOLE.fullmatch(own.strip()):  # ING in Romania
+            iban = iban or own.strip()
         elif key in {"32", "33"}:
-            name += part[2:]
+            name += own
         elif key == "31":
-            account = account or part[2:].strip()
+            account = account or own.strip()
         elif key == "38":
-            iban = part[2:].replace(" ", "")
+            iban = own.replace(" ", "")
         elif key == "00":
-            title = title or part[2:].strip()
+            title = title or own.strip()
         elif not key.isdigit():  # a question mark in the text
             purpose += f"?{part}"
     reference, said = None, purpose.replace(_GAP, "").strip()
@@ -141,14 +142,26 @@ def _sepa_words(purpose: str) -> dict[str, str]:
     A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on. Of
     the others the first counts: a return repeats those of the payment in its text.
     """
-    first, *parts = _SEPA.split(purpose)
-    words = {"": first}
-    for mark, said in zip(parts[::2], parts[1::2], strict=True):
-        own, _, free = (said.replace(_GAP, ""), "", "") if mark == "SVWZ" else said.partition(_GAP)
-        words[mark] = words.get(mark, "") + own if mark == "SVWZ" else words.get(mark) or own
-        words[""] += free
-    words[""] = words[""].replace(_GAP, "")
-    return words
+    marks, texts, begun = [""], [], ""
+    *pieces, last = purpose.split("+")
+    for piece in pieces:
+        size = 4 if piece[-4:] in _SEPA else 3 if piece.endswith("BIC") else 0
+        if size:
+            marks.append(piece[-size:])
+            texts.append(begun + piece[:-size])
+            begun = ""
+        else:
+            begun += f"{piece}+"
+    texts.append(begun + last)
+    words = {"": texts[0]}
+    for mark, said in zip(marks[1:], texts[1:], strict=True):
+        if mark == "SVWZ":
+            words[mark] = words.get(mark, "") + said
+        else:
+            own, _, free = said.partition(_GAP)
+            words[mark] = words.get(mark) or own
+            words[""] += free
+    return {mark: said.replace(_GAP, "") for mark, said in words.items()}
 
 
 def _code_words(pieces: list[str], payer: Payer) -> Information:

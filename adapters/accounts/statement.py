@@ -149,7 +149,7 @@ def fits(amount: int) -> bool:
 
 def mask_cards(text: str) -> str:
     """`text` with every card-like number masked; accounts and references of other shapes stay as they are."""
-    return _CARD_NUMBER.sub(_mask_match, text)
+    return _CARD_NUMBER.sub(_mask_match, text) if len(text) >= len(_DIGIT_RUN) else text
 
 
 def _mask_match(match: re.Match[str]) -> str:
@@ -205,8 +205,10 @@ def line_frame(
     return pl.DataFrame([series[name] for name in STATEMENT_LINE])
 
 
-def spread(values: Iterable[Any], counts: Iterable[int]) -> list[Any]:
-    """Each value as often as its count says."""
+def spread(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
+    """Each value as often as its count says; quicker where that is once, as in statements of one line."""
+    if counts.count(1) == len(counts):
+        return list(values)
     return list(chain.from_iterable(map(repeat, values, counts)))
 
 

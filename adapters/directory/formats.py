@@ -67,7 +67,7 @@ FORMATS: dict[str, TableFormat] = {
             (
                 Field("source"),
                 Field("their_merchant_no"),
-                Field("terminal_no"),
+                Field("terminal_no", required=False),
                 Field("merchant_no"),
                 Field("store_no"),
                 _SINCE,

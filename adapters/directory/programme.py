@@ -42,10 +42,11 @@ class ProgrammeFiles:
 def files_of(folder: Path) -> list[Path]:
     """Every file of a programme directory that is read where it exists."""
     tables = ("merchants.csv", "members.csv", "entitlements.csv", "calendar.csv")
-    return [folder / "programme.yaml", *_schemes(folder), *(folder / name for name in tables)]
+    return [folder / "programme.yaml", *scheme_files(folder), *(folder / name for name in tables)]
 
 
-def _schemes(folder: Path) -> list[Path]:
+def scheme_files(folder: Path) -> list[Path]:
+    """The scheme documents of a programme directory, in the order of their names."""
     paths = [p for p in (folder / "schemes").glob("*.y*ml") if p.suffix in {".yaml", ".yml"}]
     return sorted(paths, key=lambda p: p.name)
 
@@ -64,7 +65,7 @@ def read_documents(folder: Path) -> tuple[tuple[str, str], tuple[tuple[str, str]
         return str(path), found
 
     programme = text(folder / "programme.yaml")
-    schemes = tuple(text(path) for path in _schemes(folder))
+    schemes = tuple(text(path) for path in scheme_files(folder))
     return rejects or (programme, schemes)
 
 

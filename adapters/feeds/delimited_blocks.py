@@ -54,14 +54,13 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 
 def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
-    """The lines of the rest of a file, each ended; the end mark may stand without a line end."""
-    open_end = bool(layout.end_mark) and not layout.end_mark_newline
+    """The lines of the rest of a file, each ended; the end mark may stand with or without a line end."""
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
-    elif not open_end:
+    elif not layout.end_mark:
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
-    if not open_end and len(lines) > 1 and lines[-1] in {b"", b"\r"}:
+    if len(lines) > 1 and lines[-1] in {b"", b"\r"}:
         lines.pop()
     return lines
 
@@ -81,7 +80,7 @@ def _take_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
     layout = state.layout
     if layout.end_mark:
         last = lines.pop() if lines else b""
-        if last.removesuffix(b"\r") != layout.end_mark_bytes or (last.endswith(b"\r") and not layout.end_mark_newline):
+        if last.removesuffix(b"\r") != layout.end_mark_bytes:
             raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
     size = len(layout.trailer)
     if len(lines) < size:

@@ -48,7 +48,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     newline = _newline_of(layout, head, firsts)
     head = _header(stream, state, head, newline)
     stride = layout.record.width + len(newline)
-    mark = layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
+    mark = layout.end_mark_bytes
     tail = sum(line.width + len(newline) for line in layout.trailer) + len(mark)
     size = max(records.BLOCK // stride, max(len(head), tail) // stride + 1) * stride
     # the first block is done before others are begun: a small one tells as much, if it has enough to judge the format
@@ -60,8 +60,10 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
         more = len(ahead) == size
         if not more:
             data = np.concatenate([data, ahead])
-            if not mark and data[-2 * len(newline) :].tobytes() in {newline * 2, newline}:
-                data = data[: -len(newline)]  # UnionPay's files end with an empty line
+            # UnionPay's files end with an empty line; transfers and editors put a line end behind an end mark
+            beyond = {mark + newline} if mark else {newline * 2, newline}
+            if data[-len((mark or newline) + newline) :].tobytes() in beyond:
+                data = data[: -len(newline)]
         count = max(len(data) - (0 if more else tail), 0) // stride
         rest = data[count * stride :].tobytes()
         if count:
@@ -142,9 +144,11 @@ def _begins_trailer(layout: Layout, rest: bytes) -> bool:
 
 def _refuse_rest(state: FileState, rest: bytes, stride: int, tail: int, newline: bytes) -> None:
     record = state.records + 1
-    ended = state.layout.trailer and rest[:tail].endswith(newline) and not state.layout.end_mark
-    if ended and len(rest) > tail and _begins_trailer(state.layout, rest):
-        message = f"{len(rest) - tail} bytes stand behind the trailer, and would be lost; send the file without them"
+    mark = state.layout.end_mark_bytes
+    ended = len(rest) > tail and rest[:tail].endswith(mark or newline)
+    if ended and (mark or (state.layout.trailer and _begins_trailer(state.layout, rest))):
+        last = "end mark" if mark else "trailer"
+        message = f"{len(rest) - tail} bytes stand behind the {last}, and would be lost; send the file without them"
         raise FileRefusedError("AFTER_END", message, state.position + tail)
     if state.layout.trailer or tail:
         message = f"the file ends with {len(rest)} bytes where a trailer of {tail} belongs; it was cut: send it again"

@@ -104,6 +104,7 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     except FileRefusedError as error:
         refused = error.reject(context.file)
     bank_cards = sheet.mapping.column("rail") is None  # of several rails, citizen cards are among them
+    tally.notes[:0] = mapping.lacking(sheet.titles)
     yield tally.closing(
         context,
         refused,
@@ -122,7 +123,7 @@ def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
         mapping.read_encoding,
         mapping.separator,
         name,
-        lambda cells: needed <= set(_cleaned(mapping, cells)) if mapping.headings else any(cells),
+        lambda cells: needed <= set(mapping.titled(_cleaned(mapping, cells))) if mapping.headings else any(cells),
         mapping.prefix,
     )
     for raw, start, end in read_rows(stream, reading):
@@ -168,7 +169,8 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
     needed = mapping.needed_headings
     single = needed | {column.title for column in mapping.columns if column.type == "amount"}
     missing: set[str] = needed
-    for cells, _, _ in islice(rows, MAX_PREAMBLE):
+    for written, _, _ in islice(rows, MAX_PREAMBLE):
+        cells = mapping.titled(written)
         absent = needed - set(cells)
         if not absent:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in single})
@@ -184,7 +186,7 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
                 raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again")
             _place(sheet, cells)
-            sheet.titles = cells
+            sheet.titles = written
             return
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"

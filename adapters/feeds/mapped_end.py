@@ -89,7 +89,7 @@ def check_end(
     count: int | None = None
     total: int | None = None
     written = mapping.model_copy(update={"decimal": "."}) if is_workbook else mapping  # its numbers have a point
-    for spec, text in _declared_cells(end, tail):
+    for spec, text in _declared_cells(mapping, end, tail):
         with _standing_at(rows[end.where == "next"][1]):
             value = _value(spec, text, written)
             if spec.declares == "count":
@@ -116,7 +116,7 @@ def _standing_at(byte: int) -> Iterator[None]:
         raise
 
 
-def _declared_cells(end: End, tail: list[list[str]]) -> list[tuple[LayoutField, str]]:
+def _declared_cells(mapping: CsvMapping, end: End, tail: list[list[str]]) -> list[tuple[LayoutField, str]]:
     if end.where == "none":
         return []
     if end.where == "same":
@@ -128,7 +128,7 @@ def _declared_cells(end: End, tail: list[list[str]]) -> list[tuple[LayoutField, 
         raise FileRefusedError(
             "TRUNCATED", "the row of totals behind the last heading row is missing; send the file again"
         )
-    headings, values = tail[0], tail[1]
+    headings, values = mapping.titled(tail[0]), tail[1]
     given = headings[: len(values)]
     absent = [spec.title for spec in end.fields if spec.title not in given]
     if absent:

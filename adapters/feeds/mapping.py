@@ -6,6 +6,7 @@ docs/mapping.md is made from the descriptions of the fields here.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self, get_args
@@ -118,6 +119,11 @@ class CsvMapping(Document):
     unlike: tuple[str, ...] = given(
         "headings of another kind of this file, whose columns mean something else: a file that has one is refused", ()
     )
+    also: dict[str, str] = given(
+        "other headings, of other years or senders, and the heading of `columns` or `end` that each stands for; where "
+        "a file has both, it is none",
+        {},
+    )
     preamble: tuple[str, ...] = given(
         "lines written above the headings; any lines above the headings (at most 60) are read over", ()
     )
@@ -177,6 +183,9 @@ class CsvMapping(Document):
             raise ValueError("kind: give a column named kind, or `kind: SALE` for a file of sales alone")
         for number, column in enumerate(self.columns):
             self._check_column(column, number)
+        strange = [title for title in self.also.values() if title not in self._titles]
+        if strange:
+            raise MisfitError(f"no column has the title {strange[0]}", "also")
         check_keys(self.key, self.original_key)
         for number, name in enumerate(self.turned):
             if getattr(self.column(name), "type", "") != "amount":
@@ -251,6 +260,29 @@ class CsvMapping(Document):
         wanted = [column for column in self.columns if column.required or column.name in {*self.key, *codes}]
         return {title for column in wanted for title in (column.title, column.and_) if title}
 
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        """The headings of this mapping, as they are written and with signs of the other width."""
+        ends = (spec.title for spec in self.end.fields) if self.end else ()
+        titles = [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
+        return {_narrow(title): title for title in titles} | {title: title for title in titles}
+
+    def titled(self, cells: list[str]) -> list[str]:
+        """A row of headings in the words of this mapping: 金额(元) is 金额（元）, and what `also` says."""
+        named = [self._titles.get(cell) or self._titles.get(_narrow(cell), cell) for cell in cells]
+        return [cell if self.also.get(cell, cell) in named else self.also[cell] for cell in named]
+
+    def lacking(self, titles: list[str]) -> list[str]:
+        """A note on money that is blank in every record, as the file has no such heading: it may have been renamed."""
+        known = self.titled(titles)
+        names = {"paid", "gross", "claimed", "fee", self.refund_paid, self.refund_gross, self.refund_claimed}
+        lacks = [f"{c.title} ({c.name})" for c in self.columns if c.name in names and c.title not in known]
+        if not (titles and lacks):
+            return []
+        return [
+            f"no heading {', '.join(lacks)}: blank in every record; if it has another name now, correct the mapping"
+        ]
+
     @property
     def read_encoding(self) -> str:
         """As Layout.read_encoding."""
@@ -276,6 +308,10 @@ class CsvMapping(Document):
         if len(self.separator) > 1:
             return "a separator of several marks"
         return "no column of kinds" if self.kind else ""
+
+
+def _narrow(heading: str) -> str:
+    return unicodedata.normalize("NFKC", heading)
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:

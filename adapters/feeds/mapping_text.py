@@ -73,6 +73,7 @@ def _rules(mapping: CsvMapping) -> list[str]:
     marks += [f"the sign of {' and '.join(mapping.turned)} is turned over"] * bool(mapping.turned)
     marks += ["rows may lack their last, blank cells"] * mapping.ragged
     said += ["; ".join(marks)] * bool(marks)
+    said += [f"the heading {other} stands for {title}" for other, title in mapping.also.items()]
     said += [f"no record: a row that begins with {pattern}" for pattern in mapping.ignore]
     return said + _end(mapping)
 

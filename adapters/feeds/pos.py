@@ -17,6 +17,8 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
     chosen = pos_settings(settings)
     head = [f"{NAME}: ISO 8583 messages; framing {chosen.framing}, header {chosen.header}, body {chosen.body}"]
     said = [f"  {line[4:]}" for line in (PosSettings.__doc__ or "").splitlines()[2:] if line.strip()]
+    values = [(name, ",".join(v) if isinstance(v, tuple) else str(v)) for name, v in chosen if v != ""]
+    force = Part("in force (--set changes it)", ("setting", "value"), values)
     rows = [
         (name, size_words(entry), entry["data_enc"], entry["desc"], USE.get(name, ""))
         for name, entry in chosen.spec.items()
@@ -24,7 +26,7 @@ def _describe(settings: Mapping[str, object]) -> list[Part]:
     ]
     kinds = Part("kinds", ("message type", "DE3", "what", "kind"), OPERATIONS)
     fields = Part("", ("field", "size", "coding", "what", "gives"), rows)
-    return [lines("", head), lines("settings:", said), kinds, fields]
+    return [lines("", head), lines("settings:", said), force, kinds, fields]
 
 
 ADAPTER = Adapter(NAME, "ISO 8583 POS messages", "transaction", read, pos_write.write, _describe, show)

@@ -38,7 +38,8 @@ def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
     """The layout of the setting `layout`. Raises BadInput where there is none or it does not serve here."""
     chosen = settings.get("layout")
     if chosen is None:
-        raise BadInput("setting layout: name the bank's template, like minsheng_payout, or give one as YAML")
+        like = "minsheng_payout" if gives == "payment" else "minsheng_result"
+        raise BadInput(f"setting layout: name the bank's template, like {like}, or give one as YAML")
     if isinstance(chosen, Layout):
         layout = chosen
     elif isinstance(chosen, str):

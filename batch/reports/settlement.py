@@ -346,6 +346,7 @@ def member_payout_report(connection: Connection, run: Run) -> Report:
     known = {row["member_no"]: row for row in persons.iter_rows(named=True)}
     titles = rows.scheme_titles(connection, run.config.programme.name, run.last_import)
     schemes = rows.schemes_of_items(connection, run.business_date)
+    unions = rows.organisation_names(connection, run.last_import)
     lines = []
     for number, item in enumerate(items.iter_rows(named=True), 1):
         person = known.get(item["payee_no"])
@@ -357,7 +358,7 @@ def member_payout_report(connection: Connection, run: Run) -> Report:
                 "、".join(benefits),
                 mask_name(run.keys.open(person["name_sealed"])) if person else "",
                 mask_identity(run.keys.open(person["id_sealed"])) if person else "",
-                person["org"] if person else "",
+                unions.get(person["org"], person["org"]) if person else "",
                 person["district"] if person else "",
                 "",
                 item["amount_fen"],

@@ -37,10 +37,14 @@ def rate(connection: Connection, run: Run) -> Summary:
 
 
 def resolve(connection: Connection, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
-    """TONIGHT rows with member_no, our_merchant_no, store_no and the instrument that the card has."""
+    """TONIGHT rows with member_no, our_merchant_no, store_no and the instrument that the card has.
+
+    A row that names no terminal belongs to the merchant number's row of terminals.csv whose terminal is blank.
+    """
     zone = run.config.programme.timezone
     dated = rows.with_columns(
         local_date=pl.col("occurred_at").dt.convert_time_zone(zone).dt.date(),
+        terminal_no=pl.col("terminal_no").fill_null(""),
         order=pl.int_range(pl.len(), dtype=pl.Int64),
     )
     cards = rating.cards(connection, run.last_import).rename({"instrument": "card_instrument"})

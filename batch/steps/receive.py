@@ -30,8 +30,11 @@ def receive(database: Database, run: Run) -> Summary:
             called = known_as(name, run.keys.keyed_index, own)
             with database.engine.connect() as connection:
                 delivery = intake.next_delivery(connection, source.name, called)
-            path = inbox.take(run.home, source, name, delivery)
-            _claim(database, run, archive, source, path, called, delivery)
+            copy = inbox.take(run.home, source, name, delivery)
+            if copy is None:
+                left.append([source.name, called, inbox.NOT_PLAIN])
+            else:
+                _claim(database, run, archive, source, copy, called, delivery)
     unknown = inbox.unknown(run.home, run.config.sources)
     left += [[folder, name, "no source has a pattern for it"] for folder, name in unknown]
     with database.engine.connect() as connection:

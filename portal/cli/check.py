@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portal.cli.common import HERE, As, Home, Json, day, note, print_rows, said
 from settlement.model.errors import BadInput, FoundWrong, NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +60,7 @@ def waive(
 
     Example: puhui waive smkcard --date 2026-05-10 --reason "card company closed" --as li
     """
-    from batch.run import next_business_date
+    from batch.release import desk
     from portal.cli.people import FINANCE, acting, audit
     from portal.session import open_session
     from settlement.store import people
@@ -69,11 +72,11 @@ def waive(
         actor = acting(session, user, *FINANCE)
         if source not in [known.name for known in session.config.sources]:
             raise BadInput(f"no source {source!r} in puhui.toml; write one of its sources")
-        open_day = next_business_date(session.database, session.config)
-        with session.database.engine.begin() as connection:
+
+        def work(connection: Connection) -> None:
             people.add_decision(
                 connection,
-                business_date=open_day,
+                business_date=desk(connection, session.home, session.config, session.keys, session.now).business_date,
                 at=session.now,
                 actor=actor,
                 checker=None,
@@ -82,4 +85,6 @@ def waive(
                 reason=reason,
             )
             audit(connection, session, actor, "waive", source=source, business_date=missing.isoformat())
+
+        session.database.in_transaction(work)
         note(f"{source}: not awaited for {missing}")

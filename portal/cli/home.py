@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portal.cli.common import HERE, As, Home, Json, note, print_rows
 from settlement.model.errors import BadConfiguration, BadInput, NotAllowed, NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 user_app = typer.Typer(help="Users, their roles and passphrases.", no_args_is_help=True)
 account_app = typer.Typer(help="Payee accounts: a second person approves each import.", no_args_is_help=True)
@@ -165,26 +168,25 @@ def account_approve(
 
     Example: puhui account approve 12 --as li
     """
-    from batch.run import next_business_date
+    from batch.release import desk
     from portal.cli.people import acting, audit
     from portal.session import open_session
     from settlement.store import import_rows, people
 
     with open_session(home) as session:
         actor = acting(session, user, "finance_checker")
-        date = next_business_date(session.database, session.config)
-        with session.database.engine.begin() as connection:
+
+        def work(connection: Connection) -> str:
             maker = import_rows.maker(connection, import_id, "accounts")
             if maker is None:
                 raise NotFound(f"import {import_id} is not an import of accounts; see the number `puhui import` gave")
             if maker == actor:
                 raise NotAllowed(f"{actor} imported these accounts; another person approves them")
             if people.decided(connection, "approve_account", str(import_id)):
-                note(f"import {import_id} was approved before; nothing changed")
-                return
+                return f"import {import_id} was approved before; nothing changed"
             people.add_decision(
                 connection,
-                business_date=date,
+                business_date=desk(connection, session.home, session.config, session.keys, session.now).business_date,
                 at=session.now,
                 actor=actor,
                 checker=None,
@@ -193,4 +195,6 @@ def account_approve(
                 reason="payee accounts checked",
             )
             audit(connection, session, actor, "account approve", import_id=import_id)
-        note(f"accounts of import {import_id}: approved by {actor}")
+            return f"accounts of import {import_id}: approved by {actor}"
+
+        note(session.database.in_transaction(work))

@@ -44,5 +44,8 @@ def night(
             home_parts = (session.database, session.home, session.config, session.keys)
             with begun(*home_parts, business_date, session.now, ready) as run:
                 summaries = run_night(session.database, run, lambda step: note(f"{business_date} {step}"))
+            for step in summaries.values():
+                for told in step.get("decisions_refused", ()):
+                    note(f"{told}; nothing was done, decide again")
         if as_json:
             print(json.dumps(summaries, ensure_ascii=False, indent=1, sort_keys=True))

@@ -270,7 +270,7 @@ def _decide(
     home: Any, kind: str, identity: str, reason: str, name: str | None, checker: str | None, amount: str | None
 ) -> None:
     """Records what a person decided, for the next night to take; the audit row goes with it."""
-    from batch.run import next_business_date
+    from batch.release import desk
     from portal.cli.people import FINANCE, acting, audit
     from portal.session import open_session
     from settlement.store import people, reconcile
@@ -286,12 +286,12 @@ def _decide(
         second = acting(session, checker, *FINANCE) if checker else None
         if second == who:
             raise NotAllowed("the second person must be another; give --checker NAME")
-        night = next_business_date(session.database, session.config)
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> date:
+            night = desk(connection, session.home, session.config, session.keys, session.now).business_date
             if reconcile.decided_for(connection, identity, night):
                 raise BadInput(f"{identity}: the night of {night} takes a decision about it already; wait for it")
-            number = people.add_decision(
+            people.add_decision(
                 connection,
                 business_date=night,
                 at=session.now,
@@ -303,22 +303,24 @@ def _decide(
                 amount_fen=fen,
             )
             audit(connection, session, who, f"recon {kind}", id=identity, reason=reason, amount_fen=fen, checker=second)
-            return number
+            return night
 
-        session.database.in_transaction(work)
+        night = session.database.in_transaction(work)
         note(f"{identity}: {kind} by {who}; the night of {night} takes it")
 
 
 def _allowed(session: Session, kind: str, row: dict[str, Any], fen: int | None, checker: str | None) -> None:
     """BadInput or NotAllowed where the night would refuse the decision."""
-    from settlement.reconciliation.discrepancies import CLOSING, MOVES_MONEY
+    from settlement.reconciliation.discrepancies import CLOSING, MOVES_MONEY, moved_fen
 
     identity = row["discrepancy_id"]
     if row["event"] in CLOSING:
         raise BadInput(f"{identity}: is {row['event']} already; see `puhui recon show {identity}`")
     if kind == "adjust" and fen is None and not row["kind"].startswith("UNKNOWN_"):
         raise BadInput("--amount: say how much more (or, with a minus, less) the payee gets")
+    if fen is not None and row["kind"].startswith("UNKNOWN_"):
+        raise BadInput("--amount: a bank line leaves suspense whole; leave it out")
     limit = session.config.policy.second_person_above_fen
-    moved = abs(row["difference_fen"] if fen is None else fen)
+    moved = moved_fen(row, fen)
     if kind in MOVES_MONEY and moved > limit and not checker:
         raise NotAllowed(f"{identity}: above {format_yuan(limit)} a second person is needed; give --checker NAME")

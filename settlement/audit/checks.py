@@ -37,7 +37,8 @@ class Check:
 FINDING: Schema = {"subject": pl.String, "detail": pl.String}
 # Two sides of one sum per subject; a side without the subject has no row, which counts as 0.
 SIDE: Schema = {"subject": pl.String, "fen": pl.Int64}
-# Per limit the lowest and the highest use of any of its keys and windows; value null: no such limit stands any more.
+# Per limit the lowest use of any of its keys and windows that a night changed, and the highest of those that it raised;
+# value null: no such limit stands any more.
 # Undone refunds take what they had given back without a check: a use may stand above the value by `reinstated`.
 LIMIT_USE: Schema = {
     "subject": pl.String,

@@ -32,11 +32,13 @@ def parse_amount(text: str, minor_digits: int = 2) -> int:
     """
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise ValueError("not an amount; write digits with at most one point, like 12.34")
+        form = "digits with at most one point, like 12.34" if minor_digits else "a whole number, like 1234"
+        raise ValueError(f"not an amount; write {form}")
     whole, decimals = match.group(1), match.group(2) or ""
     kept, beyond = decimals[:minor_digits], decimals[minor_digits:]
     if beyond.strip("0"):
-        raise ValueError(f"more than {minor_digits} decimals; write at most {minor_digits}")
+        most = f"more than {minor_digits} decimals; write at most {minor_digits}"
+        raise ValueError(most if minor_digits else "has decimals; write a whole number, like 1234")
     value = int(whole + kept.ljust(minor_digits, "0"))
     if value > INT64_MAX:
         raise ValueError("amount too large; the largest is 92233720368547758.07")

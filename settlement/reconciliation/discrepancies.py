@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Any
 
 import polars as pl
 
@@ -37,6 +38,7 @@ KNOWN: Schema = {
     "kind": pl.String,
     "ours_id": pl.String,
     "theirs_id": pl.String,
+    "theirs_fen": pl.Int64,
     "difference_fen": pl.Int64,
     "last_event": pl.String,
     "last_seq": pl.Int64,
@@ -223,6 +225,13 @@ def is_open() -> pl.Expr:
     return ~pl.col("last_event").is_in(CLOSING).fill_null(value=False)
 
 
+def moved_fen(about: Mapping[str, Any], amount_fen: int | None) -> int:
+    """What a decision about a discrepancy moves, unsigned: the amount that was said, but a bank line's own, whole."""
+    if about["kind"].startswith("UNKNOWN_"):
+        return abs(int(about["theirs_fen"] or about["difference_fen"]))
+    return abs(int(about["difference_fen"]) if amount_fen is None else amount_fen)
+
+
 def decided(
     known: pl.DataFrame, decisions: pl.DataFrame, second_person_above_fen: int
 ) -> tuple[pl.DataFrame, list[str]]:
@@ -243,7 +252,7 @@ def decided(
         if about["last_event"] in CLOSING:
             refused.append(f"{said}: it is {about['last_event']} already")
             continue
-        moved = abs(about["difference_fen"] if decision["amount_fen"] is None else decision["amount_fen"])
+        moved = moved_fen(about, decision["amount_fen"])
         if decision["kind"] in MOVES_MONEY and moved > second_person_above_fen and not decision["checker"]:
             refused.append(f"{said}: it needs a second person")
             continue

@@ -124,8 +124,10 @@ def found_lines(lines: pl.DataFrame, known: pl.DataFrame, sent: pl.DataFrame) ->
         .then(pl.format("付款 {} 的退款, 而付出未见于对账单", "end_to_end_id"))
         .otherwise(pl.format("非我方付款、出资方账户或银行收费; 摘要: {}", pl.col("remittance").fill_null("无")))
     )
-    same_way = pl.col("amount_fen") < 0
-    ours_fen = pl.when(ours & same_way).then(-pl.col("item_fen"))
+    # a payment that has its answer has no second one: the line is all difference
+    paid = known.filter(pl.col("kind") == "paid")["subject"]
+    answered = pl.col("item_result").is_not_null() | pl.col("end_to_end_id").is_in(paid.implode())
+    ours_fen = pl.when(ours & (pl.col("amount_fen") < 0) & ~answered).then(-pl.col("item_fen"))
     return _found(
         rows,
         kind=kind,

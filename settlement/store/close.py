@@ -237,9 +237,16 @@ LIMIT: Schema = {
 
 
 def limit_use(connection: Connection, day: date) -> pl.DataFrame:
-    """Per limit the lowest and the highest use among the keys that night `day` changed (LIMIT); scheme "": a pool."""
-    sql = """
-    SELECT u.scheme, u.name, u.measure, u.per, u."window", min(u.used), max(u.used) FROM puhui.state_usage u
+    """Per limit the lowest use among the keys that night `day` changed, and the highest among those whose use it raised
+    (LIMIT); scheme "": a pool. A key whose value was lowered stands above it until refunds have given enough back.
+    """
+    same = " AND ".join(f'b."{name}" = u."{name}"' for name in t.STATE_TABLES["usage"].info["keys"])
+    sql = f"""
+    SELECT u.scheme, u.name, u.measure, u.per, u."window", min(u.used),
+      coalesce(max(u.used) FILTER (WHERE u.used > coalesce(b.used, 0)), least(0, min(u.used)))
+    FROM puhui.state_usage u LEFT JOIN LATERAL (
+      SELECT b.used FROM puhui.state_usage b WHERE {same} AND b.business_date < :day
+      ORDER BY b.business_date DESC LIMIT 1) b ON true
     WHERE u.business_date = :day GROUP BY 1, 2, 3, 4, 5
     """
     return _rows(connection, sql, LIMIT, {"day": day})

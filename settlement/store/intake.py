@@ -73,6 +73,7 @@ def same_bytes_before(connection: Connection, file_id: int, source: str, sha256:
             t.file.c.sha256 == sha256,
             t.file.c.file_id != file_id,
             t.file_outcome.c.status != "REJECTED",
+            t.file_outcome.c.code.is_distinct_from("DUPLICATE_FILE"),  # that one is of a delivery with its lines
             ~taken_back.exists(),
         )
         .order_by(t.file.c.file_id)

@@ -82,12 +82,15 @@ def tonight(connection: Connection, day: date) -> pl.DataFrame:
 
 
 def waiting_since(connection: Connection, file_id: int) -> list[str]:
-    """Names of later files of the delivery's source that were refused as GAP; not one that was taken since, as its name
-    or its bytes tell.
+    """Names of files of the delivery's source that came later or are of a later day, and were refused as GAP.
+
+    A bank mostly sends the next day first, and the restated one once it is asked. Not one that was taken since, as its
+    name or its bytes tell.
     """
     sql = """SELECT f.name FROM puhui.file f JOIN puhui.file_outcome o USING (file_id)
-      JOIN puhui.file this ON this.source = f.source AND this.file_id = :file_id
-      WHERE f.file_id > :file_id AND o.code = 'GAP' AND NOT EXISTS (
+      JOIN (puhui.file this JOIN puhui.file_outcome was USING (file_id))
+        ON this.source = f.source AND this.file_id = :file_id
+      WHERE (f.file_id > :file_id OR o.clearing_date > was.clearing_date) AND o.code = 'GAP' AND NOT EXISTS (
         SELECT 1 FROM puhui.file g JOIN puhui.file_outcome p USING (file_id)
         WHERE g.source = f.source AND p.status <> 'REJECTED'
           AND (g.sha256 = f.sha256 OR (g.name = f.name AND g.file_id > f.file_id)))

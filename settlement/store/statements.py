@@ -268,6 +268,12 @@ def persons(connection: Connection, numbers: list[str], last_import: int) -> pl.
     return copy_out(connection, query, PERSON).sort("member_no")
 
 
+def organisation_names(connection: Connection, last_import: int) -> dict[str, str]:
+    """Code of an organisation to its name."""
+    o = reference.current(t.organisation, reference.KEYS[t.organisation], last_import).subquery().c
+    return {row[0]: row[1] for row in connection.execute(select(o.org, o.name))}
+
+
 def schemes_of_items(connection: Connection, business_date: date) -> dict[str, list[str]]:
     """EndToEndId of members' items drafted on a business date to the schemes on their statements, in order."""
     sql = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batch.config import SourceConfig
-from batch.inbox import look
+from batch.inbox import look, take, taken
 
 DATA = b"a file\n"
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -36,3 +36,18 @@ def test_a_marker_says_size_and_digest_in_any_writing(marker: dict[str, Any], le
     (inbox / "a.xml.ok").write_text(json.dumps(marker), "utf-8")
     seen = look(tmp_path, SOURCE)
     assert (seen.complete, seen.left) == ((["a.xml"], []) if not left else ([], [("a.xml", left)]))
+
+
+def test_what_is_no_plain_file_once_it_is_moved_is_never_opened(tmp_path: Path) -> None:
+    """A sender who swaps a file for a link after the look would have us read, and receipt, a file of ours."""
+    inbox = tmp_path / "exchange" / "bank" / "in"
+    inbox.mkdir(parents=True)
+    (tmp_path / "puhui.keys").write_bytes(b"secret")
+    (inbox / "a.xml").symlink_to(tmp_path / "puhui.keys")
+    assert take(tmp_path, SOURCE, "a.xml", 1) is None
+    assert taken(tmp_path, SOURCE) == []
+    (inbox / "a.xml").write_bytes(DATA)
+    copy = take(tmp_path, SOURCE, "a.xml", 1)
+    assert copy is not None
+    assert copy.read_bytes() == DATA
+    assert (tmp_path / "puhui.keys").read_bytes() == b"secret"

@@ -12,12 +12,13 @@ from pydantic import BaseModel
 from adapters.accounts.bank_map import BankMap, Columns
 from adapters.description import keys
 from adapters.feeds.mapping import CsvColumn, CsvMapping, End, SpokenTotal
-from adapters.layout import Layout, Line
+from adapters.layout import Layout, LayoutField, Line
 from adapters.yaml_document import load_yaml, shipped_documents
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mapping.md"
 MODELS: dict[str, type[BaseModel]] = {
-    model.__name__: model for model in (BankMap, Columns, CsvMapping, CsvColumn, End, SpokenTotal, Layout, Line)
+    model.__name__: model
+    for model in (BankMap, Columns, CsvMapping, CsvColumn, End, SpokenTotal, Layout, Line, LayoutField)
 }
 _TABLE = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -55,9 +56,12 @@ MORE: dict[str, dict[str, Any]] = {
     "SpokenTotal": {"of": "paid"},
     "Layout": {"zone": "Asia/Shanghai", "maximum_records": 5000, "quotes": True, "sheet": "回盘明细"},
     "Line": {"length": 310},
+    "LayoutField": {"prefix": "NO:"},
 }
 # keys by which a part is known from another kind's
-_SHOWS = {"BankMap": {"columns"}, "End": {"starts_with"}, "CsvColumn": {"name"}}
+_SHOWS = {"BankMap": {"columns"}, "End": {"starts_with"}, "CsvColumn": {"name"}, "LayoutField": {"name"}}
+# keys that stand in another table of the page, with the same meaning
+_TOLD = {"LayoutField": {name for name, field in CsvColumn.model_fields.items() if not field.exclude}}
 
 
 def blocks(page: str) -> dict[str, str]:
@@ -82,6 +86,7 @@ def table(name: str, nodes: list[dict[str, Any]]) -> list[tuple[str, str, str, s
     return [
         (f"`{key}`", f"`{default}`" if default not in {"", "must"} else default, what, _example(key, model, nodes))
         for key, default, what in keys("", model).rows
+        if key not in _TOLD.get(name, ())
     ]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from adapters.yaml_document import document_of, shipped_documents
+from adapters.base import Context
+from adapters.registry import adapter
+from adapters.yaml_document import document_of, load_yaml, shipped_documents
 from portal.cli.main import run
-from settlement.model.frames import TRANSACTION
+from settlement.model.frames import PAYMENT, TRANSACTION
 from tests.docs.mapping_page import MODELS, MORE, PAGE, blocks, nodes, table, written
 
 TEXT = PAGE.read_text("utf-8")
@@ -57,6 +61,7 @@ def test_every_canonical_name_that_can_be_mapped_is_told() -> None:
         ("bank_csv", "layout", "bank.yaml", "bank.csv", "bank.result", "utf-8"),
         ("mapped_csv", "mapping", "acquirer.yaml", "POS_898110289997632_20260101.txt", "acquirer.result", "utf-8"),
         ("citizen_card", "layout", "card.yaml", "SY_20260507.txt", "card.result", "gbk"),
+        ("bank_result", "layout", "answer.yaml", "PF20260508_01.rsp", "answer.result", "gbk"),
     ],
 )
 def test_the_worked_examples(
@@ -73,6 +78,23 @@ def test_the_worked_examples(
     assert [{name: row[name] for name in expected[0]} for row in rows] == expected
 
 
+def test_the_payout_file_is_what_its_template_writes() -> None:
+    payees = {"SZ-1-1": ("得月楼菜馆", "6222021234560017", 100_000), "SZ-1-2": ("松鹤楼", "6222021234560025", 25_050)}
+    items = pl.DataFrame(
+        [
+            {"end_to_end_id": number, "amount_fen": fen, "payee_name": name, "payee_account": account}
+            | {"payee_bank_name": None, "payee_bank_code": "105305000012", "remittance": "普惠结算"}
+            for number, (name, account, fen) in payees.items()
+        ],
+        schema=PAYMENT,
+    )
+    settings = {"layout": load_yaml(BLOCKS["payout.yaml"], "payout.yaml")}
+    form = adapter("bank_template")
+    assert form.write is not None
+    written = form.write(items, Context("PF20260508_01.txt", "bank", settings, clearing_date=date(2026, 5, 8)))
+    assert written.decode("gbk").replace("\r\n", "\n") == BLOCKS["PF20260508_01.txt"]
+
+
 @pytest.mark.parametrize(("form", "shipped"), [("bank_csv", "icbc"), ("mapped_csv", "wechat_pay")])
 def test_describe_without_a_mapping_says_how_one_is_written(
     form: str, shipped: str, capsys: pytest.CaptureFixture[str]
@@ -81,3 +103,21 @@ def test_describe_without_a_mapping_says_how_one_is_written(
     told = capsys.readouterr().out
     assert "docs/mapping.md" in told
     assert f"\n{shipped} " in told
+
+
+def test_describe_tells_what_is_in_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The unit of a bank's mapping, and of a POS source the settings that nobody has given."""
+    (tmp_path / "bank.yaml").write_text(BLOCKS["bank.yaml"] + "unit: fen\n", "utf-8")
+    options = ["--format", "bank_csv", "--set", f"layout={tmp_path / 'bank.yaml'}"]
+    assert run(["feed", "describe", *options]) == 0
+    assert "whole numbers of fen" in capsys.readouterr().out
+    assert run(["feed", "describe", "--format", "pos_iso8583"]) == 0
+    assert re.search(r"^discount_field +54$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_result_file_without_a_layout_is_told_one_of_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "answer").write_bytes(b"P|0|0\r\n########")
+    assert run(["feed", "check", str(tmp_path / "answer"), "--format", "bank_result"]) == 2
+    assert "like minsheng_result" in capsys.readouterr().err

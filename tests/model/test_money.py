@@ -108,3 +108,10 @@ def test_upper_agrees_with_the_library_where_that_is_right(fen: int) -> None:
     ours = upper_rmb(fen).removeprefix("人民币")
     theirs = cn2an.an2cn(format_yuan(fen), "rmb")
     assert ours.replace("零", "").rstrip("整") == theirs.replace("零", "").rstrip("整")
+
+
+@pytest.mark.parametrize("text", ["12.34", "-5", "1O"])
+def test_an_amount_in_the_smallest_unit_is_told_to_be_whole(text: str) -> None:
+    """Where a field is in fen, a point must not be advised: 12.34 would not be taken either."""
+    with pytest.raises(ValueError, match="write a whole number, like 1234"):
+        parse_amount(text, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,4 +85,41 @@ def test_what_a_night_lacks_is_said_first_and_can_be_brought_in(
             2,
             f"puhui: no night of {wrong} has finished; run `puhui night` first, or give a date that has one\n",
         )
+    assert home.is_dir()
+
+
+def test_a_programme_folder_is_the_rules_in_force(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scheme whose file was deleted went on granting; one renumbered in its file stopped the night; .yml was lost."""
+    folder = tmp_path / "programme"
+    shutil.copytree(SUZHOU / "programme", folder)
+    bakery = folder / "schemes" / "s05-bakery.yaml"
+    text = bakery.read_text("utf-8")
+    bakery.with_suffix(".yml").write_text(text.replace("title: ", "title: new "), "utf-8")
+    bakery.unlink()
+    status, line = said(capsys, "import", "programme", str(folder), "--as", "manager")
+    assert (status, "14 rows" in line) == (0, True)
+
+    bakery.with_suffix(".yml").write_text(text.replace("version: 1\n", "version: 2\n"), "utf-8")
+    status, line = said(capsys, "import", "programme", str(folder), "--as", "manager")
+    assert status == 2
+    assert (
+        "schemes/s05-bakery.yml:2:9: scheme: version 1 of bakery-half has not ended and the folder lacks it; "
+        "put its file back, and to end it write its last day in `effective.to` [SCHEME_LEFT_OUT]\n"
+    ) in line
+    ended = text.replace(re.search(r"effective: .*", text)[0], "effective: {from: 2026-05-01, to: 2026-05-06}")
+    bakery.write_text(ended, "utf-8")
+    new = text.replace("version: 1\n", "version: 2\n").replace(
+        re.search(r"effective: .*", text)[0], "effective: {from: 2026-05-07}"
+    )
+    bakery.with_suffix(".yml").write_text(new, "utf-8")
+    assert said(capsys, "import", "programme", str(folder), "--as", "manager")[0] == 0
+
+    bakery.unlink()  # has ended: its file may go, and it stays in force for what comes late
+    bakery.with_suffix(".yml").write_text(new.replace("from: 2026-05-07", "from: 2026-05-06"), "utf-8")
+    status, line = said(capsys, "import", "programme", str(folder), "--as", "manager")
+    assert (status, "[VERSIONS_OVERLAP]" in line) == (2, True)
+    bakery.with_suffix(".yml").write_text(new.replace("title: ", "title: last "), "utf-8")
+    assert said(capsys, "import", "programme", str(folder), "--as", "manager")[0] == 0
     assert home.is_dir()

@@ -124,7 +124,7 @@ def test_findings_of_rating() -> None:
 
 def known(*rows: tuple[str, str, str | None, int]) -> pl.DataFrame:
     """(id, kind, last event, difference); ours_id is o-<id>."""
-    found = [(i, k, f"o-{i}", None, fen, last, 0 if last is None else 1) for i, k, last, fen in rows]
+    found = [(i, k, f"o-{i}", None, -fen, fen, last, 0 if last is None else 1) for i, k, last, fen in rows]
     return pl.DataFrame(found, schema=life.KNOWN, orient="row")
 
 

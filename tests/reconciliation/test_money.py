@@ -62,6 +62,23 @@ def test_a_line_is_known_or_a_discrepancy(name: str) -> None:
         assert found["kind"].to_list() == (["RETURNED"] if expected[0] == "returned" else [])
 
 
+@pytest.mark.parametrize(
+    ("before", "fen", "difference"), [(None, -999, -1), ("paid", -1000, 1000), ("paid", -999, 999)]
+)
+def test_a_debit_beside_a_payment_that_has_its_answer_is_all_difference(
+    before: str | None, fen: int, difference: int
+) -> None:
+    one, items = lines({"amount_fen": fen, "end_to_end_id": "E1"}), sent(("E1", 1000, before))
+    found = money.found_lines(one, money.name_lines(one, items, SPONSORS, CODES), items)
+    assert found["difference_fen"].to_list() == [difference]
+
+
+def test_paid_twice_in_one_night_is_a_difference_of_the_second() -> None:
+    two, items = lines(*[{"amount_fen": -1000, "end_to_end_id": "E1"}] * 2), sent(("E1", 1000, None))
+    found = money.found_lines(two, money.name_lines(two, items, SPONSORS, CODES), items)
+    assert found.select("kind", "difference_fen").rows() == [("UNKNOWN_DEBIT", 1000)]
+
+
 def test_a_line_of_nothing_is_no_difference_unless_it_names_a_payout() -> None:
     both, items = lines({"amount_fen": 0}, {"amount_fen": 0, "end_to_end_id": "E1"}), sent(("E1", 1000, None))
     found = money.found_lines(both, money.name_lines(both, items, SPONSORS, CODES), items)

@@ -131,6 +131,7 @@ WRONG = [
     ("pools: [budget]", "pools: [budget, budget]", "18:8", "a pool stands twice", "keep it once"),
     ("sponsor: bank", "sponsor: bonk", "19:48", "sponsor bonk does not exist", "declare it"),
     ("share: 2", "share: 0", "19:61", "too small", "1 or more"),
+    ("version: 1", "version: 202605010001", "2:10", "too large", "smaller"),  # the import ended in a DataError
     ("share: 2", "share: 2000000", "19:61", "too large", "smaller"),
     ("[{sponsor: city, share: 1}, {sponsor: bank, share: 2}]", "[]", "19:10", "empty", "at least one"),
     ("policy: proportional", "policy: pro_rata", "20:18", "not one of the words", "'subsidy_first'"),

@@ -64,6 +64,45 @@ def test_declared_totals_are_compared(foot: str, notes: list[str]) -> None:
     assert out_of_balance(_read(HEAD + IN + OUT + foot)[2].notes) == notes
 
 
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("借方笔数：1,借方发生额汇总：{out}\n贷方笔数：1,贷方发生额汇总：100.00\n", "借方发生额汇总"),
+        ("收入总金额,100.00,支出总金额,{out}\n", "支出总金额"),
+        ("借方（支出）金额汇总：{out}元\n", "借方(支出)金额汇总"),
+        ("#支出合计： 1 笔，共 {out} 元\n", "支出合计"),
+        ("总支出：{out}  总收入：100.00\n", "总支出"),
+    ],
+)
+def test_sums_behind_their_words_are_compared(said: str, wrong: str) -> None:
+    for out, notes in (
+        ("50.00", []),
+        ("51.00", [f"TOTAL_MISMATCH: {wrong} declares 51.00 and its lines have 50.00 CNY"]),
+    ):
+        told = said.format(out=out)
+        assert out_of_balance(_read(told + HEAD + IN + OUT)[2].notes) == notes
+        assert out_of_balance(_read(HEAD + IN + OUT + told)[2].notes) == notes
+        page = told.replace("支出", "本年支出").replace("借方", "本页借方")
+        assert out_of_balance(_read(HEAD + IN + OUT + page)[2].notes) == []
+
+
+def test_a_sum_may_have_what_was_undone_with_its_minus_or_without() -> None:
+    back = "3,11,2026-05-07 12:00:00,借,-50.00,,退回,1100.00\n"
+    for said, wrong in (("0.00", 0), ("100.00", 0), ("50.00", 1)):
+        closing = _read(f"借方发生总额：{said}\n" + HEAD + IN + OUT + back)[2]
+        assert len(out_of_balance(closing.notes)) == wrong
+
+
+def test_a_sum_of_amounts_with_a_direction_and_of_each_account() -> None:
+    head = (
+        "查询账号|{0}|\n借方发生总额|{1}|\n交易类型[ Type ]|交易日期|交易金额|交易后余额|\n往账|20260507|-5.00|+9.00|\n"
+    )
+    for second, wrong in (("5.00", 0), ("6.00", 1)):
+        text = head.format("1111111", "5.00") + head.format("2222222", second)
+        _, rejects, closing = _read(text, "boc")
+        assert (rejects, len(out_of_balance(closing.notes))) == ([], wrong)
+
+
 def test_totals_count_rejects_and_are_unproven_over_what_cannot_be_read() -> None:
     foot = "合计,,,,50.00,100.00\n"
     closing = _read(HEAD + IN + OUT.replace("2026-05-07", "2026-02-30") + foot)[2]

@@ -32,6 +32,11 @@ FUND = {
         "共3条记录\n第 1 页,共 1 页\n",
         "注：1. 本明细仅供参考\n2. 以银行记录为准\n",
         "温馨提示：以银行记录为准,,,,,\n导出时间：2026-05-31 10:00:00,,,,,\n",
+        "以下此页无正文\n出单截至日期：2026-05-31\n",
+        "***以下空白***,,,,,\n页码：1/3\n",
+        "客服热线：95588,,操作员：张三,,\n账户余额：123.45",
+        "本期合计,4.00,2.00,,,\n",
+        "借方交易笔数,1,借方交易金额,5.00,贷方交易笔数,1\n",
     ],
 )
 def test_a_foot_of_words_is_no_line(foot: str) -> None:
@@ -39,7 +44,50 @@ def test_a_foot_of_words_is_no_line(foot: str) -> None:
     assert (rejects, frame.height, out_of_balance(closing.notes)) == ([], len(ROWS), [])
 
 
-@pytest.mark.parametrize("said", ["没有符合条件的记录\n", "暂无数据,,,,,\n", "查无记录\n"])
+@pytest.mark.parametrize(
+    "cells",
+    ["", "x,1.00,,,", "x,,,9.00,", "20260,,,,", "=1,,,,甲公司", "2026-05-32,,,,", "20", '="2026', "日子,出,进,,\n"],
+)
+def test_what_may_have_been_a_line_is_no_foot(cells: str) -> None:
+    """Money, a part of a day and another side are told, also of a file that was cut."""
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["摘要"]}}
+    text = "日期,收入,支出,余额,摘要\n20260507,8.00,,11.00,\n"
+    _, rejects, closing = read("bank_csv", (text + cells).encode(), layout=layout)
+    assert bool(rejects or closing.refused) == bool(cells)
+
+
+def test_words_in_the_first_column_are_a_foot_though_names_stand_there() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"]}}
+    text = "户名,日期,收入,支出\n甲,20260507,1.00,\n以下空白,,,\n"
+    frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+    assert (frame.height, rejects) == (1, [])
+    assert len(read("bank_csv", (text + "乙,昨日,,\n").encode(), layout=layout)[1]) == 1
+
+
+def test_a_text_that_begins_with_a_word_of_sums_is_a_line() -> None:
+    text = "摘要,日期,收入,支出\n合计费,20260507,1.00,\n总计利息,20260507,,2.00\n{}"
+    for foot in ("合计,20260507,1.00,2.00\n", "合计2笔：,20260507,1.00,2.00\n", "总计(元),20260507,1.00,2.00\n"):
+        frame, rejects, _ = read("bank_csv", text.format(foot).encode(), layout=PLAIN)
+        assert (frame["amount_fen"].to_list(), rejects) == ([100, -200], [])
+
+
+def test_a_cut_line_is_no_foot_where_the_day_is_not_the_first_cell() -> None:
+    text = "摘要,日期,收入,支出,余额\n甲,20260507,8.00,,11.00\n"
+    for cut, code in (("乙", "TRUNCATED"), ("乙,", "TRUNCATED"), ("乙\n", None)):
+        _, rejects, closing = read("bank_csv", (text + cut).encode(), layout=PLAIN)
+        assert (rejects, closing.refused and closing.refused.code) == ([], code)
+
+
+def test_a_second_row_of_headings_is_no_line_and_may_say_the_unit() -> None:
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"], "counterparty_account": ["账号"]}}
+    text = "日期,收入,支出,户名,账号\nDate,Income{0},Expense{0},Name,Account\n20260507,8.00,,,\n"
+    frame, rejects, _ = read("bank_csv", text.format("").encode(), layout=layout)
+    assert (frame.height, rejects) == (1, [])
+    refused = read("bank_csv", text.format("(万元)").encode(), layout=layout)[2].refused
+    assert (refused and refused.code) == "BAD_HEADING"
+
+
+@pytest.mark.parametrize("said", ["没有符合条件的记录\n", "暂无数据,,,,,\n", "查无记录\n", "抱歉，没有您要的明细\n"])
 def test_a_day_without_lines_has_none(said: str) -> None:
     _, rejects, closing = read("bank_csv", (HEAD + said).encode(), layout=PLAIN)
     assert (rejects, closing.records, closing.refused) == ([], 0, None)
@@ -61,7 +109,12 @@ def test_a_line_that_begins_as_a_foot_and_has_a_wrong_day_is_a_reject() -> None:
 
 
 @pytest.mark.parametrize(
-    "headings", ["借,贷,余额,收(付)方名称,收(付)方帐号", "借方金额,贷方金额,余额,收/付方名称,收/付方帐号"]
+    "headings",
+    [
+        "借,贷,余额,收(付)方名称,收(付)方帐号",
+        "借方金额,贷方金额,余额,收/付方名称,收/付方帐号",
+        "借方金额,贷方金额,余额,收付方名称,收付方账号",
+    ],
 )
 def test_headings_of_cmb(headings: str) -> None:
     text = f"帐号：110912345678901\n交易日,{headings}\n20260507,2.00,,9.00,某某公司,6222021\n"

@@ -133,7 +133,7 @@ FEET = [
 def test_a_foot_is_no_line(foot: str) -> None:
     frame, rejects, closing = _read(HEAD + "".join(ROWS) + foot)
     assert (rejects, frame.height, closing.records, out_of_balance(closing.notes)) == ([], 3, 3, [])
-    assert _read(HEAD + ROWS[0] + "x,,,,,\n")[1], "what no trailer announces is a reject"
+    assert _read(HEAD + ROWS[0] + "x,1.00,,,,\n")[1], "money that no trailer announces is a reject"
 
 
 def test_lines_go_on_behind_a_sum_of_the_page_with_or_without_headings() -> None:

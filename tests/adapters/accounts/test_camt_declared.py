@@ -125,7 +125,9 @@ PAIR = detail("1.00") + detail("2.00")
         (f"<NtryDtls>{batch('2', '3.00')}{PAIR}</NtryDtls>", None),
         (f"<NtryDtls>{batch('02')}{PAIR}</NtryDtls>", None),
         (f"<NtryDtls>{batch('3')}{PAIR}</NtryDtls>", "COUNT_MISMATCH"),
-        (f"<NtryDtls>{batch('3')}{detail('3.00')}</NtryDtls>", "COUNT_MISMATCH"),
+        (f"<NtryDtls>{batch('3')}{detail('3.00')}</NtryDtls>", None),  # one detail is the batch, not broken down
+        (f"<NtryDtls>{batch('3')}{detail()}</NtryDtls>", None),
+        (f"<NtryDtls>{batch('3')}{detail('1.00')}</NtryDtls>", "COUNT_MISMATCH"),  # one of three
         (f"<NtryDtls>{batch('3')}{detail()}{detail()}</NtryDtls>", "COUNT_MISMATCH"),
         (f"<NtryDtls>{batch('2', '4.00')}{PAIR}</NtryDtls>", "TOTAL_MISMATCH"),
         (f"<NtryDtls>{batch('2', '4.00', 'USD')}{PAIR}</NtryDtls>", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from accounts_support import read, refusal
 
@@ -129,6 +130,18 @@ def test_an_amount_may_have_been_wrapped_and_a_reference_too(wrap: str) -> None:
     assert frame.select("amount_fen", "end_to_end_id", "reference", "remittance", "bank_code").rows() == [
         (-150, "SZ-000000000001", "B1", "MORE", "NTRF")
     ]
+
+
+def test_the_time_of_the_entry_may_stand_behind_its_day() -> None:
+    """Bank Pekao writes it; without the entry day such digits are another way to write one, and are refused."""
+    timed = (HEAD + TAIL).replace(":61:2605070507D", ":61:2605070508231740D")
+    frame, rejects, closing = read("mt940", timed.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select(pl.col("value_date", "booking_date").cast(pl.String), "amount_fen").rows() == [
+        ("2026-05-07", "2026-05-08", -150)
+    ]
+    for other in ("260507231740", "2605070507251399", "260507050723174000"):
+        assert refusal("mt940", timed.replace("2605070508231740", other).encode()) == "BAD_LINE"
 
 
 def test_a_message_may_end_on_the_line_of_its_balance() -> None:

@@ -71,6 +71,14 @@ def test_what_refuses_a_wallet_file(old, new, code):
         assert closing.refused.byte > 0
 
 
+def test_money_whose_heading_is_not_there_is_told():
+    """A renamed 代金券 would make every deal price the paid amount, and nothing else of the file shows it."""
+    assert not [note for note in _wechat(WECHAT)[2].notes if "no heading" in note]
+    frame, rejects, closing = _wechat(WECHAT.replace("代金券金额", "代金券抵扣", 1))
+    assert (rejects, closing.refused, frame["claimed_fen"].to_list()[0]) == ([], None, None)
+    assert [note for note in closing.notes if "代金券金额 (claimed)" in note]
+
+
 def test_a_bad_row_is_a_reject_and_its_amounts_still_count():
     frame, rejects, closing = _wechat(WECHAT.replace("2026-05-07 12:01:02", "2026-05-07 25:01:02"))
     assert [(r.record, r.field, r.code) for r in rejects] == [(2, "occurred_at", "BAD_DATE")]

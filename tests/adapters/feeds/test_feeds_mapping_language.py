@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 
 import feeds_support as s
 import pytest
@@ -155,6 +155,44 @@ def test_the_wechat_bill_of_24_columns():
     assert lied.refused.code == "TOTAL_MISMATCH"
 
 
+def test_the_wechat_bill_of_24_columns_with_its_other_headings():
+    bill = WECHAT_2014.replace("代金券或立减优惠", "企业红包")
+    given = s.context("wx_20141110.csv", "wx", mapping="wechat_pay_2014")
+    frame, rejects, closing = s.read("mapped_csv", bill.encode(), given)
+    assert (rejects, closing.refused, frame["claimed_fen"].to_list()) == ([], None, [100, 20])
+    lied = s.read("mapped_csv", bill.replace("`0.2,`0\n", "`0.3,`0\n").encode(), given)[2]
+    assert lied.refused is not None
+    assert lied.refused.code == "TOTAL_MISMATCH"
+
+
+def test_the_wechat_refunds_of_26_columns_have_their_own_time():
+    headings, _, refund, *end = WECHAT_2014.replace("代金券或立减优惠", "企业红包").splitlines()
+    headings = headings.replace("微信退款单号", "退款申请时间,退款成功时间,微信退款单号")
+    refund = refund.replace("`5001", "`2014-11-11 08:00:00,`2014-11-11 08:00:02,`5001")
+    end[1] = "`1,`0.0,`2.0,`0.2,`0"
+    bill = "\n".join([headings, refund, *end, ""])
+    given = s.context("wx_20141111.csv", "wx", mapping="wechat_pay_refund_2014")
+    frame, rejects, closing = s.read("mapped_csv", bill.encode(), given)
+    assert (rejects, closing.refused) == ([], None)
+    assert frame.select("transaction_id", "kind", "paid_fen", "claimed_fen").rows() == [("wx:5001", "REFUND", 180, 20)]
+    assert frame["occurred_at"][0].astimezone(UTC).isoformat() == "2014-11-11T00:00:02+00:00"
+
+
+def test_headings_of_another_width_or_sender_are_the_same():
+    changed = ALIPAY.replace("（元）", "(元)").replace("支付宝交易号", "银联交易号")
+    given = s.context("2088_20260507.csv", "ali", mapping="alipay")
+    frame, rejects, closing = s.read("mapped_csv", changed.encode("gb18030"), given)
+    assert (rejects, closing.refused) == ([], None)
+    same = s.read("mapped_csv", ALIPAY.encode("gb18030"), given)[0]
+    assert frame.drop("byte_start", "byte_end").equals(same.drop("byte_start", "byte_end"))
+
+
+def test_where_a_file_has_both_headings_the_other_one_is_its_own():
+    bill = WECHAT_2014.replace(",费率\n", ",费率,企业红包金额\n").replace("0.60%", "0.60%,`9.99")
+    given = s.context("wx_20141110.csv", "wx", mapping="wechat_pay_2014")
+    assert s.read("mapped_csv", bill.encode(), given)[0]["claimed_fen"].to_list() == [100, 20]
+
+
 def test_the_trailer_of_an_old_alipay_file():
     old = ALIPAY.replace("商家实收共18.00元，商家优惠共2.00元", "交易金额共20.00元，优惠金额共2.00元")
     old = old.replace("商家实收退款共-4.50元，商家优惠退款共-0.50元", "交易退款金额共-5.00元，优惠退款金额共-0.50元")
@@ -172,6 +210,7 @@ def test_the_trailer_of_an_old_alipay_file():
     [
         ({"filename": "20[0-9]{6}"}, r"has no group \(\?P<clearing_date>"),
         ({"ignore": ["("]}, "pattern"),
+        ({"also": {"红包": "优惠券"}}, "no column has the title 优惠券"),
         ({"end": {"where": "same"}}, "starts_with: say how the end row begins"),
         ({"end": {"spoken": [{"pattern": "(?P<total>x)"}]}}, "a total is of an amount of the columns"),
         ({"end": {"spoken": [{"pattern": "(?P<order_no>x)"}]}}, "a total is of an amount of the columns"),

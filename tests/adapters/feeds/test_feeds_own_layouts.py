@@ -82,6 +82,22 @@ def test_a_fixed_file_ends_with_a_mark_in_its_encoding():
     assert (refused, frame["paid_fen"].to_list()) == (None, [100])
 
 
+@pytest.mark.parametrize("shape", ["fixed", "delimited"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("written", [False, True])
+def test_an_end_mark_proves_the_file_with_a_line_end_or_without(shape, newline, written):
+    """A transfer in text mode puts a line end behind it; what stands behind that is refused as what it is."""
+    row = ROW if shape == "delimited" else f"S{CARD}20260507093015000100R1"
+    made = {} if shape == "delimited" else FIXED
+    made = made | {"newline": "any", "end_mark": "END", "end_mark_newline": written}
+    for end, code in (("END", None), (f"END{newline}", None), ("EN", "cut"), (f"END{newline}X", "more")):
+        frame, _, refused, *_ = read(row + newline + end, **made)
+        assert (refused is None) == (code is None), end
+        assert frame.height or code, end
+        if shape == "fixed" and code == "more":
+            assert (refused.code, refused.byte) == ("AFTER_END", len(row + newline) + 3)
+
+
 def test_a_record_that_failed_is_skipped_by_any_of_its_codes():
     status = {"name": "status", "values": {"成功": "done", "失败": "SKIP"}}
     frame, rejects, _, closing, _ = read(ROW + "|成功", ROW.replace("R1", "R2") + "|失败", "", fields=[status])

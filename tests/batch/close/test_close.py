@@ -11,7 +11,7 @@ from settlement.audit.chain import GENESIS, CloseRecord, first_break
 from settlement.store import close as rows
 from settlement.store import tables as t
 from tests.batch.settle.books import FRI, SAT, THU, at
-from tests.batch.settle.test_documents import rules
+from tests.batch.settle.test_documents import PROGRAMME, rules
 from tests.batch.settle.test_documents import used as use
 
 
@@ -142,6 +142,22 @@ def test_a_pool_is_used_up_to_its_value(books, used, ok):
     assert ("limits" not in failed) == ok
     if not ok:
         assert failed["limits"].detail == f"city-budget/amount/total: used {used} to {used}, value 10000"
+
+
+@pytest.mark.parametrize(("then", "ok"), [(8_900, True), (9_100, False)])
+def test_a_pool_that_was_cut_may_stand_above_its_value_and_not_rise(books, then, ok):
+    """A refund under a budget that was cut below its use kept the day open, and every day after it."""
+    rules(books)
+    use(books, THU, 9_000)
+    books.night(THU)
+    number = books.imported("programme")
+    cut = {"import_id": number, "programme": "suzhou", "file": "p.yaml", "yaml": PROGRAMME.replace("100.00", "50.00")}
+    books.put(t.programme_text, cut)
+    use(books, FRI, then)
+    books.night(FRI)
+    for day, right in ((THU, True), (FRI, ok)):
+        failed = {c.name for c in books.do(lambda c, day=day: checks(c, books.run, day)) if not c.ok}
+        assert ("limits" not in failed) == right
 
 
 def test_a_failed_check_keeps_the_day_open(books):

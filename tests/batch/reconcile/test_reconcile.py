@@ -113,6 +113,17 @@ def test_people_decide_and_money_needs_two(books: Books) -> None:
     footed(books)
 
 
+def test_a_small_amount_said_of_a_large_bank_line_needs_two(books: Books) -> None:
+    """The ledger moves the line whole, so an amount that somebody says does not make it small."""
+    books.begin(THU)
+    bank(books, THU, (500_000, {"remittance": "?"}))
+    night(books, THU)
+    books.begin(FRI)
+    decide(books, FRI, "adjust", "D-20260507-000001", amount_fen=1)
+    (told,) = night(books, FRI)["decisions_refused"]
+    assert told.endswith("(adjust D-20260507-000001): it needs a second person")
+
+
 def test_run_again_after_a_rollback_gives_the_same_rows(books: Books) -> None:
     books.begin(THU)
     for _ in range(5):

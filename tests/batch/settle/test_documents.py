@@ -160,12 +160,14 @@ def test_payments_to_members_are_listed_masked(books):
     row = {"import_id": number, "member_no": "U1", "org": "SZ-01", "district": "gusu", "status": "active", "tags": ""}
     sealed = {"name_sealed": seal("欧阳修文"), "id_sealed": seal("32050019900101001X"), "id_index": "i"}
     books.put(t.member, row | sealed)
+    union = {"import_id": books.imported("organisations"), "org": "SZ-01", "name": "姑苏区总工会", "district": "gusu"}
+    books.put(t.organisation, union)
     books.account("U1", "member")
     books.sale(THU, 300, payee=("member", "U1"))
     books.night(THU)
     report = books.do(lambda c: member_payout_report(c, books.run))
     (line,) = report.tables[0].frame.to_dicts()
-    assert (line["name"], line["identity"], line["org"]) == ("欧***", "**************001X", "SZ-01")
+    assert (line["name"], line["identity"], line["org"]) == ("欧***", "**************001X", "姑苏区总工会")
     assert (line["benefit"], line["amount_fen"], line["result"]) == ("周三面包五折", 300, "待发放")
     assert report.checks[0][1] == 0
     assert isinstance(report.tables[0].frame, pl.DataFrame)

@@ -61,6 +61,26 @@ def test_from_the_refusal_to_the_next_day(bank: Bank) -> None:
     assert bank.closed["open"] == [f"{SAT}: no file of bank for {SAT}; it is awaited, or waive it by name"]
 
 
+def test_the_next_day_is_named_also_where_it_came_first(bank: Bank) -> None:
+    """It tells that the day before was restated, and the bank sends that one when it is asked."""
+    bank.begin(THU)
+    bank.send(THU, OPEN, *DAY1)
+    bank.night()
+    bank.begin(FRI)
+    early = bank.send(FRI, OPEN + 350, *DAY2, number="2", name="d2.sta")
+    bank.night()
+    assert bank.status(early) == ("REJECTED", "GAP")
+    bank.begin(SAT)
+    changed = bank.send(THU, OPEN, *DAY1_NOW, number="1b")
+    bank.night()
+    bank.begin(SUN)
+    assert bank.look(changed).waiting == ["d2.sta"]
+    bank.take(changed, 50)
+    again = bank.send(FRI, OPEN + 350, *DAY2, number="2", name="d2.sta")
+    bank.night()
+    assert (bank.status(again), bank.look(changed).waiting) == (("ACCEPTED", None), [])
+
+
 @pytest.mark.parametrize("since", [(), DAY2, (*DAY2, line(70, "d", booking_date=FRI))])
 def test_copies_of_either_version_move_nothing(bank: Bank, since: tuple[dict[str, object], ...]) -> None:
     """Whatever came between: day 2 as the first version had it is day 2 of the second, by other balances."""
@@ -122,6 +142,85 @@ def test_back_to_the_first_version(bank: Bank, same: int) -> None:
     assert bank.last() == OPEN + 300
     assert [fen for fen, _ in bank.lines()] == [100, 200, -200, 250, -250, 200]
     assert sorted(key[1] for key in bank.standing()) == [100, 200]
+
+
+def test_back_to_the_first_version_whose_bytes_came_twice(bank: Bank) -> None:
+    """The copy of before brought nothing, so it says nothing about what stands."""
+    changed, _ = refused_as_changed(bank)
+    ((number,),) = bank.books.rows("SELECT min(file_id) FROM puhui.file WHERE source = 'bank'")
+    copy = bank.send(THU, OPEN, *DAY1, number="1", bytes_of=number)
+    bank.night()
+    assert bank.status(copy) == ("DUPLICATE", "DUPLICATE_FILE")
+    bank.begin(SUN)
+    bank.take(changed, 50)
+    bank.night()
+    bank.begin(MON)
+    back = bank.send(THU, OPEN, *DAY1, number="1", bytes_of=number)
+    bank.night()
+    bank.begin(TUE)
+    assert bank.status(back) == ("REJECTED", "STATEMENT_CHANGED")
+    bank.take(back, -50)
+    bank.night()
+    assert bank.last() == OPEN + 300
+
+
+def test_a_month_so_far_is_told_by_what_it_changes_of_all_its_days(bank: Bank) -> None:
+    bank.begin(THU)
+    bank.send(THU, OPEN, *DAY1)
+    bank.night()
+    bank.begin(FRI)
+    bank.send(FRI, OPEN + 300, *DAY2, number="2")
+    bank.night()
+    bank.begin(SAT)
+    month = bank.send(SAT, OPEN, *DAY1, line(-71, "c", booking_date=FRI), number="m")
+    bank.night()
+    ((said,),) = bank.books.rows("SELECT message FROM puhui.file_outcome WHERE file_id = :f", f=month)
+    assert "lacks 1 line of -0.70 and adds 1 line of -0.71; nothing is stored" in said
+
+
+PARTS = tuple(line(fen, reference=f"B{fen}", booking_date=THU) for fen in (100, -250, 160))
+NO_LINE_OF_THE_REST = (PARTS[0], *(line(fen, reference=f"B{fen}", booking_date=THU) for fen in (99, -189)))
+ANOTHER_REST = (line(-260, reference="C", booking_date=THU), PARTS[2] | {"amount_fen": 140})
+
+
+@pytest.mark.parametrize("now", [NO_LINE_OF_THE_REST, ANOTHER_REST, ()])
+def test_a_day_that_came_as_noon_and_evening_is_restated_whole(bank: Bank, now: tuple[dict[str, Any], ...]) -> None:
+    """Its closing tells it, or a number of the bank's in the evening's lines."""
+    bank.begin(THU)
+    bank.send(THU, OPEN, *PARTS[:2])
+    bank.send(THU, OPEN, *PARTS, number="2")
+    bank.night()
+    bank.begin(FRI)
+    bank.send(FRI, OPEN + 10, *DAY2, number="3")
+    bank.night()
+    bank.begin(SAT)
+    changed = bank.send(THU, OPEN, *now, number="1b")
+    bank.night()
+    bank.begin(SUN)
+    moved = sum(one["amount_fen"] for one in now)
+    bank.take(changed, moved - 10)
+    bank.night()
+    assert sorted(key[1] for key in bank.standing()) == sorted(one["amount_fen"] for one in (*now, *DAY2))
+    assert bank.last() == OPEN + moved - 70
+
+
+def test_a_day_that_came_in_a_month_so_far_is_restated_alone(bank: Bank) -> None:
+    """The lines of the days behind it stand."""
+    bank.begin(FRI)
+    bank.send(FRI, OPEN, *DAY1, *DAY2)
+    bank.night()
+    bank.begin(SAT)
+    changed = bank.send(THU, OPEN, *DAY1_NOW, number="1b")
+    bank.night()
+    bank.begin(SUN)
+    bank.take(changed, 50)
+    bank.night()
+    assert sorted(key[1] for key in bank.standing()) == [-70, 100, 250]
+    bank.begin(MON)
+    more = bank.send(SUN, OPEN + 280, line(5, booking_date=SUN), number="9")
+    again = bank.send(SUN, OPEN, *DAY1_NOW, *DAY2, line(5, booking_date=SUN), number="m")
+    bank.night()
+    assert (bank.status(more), bank.status(again)) == (("ACCEPTED", None), ("DUPLICATE", "SAME_ROWS"))
 
 
 # --- wrong use ----------------------------------------------------------------------------------------------------

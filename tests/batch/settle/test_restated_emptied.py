@@ -71,6 +71,16 @@ def test_it_lacks_a_line_alone(bank: Bank) -> None:
     taken(bank, changed, IN, *LATER)
 
 
+def test_a_later_day_tells_it_where_no_line_has_a_number_and_nothing_moves(bank: Bank) -> None:
+    emptied(bank, *BARE, since=LATER)
+    now = (line(100, booking_date=THU), line(-101, booking_date=THU), line(1, booking_date=THU))
+    changed = bank.send(THU, OPEN, *now, number="1b")
+    both = bank.send_all(FRI, (OPEN, now, "7"), (OPEN, LATER, "8"))
+    bank.ingest()
+    assert bank.status(both) == CHANGED
+    taken(bank, changed, *now, *LATER)
+
+
 def test_a_later_day_tells_it_where_no_line_has_a_number(bank: Bank) -> None:
     """Friday opened where Thursday closed: nothing of Thursday can have come between."""
     emptied(bank, *BARE, since=LATER)
