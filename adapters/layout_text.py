@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any, BinaryIO
 
 from adapters.description import Part, lines
-from adapters.layout import CellError, Layout, LayoutField, Line, Value, encode_line, format_cell
+from adapters.layout import Layout, LayoutField, Line
+from adapters.layout_line import CellError, Value, encode_line, format_cell
 from adapters.shown import Show, Shown, is_workbook, mask_cell, mask_number, mask_text, plain, read_at, show_line
 from settlement.model.rejects import Reject
 
@@ -30,9 +31,8 @@ _DIGIT_RUN = re.compile(r"\d{11,}")
 def describe(layout: Layout) -> list[Part]:
     """The layout for people: one row per field, then an example of every line of the file."""
     how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
-    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
     one_kind = (layout.newline, layout.gives, layout.shape) == ("any", "transaction", "fixed")
-    ends += ", one kind in a file" if one_kind else ""
+    ends = layout.newline_words + (", one kind in a file" if one_kind else "")
     head = [
         f"{layout.format}: {layout.title}",
         f"{how}; encoding {layout.encoding}; lines end with {ends}; amounts in {layout.unit}; times in {layout.zone}",
@@ -57,12 +57,12 @@ def describe(layout: Layout) -> list[Part]:
 
 
 def _parts(layout: Layout) -> list[tuple[str, Line]]:
-    many_heads, many_tails = len(layout.header) > 1, len(layout.trailer) > 1
-    parts = [(f"header line {n}" if many_heads else "header", line) for n, line in enumerate(layout.header, 1)]
-    parts += [("record", layout.record)]
-    return parts + [
-        (f"trailer line {n}" if many_tails else "trailer", line) for n, line in enumerate(layout.trailer, 1)
-    ]
+    """Every kind of line, and what it is called."""
+
+    def numbered(what: str, some: Sequence[Line]) -> list[tuple[str, Line]]:
+        return [(f"{what} line {n}" if len(some) > 1 else what, line) for n, line in enumerate(some, 1)]
+
+    return [*numbered("header", layout.header), ("record", layout.record), *numbered("trailer", layout.trailer)]
 
 
 def _field_table(layout: Layout, title: str, line: Line) -> Part:

@@ -14,7 +14,7 @@ from adapters.payments import ADAPTERS as PAYMENTS
 from adapters.payments.bank_template import payout_layout
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
-from settlement.model.outcomes import Rail
+from settlement.model.outcomes import INSTRUMENTS, Rail
 
 ALL: tuple[Adapter, ...] = (*FEEDS, *ACCOUNTS, *PAYMENTS)
 _BY_NAME = {entry.name: entry for entry in ALL}
@@ -23,8 +23,8 @@ assert len(_BY_NAME) == len(ALL), "two adapters have one name"
 _TRANSACTION = ("bad_row", "rail", "instrument")
 SETTINGS: dict[str, tuple[str, ...]] = {
     "citizen_card": (*_TRANSACTION, "layout", "issuer"),
-    "pos_iso8583": (*_TRANSACTION, "issuer", *PosSettings.model_fields),
-    "unionpay_zm": (*_TRANSACTION, "layout", "approved"),
+    "pos_iso8583": (*_TRANSACTION, *PosSettings.model_fields),
+    "unionpay_zm": (*_TRANSACTION, "layout"),
     "unionpay_acom": (*_TRANSACTION, "layout", "approved", "record"),
     "mapped_csv": (*_TRANSACTION, "mapping", "encoding", "sheet"),
     "camt053": ("details", "message_id", "created_at"),
@@ -51,7 +51,7 @@ MEANS = {
     "encoding": "of the text; strict",
     "execution_date": "ReqdExctnDt, YYYY-MM-DD",
     "instrument": "citizen_card, bank_card or e_card of every record; else it follows from the card",
-    "issuer": "发卡机构 of the cards, where a record does not name it",
+    "issuer": "发卡机构 in the header of a written file",
     "layout": "a layout that ships, or a YAML file (docs/mapping.md)",
     "mapping": "a mapping that ships, or a YAML file (docs/mapping.md)",
     "message_id": "MsgId; of a result file, the payout batch that it answers",
@@ -62,7 +62,7 @@ MEANS = {
     "version": "of pain.001: 09 or 03",
 }
 # settings of a source that stand for every record of its files: a word that nobody knows would match no rule
-_CHOICES = {"instrument": ("citizen_card", "bank_card", "e_card"), "rail": tuple(Rail)}
+_CHOICES = {"instrument": INSTRUMENTS, "rail": tuple(Rail)}
 _ANY_FIELD = frozenset({"bank_template"})  # fields of its layout take the setting of their name too
 # the setting that names a layout of a package
 _TAKES = {"adapters.feeds": "mapping", "adapters.accounts": "layout", "adapters.payments": "layout"}

@@ -23,6 +23,10 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from adapters.refused import FileRefusedError
+
+# a number as a cell of a workbook gives it; text stands for itself
+Cell = str | int | float | bool | date | datetime | time | timedelta | None
 MAX_WORKBOOK = 32 * 1024 * 1024
 MAX_UNPACKED = 96 * 1024 * 1024  # of XML
 MAX_RATIO = 200
@@ -35,6 +39,10 @@ CHILD_MEMORY = 320 * 1024 * 1024
 CHILD_SECONDS = 60  # of CPU
 # stands for a cell whose value the workbook does not keep: no text of a cell can be this
 UNREAD = "\0"
+ROUNDED = (
+    "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; make the column text "
+    "and export again"
+)
 UNREAD_CELL = "holds an error or a formula whose value was not saved: save the workbook in a program that computes it"
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -53,14 +61,6 @@ _BAD_ZIP = (
 )
 
 
-class WorkbookRefusedError(Exception):
-    """The workbook as a whole is refused: a stable code and a plain message with the remedy."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
 def number_text(number: float) -> str:
     """A number as a workbook shows it: whole without a point, and to 15 digits, as 0.1 + 0.2 is 0.3 there.
 
@@ -76,25 +76,25 @@ def is_workbook(head: bytes) -> bool:
     return head.startswith((_OLE, _ZIP, _GZIP))
 
 
-def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Any]]:
+def workbook_rows(data: bytes, sheet: str = "", others: list[str] | None = None) -> Iterator[list[Cell]]:
     """Rows of typed cells of the sheet of that name, or of the first (""); then `others` has the names of the others.
 
-    A cell is str, float, int, bool, datetime, date, time or timedelta, or UNREAD. WorkbookRefusedError, also after some
+    A cell is str, float, int, bool, datetime, date, time or timedelta, or UNREAD. FileRefusedError, also after some
     rows: the workbook cannot be read within the bounds, and nothing of it may be kept.
     """
     if len(data) > MAX_WORKBOOK:
-        raise WorkbookRefusedError("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; export it as CSV")
+        raise FileRefusedError("TOO_LARGE", f"a workbook of more than {MAX_WORKBOOK} bytes; export it as CSV")
     if data.startswith(_ZIP):
         _check_zip(data)
     if data.startswith(_GZIP):  # a wallet's bill with tar_type=GZIP
-        raise WorkbookRefusedError("NOT_A_WORKBOOK", "a packed file (gzip); unpack it, and send what is in it")
+        raise FileRefusedError("NOT_A_WORKBOOK", "a packed file (gzip); unpack it, and send what is in it")
     return _child_rows(data, sheet, [] if others is None else others)
 
 
-def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any], list[Any]], bool]) -> Iterator[list[Any]]:
+def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Cell], list[Cell]], bool]) -> Iterator[list[Cell]]:
     """`workbook_rows`, where no sheet is named also a look at the others: what stands there would be lost in silence.
 
-    WorkbookRefusedError: within MAX_HEAD one of them has a row of which, with the row above it, `is_table` is true,
+    FileRefusedError: within MAX_HEAD one of them has a row of which, with the row above it, `is_table` is true,
     headings, and a row below.
     """
     others: list[str] = []
@@ -103,7 +103,7 @@ def table_rows(data: bytes, sheet: str, is_table: Callable[[list[Any], list[Any]
         rows = pairwise(chain([[]], islice(workbook_rows(data, other), MAX_HEAD)))
         if any(is_table(row, above) for above, row in rows) and any(any(row) for _, row in rows):
             message = f"the sheet {other!r} of the workbook has lines too: set sheet to the one that is meant"
-            raise WorkbookRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
+            raise FileRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
 
 
 def _check_zip(data: bytes) -> None:
@@ -113,10 +113,10 @@ def _check_zip(data: bytes) -> None:
             members = archive.infolist()
             total = sum(member.file_size for member in members)
             if len(members) > MAX_MEMBERS or total > MAX_UNPACKED or total > MAX_RATIO * len(data):
-                raise WorkbookRefusedError("PACKED_TOO_MUCH", "the workbook unpacks beyond bounds; export it as CSV")
+                raise FileRefusedError("PACKED_TOO_MUCH", "the workbook unpacks beyond bounds; export it as CSV")
             if "xl/workbook.xml" not in archive.namelist():
                 message = "a packed file that is no .xlsx workbook; send the export itself"
-                raise WorkbookRefusedError("NOT_A_WORKBOOK", message)
+                raise FileRefusedError("NOT_A_WORKBOOK", message)
             for member in members:
                 _check_member(archive, member)
     except _BAD_ZIP:
@@ -131,11 +131,11 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             text = carry + chunk
             if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
                 message = "the workbook has a DOCTYPE; save it again with a workbook program"
-                raise WorkbookRefusedError("DOCTYPE", message)
+                raise FileRefusedError("DOCTYPE", message)
             carry = text[-8:]
 
 
-def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Any]]:
+def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Cell]]:
     """Rows from a child process; one that ends before its end mark ran into its limits."""
     limits = [str(limit) for limit in (CHILD_MEMORY, CHILD_SECONDS, MAX_CELLS, MAX_COLUMNS)]
     command = [sys.executable, "-I", str(_CHILD), *limits, sheet]
@@ -164,16 +164,16 @@ def _child_rows(data: bytes, sheet: str, others: list[str]) -> Iterator[list[Any
         child.wait()
 
 
-def _refused(code: str) -> WorkbookRefusedError:
+def _refused(code: str) -> FileRefusedError:
     """What the child says, or its death, as a refusal."""
     match code:
         case "DAMAGED":
-            return WorkbookRefusedError("DAMAGED", "the workbook is damaged or locked; save it again and send that")
+            return FileRefusedError("DAMAGED", "the workbook is damaged or locked; save it again and send that")
         case "NO_SHEET":
-            return WorkbookRefusedError("NO_SHEET", "no such sheet in the workbook; set sheet to one that it has")
+            return FileRefusedError("NO_SHEET", "no such sheet in the workbook; set sheet to one that it has")
         case _:
             message = "a sheet that spans too many rows and columns to open; delete what stands far out, or send CSV"
-            return WorkbookRefusedError("SHEET_TOO_LARGE", message)
+            return FileRefusedError("SHEET_TOO_LARGE", message)
 
 
 def _typed(cell: Any) -> Any:

@@ -8,11 +8,14 @@ the byte range of each element of one name, which lxml does not tell.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from lxml import etree
+
+from adapters.refused import FileRefusedError
 
 MAX_PENDING_BYTES = 4 * 1024 * 1024
 _NAME_LOOKBACK = 80
@@ -38,14 +41,6 @@ _ENCODINGS = {
     "WINDOWS-1252": "WINDOWS-1252",
 }
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
-
-
-class XmlRefusedError(Exception):
-    """The file as a whole is refused: a stable code, a plain message, and the byte offset (-1: unknown)."""
-
-    def __init__(self, code: str, message: str, byte: int = -1) -> None:
-        super().__init__(message)
-        self.code, self.message, self.byte = code, message, byte
 
 
 class GuardedStream:
@@ -78,22 +73,24 @@ class GuardedStream:
     def _encoding(self) -> str:
         head = self._first[:4]
         if not head:
-            raise XmlRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
+            raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
         if head.startswith(_PACKED):
-            raise XmlRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
+            raise FileRefusedError("NOT_XML", "a packed file (zip or gzip); unpack it and send the XML inside", 0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head:
-            raise XmlRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
-        begin = self._first.removeprefix(b"\xef\xbb\xbf").lstrip()
+            raise FileRefusedError("BAD_ENCODING", "UTF-16 or UTF-32 text; send the file as UTF-8", 0)
+        begin = self._first.removeprefix(BOM_UTF8).lstrip()
         if begin and not begin.startswith(b"<"):
-            raise XmlRefusedError("NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0)
+            raise FileRefusedError(
+                "NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0
+            )
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
         if declared not in _ENCODINGS:
-            raise XmlRefusedError("BAD_ENCODING", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
+            raise FileRefusedError("BAD_ENCODING", "the declared encoding is not accepted; send UTF-8 or GB18030", 0)
         return _ENCODINGS[declared]
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes for the parser; raises XmlRefusedError."""
+        """The next bytes for the parser; raises FileRefusedError."""
         if self._first:
             chunk, self._first = self._first, b""
         else:
@@ -107,7 +104,7 @@ class GuardedStream:
         self._scan(chunk)
         self.position += len(chunk)
         if self.position - self._released > MAX_PENDING_BYTES:
-            raise XmlRefusedError(
+            raise FileRefusedError(
                 "ELEMENT_TOO_LARGE",
                 f"no end of an entry within {MAX_PENDING_BYTES} bytes; no bank writes such an element",
                 self._released,
@@ -150,7 +147,7 @@ class GuardedStream:
                 return
             if opener.group() == b"<!":
                 message = "the file has a DOCTYPE; entities and DTDs are refused, send plain XML"
-                raise XmlRefusedError("DOCTYPE", message, base + opener.start())
+                raise FileRefusedError("DOCTYPE", message, base + opener.start())
             at, self._inside = opener.end(), _CLOSERS[opener.group()]
 
     def _note(self, data: bytes, start: int, stop: int, base: int) -> None:
@@ -183,7 +180,7 @@ def _settled(data: bytes, start: int) -> int:
 def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
     """Each closed element whose local name is in `names`, with or without a namespace, in document order.
 
-    Raises XmlRefusedError for anything that is not well-formed XML, cut files included. The caller clears the elements
+    Raises FileRefusedError for anything that is not well-formed XML, cut files included. The caller drops the elements
     and calls `guard.progress()`.
     """
     try:
@@ -204,7 +201,16 @@ def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
             yield element
     except etree.XMLSyntaxError as error:
         message = f"not well-formed XML ({_plain(error)}); send the whole file again"
-        raise XmlRefusedError("NOT_XML", message, guard.line_start(error.lineno or 0)) from None
+        raise FileRefusedError("NOT_XML", message, guard.line_start(error.lineno or 0)) from None
+
+
+def drop(element: Any) -> None:
+    """Empties a read element and takes its like before it out of the tree (itself it must not leave yet)."""
+    element.clear()
+    before = element.getprevious()
+    while before is not None and before.tag == element.tag:
+        element.getparent().remove(before)
+        before = element.getprevious()
 
 
 def _plain(error: etree.XMLSyntaxError) -> str:

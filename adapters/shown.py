@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from adapters import safe_workbook
 from adapters.utf16 import utf16_codec
 from settlement.model.rejects import Reject
 
@@ -108,8 +109,8 @@ def show_line(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> 
 
 
 def is_workbook(stream: BinaryIO) -> bool:
-    """Whether the file begins as .xlsx, .xls or gzip does: its bytes are packed and say nothing to people."""
-    return read_at(stream, 0, 4).startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b"))
+    """Whether the file is packed: its bytes say nothing to people."""
+    return safe_workbook.is_workbook(read_at(stream, 0, 8))
 
 
 def read_at(stream: BinaryIO, byte: int, size: int = MAX_SHOWN) -> bytes:

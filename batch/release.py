@@ -22,7 +22,6 @@ from settlement.model.errors import BadConfiguration, FoundWrong, NotAllowed
 from settlement.model.money import format_yuan
 from settlement.payout.life import Batch, Decided, may_approve, may_confirm, may_release, over_drawn
 from settlement.store import close, payouts, reconcile, reference, settle
-from settlement.store.database import Database
 from settlement.store.files import write_atomic
 from settlement.store.keys import Keys
 
@@ -105,20 +104,6 @@ def write_released(connection: Connection, run: Run, batch_no: str) -> Path:
     assert releaser is not None, batch.state
     _decide(connection, run, batch, WRITTEN, releaser.actor, file_name=path.name)
     return path
-
-
-def release_and_write(
-    database: Database, home: Path, config: Config, keys: Keys, now: datetime, batch_no: str, actor: str
-) -> Path:
-    """`release`, committed, then `write_released`; gives the file's path."""
-
-    def decide(connection: Connection) -> Run:
-        run = desk(connection, home, config, keys, now)
-        release(connection, run, batch_no, actor)
-        return run
-
-    run = database.in_transaction(decide)
-    return database.in_transaction(lambda connection: write_released(connection, run, batch_no))
 
 
 def write_missing(connection: Connection, run: Run) -> list[Path]:

@@ -23,7 +23,8 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.layout import Layout, encode_line, shipped_layout
+from adapters.layout import Layout, shipped_layout
+from adapters.layout_line import encode_line
 from adapters.registry import adapter
 from settlement.model.cards import CardTokens, Tokeniser
 from settlement.model.frames import TRANSACTION

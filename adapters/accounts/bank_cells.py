@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
-from adapters.safe_workbook import UNREAD, number_text
+from adapters.safe_workbook import UNREAD, Cell, number_text
 from adapters.shown import mask_text
 from settlement.model.dates import parse_compact_date
 from settlement.model.money import parse_amount
-
-# a number as a cell of a workbook gives it; text stands for itself
-Cell = str | int | float | bool | date | datetime | time | timedelta | None
 
 DateForm = Literal["ISO", "DD/MM/YYYY", "MM/DD/YYYY", "YY/MM/DD", "DD/MM/YY", "MM/DD/YY", "MM/DD"]
 _BLANKS = " \t\r\n\u00a0\u3000\ufeff"

@@ -17,7 +17,6 @@ from typing import BinaryIO
 
 from adapters.accounts.bank_balances import Account, set_balances, unread
 from adapters.accounts.bank_cells import (
-    Cell,
     CellError,
     account_of,
     amount_of,
@@ -45,10 +44,11 @@ from adapters.accounts.bank_preamble import (
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
-from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
-from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL, Cell
 from adapters.shown import mask_text
+from adapters.text_lines import encoding_of
 from settlement.model.rejects import Reject
 
 MAX_LINES = 300_000  # kept until the last balance is known
@@ -117,7 +117,7 @@ class _Reader:
             rejected = len(self.rejects)
             yield from self._blocks()
         except FileRefusedError as error:
-            refused = Reject(self.context.file, error.record, error.byte, error.field, error.code, error.message)
+            refused = error.reject(self.context.file)
         days = [a.statement.closing_date for a in self.accounts.values() if a.statement.closing_date is not None]
         yield Closing(
             records=self.records,

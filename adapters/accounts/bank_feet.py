@@ -11,7 +11,7 @@ from adapters.accounts.bank_cells import is_somebody
 from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.bank_rows import Row
 from adapters.accounts.statement import NO_LAST_LINE_END, OPEN_LAST_TEXT
-from adapters.accounts.text_lines import FileRefusedError
+from adapters.refused import FileRefusedError
 
 TALLY = re.compile(r"[0-9]+笔?[收支借贷]|共[0-9]+[笔条]")  # counts and sums: 1 收 50,000.00, 共2条
 PAGE = re.compile(r"[第共][0-9]+页")  # lines go on behind it: other rows there are no feet

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.accounts.bank_cells import Cell, text_of
+from adapters.accounts.bank_cells import text_of
 from adapters.accounts.bank_preamble import check_unit, heading_key, in_common_signs
 from adapters.accounts.bank_rows import MAX_PREAMBLE
-from adapters.accounts.text_lines import ENCODINGS, FileRefusedError
 from adapters.base import HOLDS_VALUES
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import Cell
+from adapters.text_lines import ENCODINGS
 
 if TYPE_CHECKING:  # it asks here whether its own headings will do
     from adapters.accounts.bank_map import Form

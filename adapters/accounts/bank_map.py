@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from adapters.accounts.bank_cells import DateForm
 from adapters.accounts.bank_headings import places_of
 from adapters.accounts.bank_preamble import heading_key
 from adapters.accounts.currency import is_currency, minor_digits
 from adapters.description import Part, keys, lines, unchosen
+from adapters.layout import Document
 from adapters.quotes import known_separator
 from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
 from settlement.model.errors import BadInput
@@ -71,11 +72,7 @@ def _separator(text: str) -> str:
     return text if text == "auto" else known_separator(text)
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Columns(_Document):
+class Columns(Document):
     """For each column of a line the headings it may stand under; the first that the file has is taken.
 
     Money is one of: `income` and `expense`; `amount` with `direction`; a signed `amount`. Where a bank names payer and
@@ -103,7 +100,7 @@ class Columns(_Document):
     bank_code: Headings = _headings("the bank's kind of business")
 
 
-class Form(_Document):
+class Form(Document):
     """One table that a bank exports."""
 
     columns: Columns = Field(description="the headings of each column, below")

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from adapters.accounts.text_lines import FileRefusedError
+from adapters.refused import FileRefusedError
 
 _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")

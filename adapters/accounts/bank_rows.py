@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from adapters.accounts.bank_cells import Cell
-from adapters.accounts.bank_markup import MAX_MARKUP, is_markup, markup_rows
-from adapters.accounts.text_lines import MAX_LINE, FileRefusedError, TextLine, decode, text_lines
+from adapters.markup import MAX_MARKUP, is_markup, markup_rows
 from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line, without_padding
-from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, table_rows
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import MAX_WORKBOOK, Cell, is_workbook, table_rows
+from adapters.text_lines import MAX_LINE, TextLine, decode, text_lines
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_PREAMBLE = 60
@@ -69,11 +69,8 @@ def rows(
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     if is_workbook(head):
         data = head + stream.read(MAX_WORKBOOK)
-        try:
-            for cells in table_rows(data, sheet, is_table):
-                yield Row(0, len(data), cells)
-        except WorkbookRefusedError as error:
-            raise FileRefusedError(error.code, error.message) from None
+        for cells in table_rows(data, sheet, is_table):
+            yield Row(0, len(data), cells)
         return
     if is_markup(head):
         data = head + stream.read(MAX_MARKUP)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.accounts.bank_cells import Cell, CellError, amount_of
+from adapters.accounts.bank_cells import CellError, amount_of
 from adapters.accounts.bank_map import BankMap
 from adapters.accounts.bank_preamble import heading_key, labels_of
 from adapters.accounts.bank_rows import Row
@@ -23,6 +23,7 @@ from adapters.accounts.statement import (
     TOTAL_UNPROVEN,
     Statement,
 )
+from adapters.safe_workbook import Cell
 from adapters.shown import mask_text
 
 _CARRIED = ("期初余额", "期末余额")

@@ -44,7 +44,8 @@ from adapters.accounts.statement import (
     mask_cards,
 )
 from adapters.base import Closing, Context, Parsed, Read
-from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
+from adapters.refused import FileRefusedError
+from adapters.safe_xml import GuardedStream, drop, elements, local_name, namespace
 from settlement.model.errors import BadInput
 from settlement.model.rejects import Reject
 
@@ -109,17 +110,16 @@ class _Reader:
         try:
             yield from self._blocks(GuardedStream(stream, "Ntry"))
             self._check_found()
-        except XmlRefusedError as refused:
-            reject = Reject(self.context.file, 0, refused.byte, "", refused.code, refused.message)
-            yield self._closing(reject)
+        except FileRefusedError as refused:
+            yield self._closing(refused.reject(self.context.file))
             return
         yield self._closing(None)
 
     def _check_found(self) -> None:
         if not self.checked:
-            raise XmlRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
+            raise FileRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
         if not self.statements:
-            raise XmlRefusedError("NO_STATEMENT", "the message holds no statement; send the whole file again")
+            raise FileRefusedError("NO_STATEMENT", "the message holds no statement; send the whole file again")
 
     def _closing(self, refused: Reject | None) -> Closing:
         waiting = ", ".join(f"{status} {count}" for status, count in sorted(self.waiting.items()))
@@ -166,15 +166,15 @@ class _Reader:
         """Refuses another message than the one that was asked for, and a version that is not .02 to .14."""
         name = _CONTAINERS.get(local_name(container)) if container is not None else None
         if name is None:
-            raise XmlRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
+            raise FileRefusedError("NOT_CAMT", f"no {self.name} message in this XML; send the bank's file unchanged")
         if name != self.name:
-            raise XmlRefusedError("WRONG_MESSAGE", f"this is {name}, {_ADVICE[name]}")
+            raise FileRefusedError("WRONG_MESSAGE", f"this is {name}, {_ADVICE[name]}")
         space = namespace(container)
         match = _MESSAGE_ID.search(space)
         if space and (match is None or match.group(1) != name[-1] or not 2 <= int(match.group(2)) <= 14):
             said = f"camt.05{match.group(1)}.001.{match.group(2)}" if match else "no version of camt"
             message = f"the namespace names {said}, not {name} version 02 to 14; ask the bank for one of these"
-            raise XmlRefusedError("BAD_VERSION", message)
+            raise FileRefusedError("BAD_VERSION", message)
         self.checked = True
 
     def _begin_statement(self, element: Any, guard: GuardedStream) -> Head:
@@ -205,18 +205,18 @@ class _Reader:
         self.notes.extend(statement.balance_notes(wants_balances=wanted, place=f" (line {head.line}{first})"))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
-            raise XmlRefusedError("TOO_MANY_NOTES", message)
+            raise FileRefusedError("TOO_MANY_NOTES", message)
         days = [day for day in (self.closing_date, statement.closing_date) if day is not None]
         self.closing_date = max(days, default=None)
         if statement.lines == 0:
             self.block.add(statement, [empty_line(0, guard.position)])
         self.statements += 1
         self.head = None
-        _drop(element)
+        drop(element)
 
     def _take_detail(self, element: Any) -> None:
         if len(self.details) >= MAX_DETAILS:
-            raise XmlRefusedError("TOO_MANY_DETAILS", f"an entry with more than {MAX_DETAILS} details")
+            raise FileRefusedError("TOO_MANY_DETAILS", f"an entry with more than {MAX_DETAILS} details")
         self.details.append(self.parts.detail(element))
         element.clear()
 
@@ -224,10 +224,10 @@ class _Reader:
         """One entry becomes lines, a reject, or a count of what is not booked."""
         owner = element.getparent()
         if owner is None or self.parts.local[owner.tag] not in {"Stmt", "Ntfctn", "Rpt"}:
-            raise XmlRefusedError("NOT_CAMT", "an entry outside a statement; send the bank's file unchanged")
+            raise FileRefusedError("NOT_CAMT", "an entry outside a statement; send the bank's file unchanged")
         head = self._begin_statement(owner, guard)
         entry = self.parts.entry(element)
-        _drop(element)
+        drop(element)
         details, self.details = self.details, []
         start, end = guard.ranges.popleft() if guard.ranges else (-1, -1)
         self.records += 1
@@ -252,7 +252,7 @@ class _Reader:
         tally.booked_fen += amount * booked
         self.total_fen += amount
         if not fits(self.total_fen):
-            raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
+            raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this file add up beyond int64")
 
     def _entry_amount(self, entry: Entry, head: Head) -> int:
         """Unsigned minor units of the entry, whose currency must be the statement's."""
@@ -301,7 +301,7 @@ class _Reader:
         else:
             pairs = list(zip(details, divided, strict=True))
         if not fits(statement.total_fen + sign * amount):
-            raise XmlRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
+            raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
         statement.total_fen += sign * amount
         lines = []
         for detail, signed in pairs:
@@ -479,12 +479,3 @@ def _reversal(text: str | None) -> bool:
     if text in {"true", "1"}:
         return True
     raise _BadEntryError("RvslInd", "BAD_REVERSAL", "neither true nor false")
-
-
-def _drop(element: Any) -> None:
-    """Empties a read element and takes its like before it out of the tree (itself it must not leave yet)."""
-    element.clear()
-    before = element.getprevious()
-    while before is not None and before.tag == element.tag:
-        element.getparent().remove(before)
-        before = element.getprevious()

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from adapters.accounts.currency import minor_digits
-from adapters.safe_xml import XmlRefusedError
+from adapters.refused import FileRefusedError
 from settlement.model.dates import parse_date
 from settlement.model.money import parse_amount
 
@@ -99,7 +99,7 @@ class _Local(dict[str, str]):
 
     def __missing__(self, tag: str) -> str:
         if len(self) > MAX_NAMES:
-            raise XmlRefusedError(
+            raise FileRefusedError(
                 "NOT_CAMT", f"more than {MAX_NAMES} different element names; this is no bank statement"
             )
         name = self[tag] = tag.rpartition("}")[2]

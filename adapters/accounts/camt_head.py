@@ -9,7 +9,7 @@ from typing import Any
 from adapters.accounts.camt_elements import AmountText, Elements, amount_of, first_of, minor_of, parse_day, text_of
 from adapters.accounts.currency import format_minor, is_currency
 from adapters.accounts.statement import BALANCE_CURRENCY, Statement, mask_cards
-from adapters.safe_xml import XmlRefusedError
+from adapters.refused import FileRefusedError
 from settlement.model.money import parse_amount
 
 _OPENING = ("OPBD", "PRCD")
@@ -80,7 +80,7 @@ class Head:
         late = sum(parts.local[child.tag] in {"Bal", "TxsSummry"} for child in element) - self.balances
         if late:
             message = f"statement {self.shown}: a balance or total after the first entry"
-            raise XmlRefusedError("LATE_BALANCE", message, self.byte)
+            raise FileRefusedError("LATE_BALANCE", message, self.byte)
         if self.paged:
             return
         credit, debit, neither = self.tallies.values()
@@ -100,16 +100,16 @@ class Head:
         shown, count = f"{self.shown}, line {self.summary_line},", tally.count + tally.unread
         if declared.count is not None and declared.count not in {count, tally.booked}:
             message = f"statement {shown} declares {declared.count} {kind}entries and has {count}"
-            raise XmlRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again", self.byte)
+            raise FileRefusedError("COUNT_MISMATCH", f"{message}; send the whole file again", self.byte)
         if declared.fen is None and declared.net_fen is None:
             return
         if tally.unread:
             message = f"statement {shown} declares a total, and an amount in it cannot be read"
-            raise XmlRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again", self.byte)
+            raise FileRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again", self.byte)
         if declared.fen not in {None, tally.fen, tally.booked_fen}:
             says, has = (format_minor(v or 0, self.statement.currency) for v in (declared.fen, tally.fen))
             message = f"statement {shown} declares a total of {says} and its {kind}entries sum to {has}"
-            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
+            raise FileRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
 
     def _check_net(self, declared: Declared, credit: Tally, debit: Tally) -> None:
         net, booked = credit.fen - debit.fen, credit.booked_fen - debit.booked_fen
@@ -118,7 +118,7 @@ class Head:
             says, has = (format_minor(v, self.statement.currency) for v in (declared.net_fen, net))
             shown = f"{self.shown}, line {self.summary_line},"
             message = f"statement {shown} declares a net total of {says} and its entries come to {has}"
-            raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
+            raise FileRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
 
 
 def is_page(pagination: Any, parts: Elements) -> bool:
@@ -128,7 +128,7 @@ def is_page(pagination: Any, parts: Elements) -> bool:
 
 
 def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
-    """The head from a Stmt or Ntfctn whose first entry has been read, or that has none. Raises XmlRefusedError.
+    """The head from a Stmt or Ntfctn whose first entry has been read, or that has none. Raises FileRefusedError.
 
     `byte`: where its first entry begins; `paged`: the message is a page.
     """
@@ -157,10 +157,10 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
                 break  # the parser may be ahead of the first entry; what stands behind it is not the head
     if identity is None or account is None:
         message = "a statement without an id or an account; ask the bank to send it again"
-        raise XmlRefusedError("NO_ACCOUNT", message, byte)
+        raise FileRefusedError("NO_ACCOUNT", message, byte)
     if currency and not is_currency(currency):
         message = "the account's currency is not three capital letters, like CNY; ask the bank"
-        raise XmlRefusedError("BAD_CURRENCY", message, byte)
+        raise FileRefusedError("BAD_CURRENCY", message, byte)
     opening, closing = _ends(balances, currency)
     currency = currency or next((b.currency for b in (opening, closing) if b is not None), "")
     statement = Statement(identity, account, currency)
@@ -221,12 +221,12 @@ def _balance(element: Any, code: str | None, parts: Elements, statement: str, by
     shown = f"statement {statement}: the balance {mask_cards(code or 'without a code')}, line {element.sourceline},"
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
         message = f"{shown} has no amount, no currency or no direction; send the file again"
-        raise XmlRefusedError("BAD_BALANCE", message, byte)
+        raise FileRefusedError("BAD_BALANCE", message, byte)
     try:
         size = minor_of(amount)
         when = parse_day(day) if day else None
     except ValueError as error:
-        raise XmlRefusedError("BAD_BALANCE", f"{shown} cannot be read: {error}", byte) from None
+        raise FileRefusedError("BAD_BALANCE", f"{shown} cannot be read: {error}", byte) from None
     return _Balance(code or "", size if indicator == "CRDT" else -size, amount.currency, when)
 
 
@@ -251,4 +251,4 @@ def _declared(texts: dict[str, str | None], currency: str, byte: int) -> Declare
             direction in {"CRDT", "DBIT"},
         )
     except ValueError as error:
-        raise XmlRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}", byte) from None
+        raise FileRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}", byte) from None

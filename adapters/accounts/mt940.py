@@ -23,8 +23,9 @@ from adapters.accounts.mt940_heads import Heads, statements_of
 from adapters.accounts.mt940_lines import NO_LINE, Lines, resolve
 from adapters.accounts.mt940_text import NEXT_TEXT
 from adapters.accounts.statement import BLOCK_BYTES, BLOCK_LINES, MAX_NOTES, fits
-from adapters.accounts.text_lines import FileRefusedError, encoding_of
 from adapters.base import Closing, Context, Parsed
+from adapters.refused import FileRefusedError
+from adapters.text_lines import encoding_of
 from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known

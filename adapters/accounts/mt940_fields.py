@@ -8,7 +8,7 @@ from itertools import accumulate, count
 from operator import add
 from typing import BinaryIO, NamedTuple
 
-from adapters.accounts.text_lines import FileRefusedError
+from adapters.refused import FileRefusedError
 
 MAX_FIELD = 64 * 1024
 _CHUNK = 256 * 1024

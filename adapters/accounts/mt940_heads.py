@@ -11,7 +11,8 @@ from itertools import repeat
 
 from adapters.accounts.currency import minor_digits
 from adapters.accounts.statement import Statement
-from adapters.accounts.text_lines import FileRefusedError, decode
+from adapters.refused import FileRefusedError
+from adapters.text_lines import decode
 from settlement.model.money import INT64_MAX, parse_amount
 
 # mark, day, currency, amount; NUL joins the balances, and no file that holds one is read

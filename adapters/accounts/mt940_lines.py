@@ -20,7 +20,8 @@ from adapters.accounts.currency import minor_digits
 from adapters.accounts.mt940_heads import day_of, sizes_of
 from adapters.accounts.mt940_text import read_information
 from adapters.accounts.statement import Statement, fits, line_frame, spread
-from adapters.accounts.text_lines import FileRefusedError, decode
+from adapters.refused import FileRefusedError
+from adapters.text_lines import decode
 from settlement.model.rejects import Reject
 
 # value day and entry day (with its time: Pekao), mark, funds code, amount, transaction type, references; then the line

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from adapters.directory.table import Field, TableFormat
+from settlement.model.outcomes import INSTRUMENTS
 
 _FROM = Field("valid_from", "date", required=False)
 _TO = Field("valid_to", "date", required=False)
 _SINCE = Field("valid_from", "date")
-_INSTRUMENTS = ("citizen_card", "bank_card", "e_card")
 _ID_NUMBER = r"[1-9][0-9]{16}[0-9X]|[1-9][0-9]{14}"
 
 FORMATS: dict[str, TableFormat] = {
@@ -38,7 +38,7 @@ FORMATS: dict[str, TableFormat] = {
             (
                 Field("card_no", pattern=r"[0-9]{8,19}", remedy="write 8 to 19 digits", secret=True),
                 Field("member_no"),
-                Field("instrument", choices=_INSTRUMENTS),
+                Field("instrument", choices=INSTRUMENTS),
                 _SINCE,
                 _TO,
             ),

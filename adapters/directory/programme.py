@@ -12,11 +12,11 @@ from adapters.directory.programme_columns import Reader
 from adapters.directory.programme_table import Table, read_table
 from settlement.model.errors import BadInput
 from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT, Schema, conform, empty
+from settlement.model.outcomes import INSTRUMENTS, Kind
 from settlement.model.rejects import Reject
 
 MAX_YAML = 1_000_000
-KINDS = ("SALE", "REFUND", "VOID", "REVERSAL")
-INSTRUMENTS = ("citizen_card", "bank_card", "e_card")
+KINDS = tuple(kind.name for kind in Kind)
 
 MERCHANT_COLUMNS = ("merchant_no", "name", "category", "district", "hq_district", "valid_from", "valid_to")
 MEMBER_COLUMNS = ("member_no", "org", "district", "status", "tags", "valid_from", "valid_to")

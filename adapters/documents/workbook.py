@@ -126,16 +126,16 @@ def _writer(sheet: Worksheet, styles: Styles, column: Column, place: int) -> Cal
         return lambda row, value: sheet.write_string(row, place, safe_text(value), style)
     if kind in {"date", "instant"}:
         return lambda row, value: sheet.write_datetime(row, place, value, style)
-    places = _PLACES[kind]
+    return lambda row, value: _write_number(sheet, row, place, value, kind, style, styles.wide)
 
-    def write(row: int, value: int) -> None:
-        number = _number(value, places)
-        if number is None:
-            sheet.write_string(row, place, format_yuan(value) if kind == "money" else str(value), styles.wide)
-        else:
-            sheet.write_number(row, place, number, style)
 
-    return write
+def _write_number(sheet: Worksheet, row: int, place: int, value: int, kind: str, style: Format, wide: Format) -> None:
+    """A number of one of the kinds of _PLACES; as text in the format `wide` beyond 15 digits."""
+    number = _number(value, _PLACES[kind])
+    if number is None:
+        sheet.write_string(row, place, format_yuan(value) if kind == "money" else str(value), wide)
+    else:
+        sheet.write_number(row, place, number, style)
 
 
 def _display_width(text: pl.Expr) -> pl.Expr:
@@ -191,14 +191,12 @@ def _write_total(sheet: Worksheet, styles: Styles, table: Sheet, first: int, row
         total = sums[column.name]
         number = _number(total, _PLACES[column.kind])
         exact = table.frame.select((pl.col(column.name).abs() < EXACT).all()).item()
-        if number is None:
-            sheet.write_string(row, place, format_yuan(total) if column.kind == "money" else str(total), styles.wide)
-        elif whole and row > first and exact:
+        if number is not None and whole and row > first and exact:
             letter = xl_col_to_name(place)
             formula = f"=ROUND(SUM({letter}{first + 1}:{letter}{row}),{_PLACES[column.kind]})"
             sheet.write_formula(row, place, formula, style, number)
         else:
-            sheet.write_number(row, place, number, style)
+            _write_number(sheet, row, place, total, column.kind, style, styles.wide)
 
 
 def _widths(table: Sheet) -> list[int]:
@@ -248,12 +246,8 @@ def _write_below(sheet: Worksheet, styles: Styles, table: Sheet, row: int) -> No
         sheet.write_string(row, 0, "核对（差额应为 0.00）", styles.line)
         for label, residual in table.checks:
             row += 1
-            number = _number(residual, 2)
             style = styles.wrong if residual else styles.right
-            if number is None:
-                sheet.write_string(row, 0, format_yuan(residual), style)
-            else:
-                sheet.write_number(row, 0, number, style)
+            _write_number(sheet, row, 0, residual, "money", style, style)
             sheet.write_string(row, 1, safe_text(f"{label}{'：不平' if residual else '：平'}"), styles.beside)
     row += 1
     for text in table.below:

@@ -19,22 +19,21 @@ from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.feeds.canonical import (
     amount_faults,
     amounts,
-    as_instant,
-    as_local,
+    currency,
     first_fault,
     key_column,
     key_parts,
     key_where,
     own_reversal_keys,
     rail_setting,
-    resolve_earlier,
-    resolve_year,
     text_setting,
 )
 from adapters.feeds.layout_feed import layout_of, read_feed
 from adapters.feeds.plain_keys import own_keys
+from adapters.feeds.times import as_instant, as_local, with_years
 from adapters.feeds.writing import write_records
-from adapters.layout import Layout, Value
+from adapters.layout import Layout
+from adapters.layout_line import Value
 from adapters.layout_text import describe, show_layout
 from settlement.model.cards import masked
 from settlement.model.errors import BadInput
@@ -43,14 +42,9 @@ from settlement.model.outcomes import Rail
 NAME = "citizen_card"
 
 
-def citizen_card_key(source: str, issuer: str, masked: str, counter: str, terminal: str, sequence: str) -> str:
-    """The transaction_id of a citizen-card record: counter and sequence as they stand in the file, zeros included."""
-    return f"{source}:{issuer}/{masked}/{counter}/{terminal}/{sequence}"
-
-
 def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """Records with canonical columns: a purse sale's stan is its terminal sequence, its rrn blank."""
-    frame = amounts(_with_years(frame, clearing, layout))
+    frame = amounts(with_years(frame, layout.record.fields, clearing, set(layout.original_key) - set(layout.key)))
     if "rail" in context.settings:
         said = [pl.col("rail")] if "rail" in frame.columns else []
         frame = frame.with_columns(rail=pl.coalesce(*said, pl.lit(rail_setting(context))))
@@ -73,7 +67,7 @@ def interpret(frame: pl.DataFrame, context: Context, clearing: date, layout: Lay
         stan=pl.when(purse).then(sequence).otherwise(stan),
         rrn=pl.when(~purse).then("rrn") if "rrn" in have else blank,
         instrument=pl.lit(context.settings.get("instrument", NAME), pl.String),
-        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in have else pl.lit("156"),
+        currency=currency(frame),
     )
     fault = first_fault(
         frame,
@@ -91,20 +85,6 @@ def _telling(layout: Layout) -> list[str]:
     pairs = list(zip(layout.key, layout.original_key, strict=False))
     others = [other for name, other in pairs if other not in layout.key and name not in {"issuer", "card_number"}]
     return others or [other for _, other in pairs if other not in layout.key]
-
-
-def _with_years(frame: pl.DataFrame, clearing: date, layout: Layout) -> pl.DataFrame:
-    """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
-    for spec in sorted(layout.record.fields, key=lambda spec: spec.name != "occurred_at"):
-        if spec.name not in frame.columns or spec.type not in {"date", "datetime"} or "YY" in spec.format:
-            continue
-        moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
-        if spec.name in layout.original_key and spec.name not in layout.key:
-            found = resolve_earlier(moments, spec.name, "occurred_at", clearing)
-        else:
-            found = resolve_year(moments, spec.name, clearing)
-        frame = frame.with_columns(found.cast(frame.schema[spec.name]).alias(spec.name))
-    return frame
 
 
 def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds import records
-from adapters.feeds.columns import (
+from adapters.feeds.byte_cells import (
     BLANK,
     LAST_PRINTABLE,
     ZERO,
@@ -21,25 +21,15 @@ from adapters.feeds.columns import (
     as_binary,
     bounds_of,
     copied,
-    in_alphabet,
     masked_cells,
-    parse_column,
     rows_of,
-    sign_table,
 )
+from adapters.feeds.columns import in_alphabet, parse_column, sign_table
 from adapters.feeds.plain_keys import PLAIN, plain_keys
-from adapters.feeds.records import (
-    Block,
-    FileRefused,
-    FileState,
-    Unread,
-    add_column,
-    fill,
-    read_exactly,
-    take_line,
-    take_trailers,
-)
-from adapters.layout import CellError, Layout, LayoutField
+from adapters.feeds.records import Block, FileState, Unread, add_column, fill, read_exactly, take_line, take_trailers
+from adapters.layout import Layout, LayoutField
+from adapters.layout_line import CellError
+from adapters.refused import FileRefusedError
 
 FIRST = 16  # part of a block
 _INCOMPLETE = {"incomplete multibyte sequence", "unexpected end of data"}  # as the codecs call the begin of a character
@@ -115,8 +105,8 @@ class _Rooms:
 
 def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
     if not head:
-        raise FileRefused(
-            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", "", 0, 0
+        raise FileRefusedError(
+            "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", 0
         )
     for name, newline in (("crlf", b"\r\n"), ("lf", b"\n")):  # a LF at one width may be the end of a CRLF at another
         for width in widths:
@@ -124,12 +114,12 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
                 return newline
     if head == layout.end_mark_bytes and not layout.header:
         return layout.newline_bytes
-    ends = {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[layout.newline]
+    ends = layout.newline_words
     if any(head[width:].startswith((b"\n", b"\r\n")) for width in widths):
         message = f"the first line does not end with {ends}; send the file so, or correct the layout's `newline`"
-        raise FileRefused("BAD_NEWLINE", message, "", 0 if layout.header else 1, 0)
+        raise FileRefusedError("BAD_NEWLINE", message, 0, 0 if layout.header else 1)
     message = f"the first line is not {widths[0]} bytes and a line end ({ends}); is it this format?"
-    raise FileRefused("RECORD_LENGTH", message, "", 0 if layout.header else 1, 0)
+    raise FileRefusedError("RECORD_LENGTH", message, 0, 0 if layout.header else 1)
 
 
 def _header(stream: BinaryIO, state: FileState, head: bytes, newline: bytes) -> bytes:
@@ -139,7 +129,7 @@ def _header(stream: BinaryIO, state: FileState, head: bytes, newline: bytes) -> 
         head += read_exactly(stream, max(size - len(head), 0))
         raw = head[:size]
         if not raw.endswith(newline) or len(raw) != size:
-            raise FileRefused("BAD_HEADER", f"the header line is not {line.width} bytes", "", 0, state.position)
+            raise FileRefusedError("BAD_HEADER", f"the header line is not {line.width} bytes", state.position)
         take_line(state, line, raw.removesuffix(newline), "header", state.position)
         state.position += size
         head = head[size:]
@@ -159,26 +149,24 @@ def _refuse_rest(state: FileState, rest: bytes, stride: int, tail: int, newline:
     if ended and (mark or (state.layout.trailer and _begins_trailer(state.layout, rest))):
         last = "end mark" if mark else "trailer"
         message = f"{len(rest) - tail} bytes stand behind the {last}, and would be lost; send the file without them"
-        raise FileRefused("AFTER_END", message, "", 0, state.position + tail)
+        raise FileRefusedError("AFTER_END", message, state.position + tail)
     if state.layout.trailer or tail:
         message = f"the file ends with {len(rest)} bytes where a trailer of {tail} belongs; it was cut: send it again"
-        raise FileRefused("TRUNCATED", message, "", 0, state.position)
+        raise FileRefusedError("TRUNCATED", message, state.position)
     message = f"the file ends inside record {record}, after {len(rest)} of {stride} bytes; it was cut: send it again"
-    raise FileRefused("TRUNCATED", message, "", record, state.position)
+    raise FileRefusedError("TRUNCATED", message, state.position, record)
 
 
 def _trailer(state: FileState, rest: bytes, newline: bytes, mark: bytes) -> None:
     if not rest.endswith(mark):
-        raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again", "", 0)
+        raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
     rest = rest.removesuffix(mark)
     byte, placed = state.position, []
     for line in state.layout.trailer:
         size = line.width + len(newline)
         raw, rest = rest[:size], rest[size:]
         if not raw.endswith(newline):
-            raise FileRefused(
-                "BAD_TRAILER", "the trailer has no line end; the file was cut: send it again", "", 0, byte
-            )
+            raise FileRefusedError("BAD_TRAILER", "the trailer has no line end; the file was cut: send it again", byte)
         placed.append((byte, raw.removesuffix(newline)))
         byte += size
     take_trailers(state, placed)
@@ -195,7 +183,7 @@ def _block(state: FileState, newline: bytes, first_record: int, position: int, t
     if bounds.of(slice(line.width, None)) != (newline, newline):
         row = int(np.argmin((table[:, line.width :] == np.frombuffer(newline, np.uint8)).all(axis=1)))
         message = f"the record is not {line.width} bytes and a line end; the file is cut or of another format"
-        raise FileRefused("RECORD_LENGTH", message, "", first_record + row, position + row * stride)
+        raise FileRefusedError("RECORD_LENGTH", message, position + row * stride, first_record + row)
     starts = np.arange(count, dtype=np.int64) * stride + position
     out = Block({}, np.zeros(count, np.bool_), {}, first_record, starts, starts + stride)
     _check_gaps(layout, table, bounds, out)

@@ -18,9 +18,10 @@ from typing import BinaryIO
 import numpy as np
 
 from adapters.feeds import iso_walk
-from adapters.feeds.columns import Bytes, Ints
+from adapters.feeds.byte_cells import Bytes, Ints
 from adapters.feeds.iso_columns import SLACK
-from adapters.feeds.records import FileRefused, fill, read_exactly
+from adapters.feeds.records import fill, read_exactly
+from adapters.refused import FileRefusedError
 
 BLOCK = 16 * 1024 * 1024
 MOST_MESSAGES = 100_000  # of a block: more than BLOCK holds of 20 fields; what is known of each outweighs tiny ones
@@ -45,7 +46,7 @@ class Messages:
 
 
 def read_messages(stream: BinaryIO, framing: str) -> Iterator[Messages]:
-    """The blocks of a file. FileRefused: cut inside a message, an impossible length, or a missing end mark."""
+    """The blocks of a file. FileRefusedError: cut inside a message, an impossible length, or a missing end mark."""
     assert framing in FRAMINGS
     if framing == "hex":
         yield from _hex_blocks(stream)
@@ -91,21 +92,24 @@ def _bad_length(framing: str, record: int, byte: int) -> None:
     message = (
         f"the length before message {record} is no length of a message; the file is damaged or not framed {framing}"
     )
-    raise FileRefused("BAD_FRAME", message, "", record, byte)
+    raise FileRefusedError("BAD_FRAME", message, byte, record)
+
+
+def _empty() -> FileRefusedError:
+    message = "the file is empty; send it again, a day without messages is said otherwise"
+    return FileRefusedError("EMPTY_FILE", message, 0)
 
 
 def _check_end(framing: str, rest: bytes, record: int, position: int, *, ended: bool) -> None:
     if position == 0 and not rest:
-        raise FileRefused(
-            "EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise", "", 0, 0
-        )
+        raise _empty()
     if rest and ended:
-        raise FileRefused("AFTER_END", "bytes stand behind the end mark; the file is damaged", "", 0, position)
+        raise FileRefusedError("AFTER_END", "bytes stand behind the end mark; the file is damaged", position)
     if rest:
         message = f"the file ends inside message {record}; it was cut: send it again"
-        raise FileRefused("TRUNCATED", message, "", record, position)
+        raise FileRefusedError("TRUNCATED", message, position, record)
     if framing == "vbs" and not ended:
-        raise FileRefused("NO_END_MARK", "the zero length at the end is missing; the file was cut: send it again")
+        raise FileRefusedError("NO_END_MARK", "the zero length at the end is missing; the file was cut: send it again")
 
 
 def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
@@ -118,17 +122,16 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
         cut = data.rfind(b"\n") + 1
         if not more and cut < len(data):
             message = "the last line has no line end; the file was cut: send it again"
-            raise FileRefused("TRUNCATED", message, "", record + data.count(b"\n"), position + cut)
+            raise FileRefusedError("TRUNCATED", message, position + cut, record + data.count(b"\n"))
         tail = cut
         for _ in range(2 if more else 0):  # the last line, which may be empty, and the one before are told together
             cut = data.rfind(b"\n", 0, max(cut - 1, 0)) + 1
         if len(data) - tail > 2 * MAX_MESSAGE + 2:
-            raise FileRefused(
+            raise FileRefusedError(
                 "BAD_FRAME",
                 "a line is longer than any message; not framed hex",
-                "",
-                record + data.count(b"\n"),
                 position + tail,
+                record + data.count(b"\n"),
             )
         for start, end in _parts(data, cut):
             block = _hex_block(data[start:end], record, position + start, last=not more and end == cut)
@@ -138,9 +141,7 @@ def _hex_blocks(stream: BinaryIO) -> Iterator[Messages]:
         position += cut
         carry = data[cut:]
     if position == 0:
-        raise FileRefused(
-            "EMPTY_FILE", "the file is empty; send it again, a day without messages is said otherwise", "", 0, 0
-        )
+        raise _empty()
 
 
 def _parts(data: bytes, cut: int) -> list[tuple[int, int]]:
@@ -154,7 +155,7 @@ def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messag
     blank = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
     if data.startswith(b"\n") or (blank and not (last and blank == len(data) - 1)):
         row = data.count(b"\n", 0, blank)
-        raise FileRefused("BAD_FRAME", f"line {record + row} is empty; no message", "", record + row, position + blank)
+        raise FileRefusedError("BAD_FRAME", f"line {record + row} is empty; no message", position + blank, record + row)
     text = np.frombuffer(data, np.uint8)
     breaks = np.flatnonzero(text == 10)
     begin = np.concatenate(([0], breaks[:-1] + 1))
@@ -175,7 +176,7 @@ def _hex_block(data: bytes, record: int, position: int, *, last: bool) -> Messag
     if len(bad):
         row = int(bad.min())
         message = f"line {record + row} is not an even number of hexadecimal digits; the file is cut or damaged"
-        raise FileRefused("BAD_FRAME", message, "", record + row, position + int(begin[row]))
+        raise FileRefusedError("BAD_FRAME", message, position + int(begin[row]), record + row)
     raw = bytes.fromhex(data.decode("ascii"))
     stops = np.cumsum(sizes // 2)
     buffer = np.frombuffer(bytearray(raw + bytes(SLACK)), np.uint8)

@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from adapters.feeds import iso_walk as w
-from adapters.feeds.columns import BLANK, Bytes, Ints, Mask
+from adapters.feeds.byte_cells import BLANK, Bytes, Ints, Mask
 from adapters.feeds.iso_spec import Spec
 
 SLACK = 64  # bytes behind a block, where a word that begins in the last message may end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import partial
 from typing import BinaryIO
 
@@ -13,40 +13,30 @@ import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import (
-    KINDS,
-    SKIP,
-    add_card,
-    clearing_date_of,
-    conformed,
-    fault_reject,
-    named_day,
-    without_skipped,
-)
+from adapters.feeds.canonical import without_skipped
+from adapters.feeds.delimited_blocks import delimited_blocks
 from adapters.feeds.fixed_blocks import fixed_blocks
 from adapters.feeds.plain_keys import PLAIN
-from adapters.feeds.records import (
-    HOPELESS,
-    Block,
-    FileRefused,
-    FileState,
-    Totals,
-    Unread,
-    compare_declared,
-    delimited_blocks,
+from adapters.feeds.records import Block, FileState, Totals, Unread, compare_declared
+from adapters.feeds.tally import (
+    Tally,
+    check_bad_rows,
+    check_hopeless,
+    check_rejects,
+    finish,
+    reject_of,
 )
-from adapters.layout import CellError, Layout, Value, shipped_layout
+from adapters.feeds.times import clearing_date_of, named_day
+from adapters.layout import Layout, shipped_layout
+from adapters.layout_line import Value
+from adapters.refused import FileRefusedError
 from adapters.yaml_document import document_of
-from settlement.model.cards import TOLD, CardTokens, masked
-from settlement.model.errors import BadInput
+from settlement.model.cards import CardTokens, masked
 from settlement.model.in_order import in_order
-from settlement.model.rejects import Reject
 
 # (records, context, clearing date, layout) -> the records with canonical columns, `kind` and `fault` (a code, or null)
 Interpret = Callable[[pl.DataFrame, Context, date, Layout], pl.DataFrame]
 PACKAGE = "adapters.feeds"
-AHEAD = 7  # days: cut-offs and zones move a clearing day by one or two
-MOST_REJECTS = 100_000  # each is an object that is kept and shown
 SHORTEST_CARD = 13  # digits; a field that holds fewer holds no card number
 # what interpreters read of a record, beside the parts of its keys and the amounts under declared totals; the other
 # fields are only checked
@@ -58,28 +48,6 @@ WANTED = frozenset({
 })  # fmt: skip
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a reader counts while it goes through a file."""
-
-    cards: CardTokens
-    accepted: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    ahead: int = 0  # accepted, and later than their clearing date by more than AHEAD days
-    clearing: date | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        """Adds what was counted in a block behind those so far."""
-        self.accepted += other.accepted
-        self.rejected += other.rejected
-        self.skipped += other.skipped
-        self.ahead += other.ahead
-        self.clearing = self.clearing or other.clearing  # one of the last block alone, from a trailer, must be this
-        self.notes += other.notes
-
-
 def layout_of(settings: Mapping[str, object], default: str) -> Layout:
     """The layout of a source: settings["layout"] as a shipped name, a mapping (YAML) or a Layout; else the default."""
     chosen = settings.get("layout", default)
@@ -88,37 +56,6 @@ def layout_of(settings: Mapping[str, object], default: str) -> Layout:
     if isinstance(chosen, str):
         return shipped_layout(PACKAGE, chosen)
     return document_of(chosen, "setting layout", Layout)
-
-
-def reject_of(context: Context, error: CellError, record: int, byte: int) -> Reject:
-    """A cell that cannot be read, as a value."""
-    return Reject(context.file, record, byte, error.field, error.code, str(error))
-
-
-def refusal(context: Context, refused: FileRefused) -> Reject:
-    """A refused file, as a value."""
-    return Reject(context.file, refused.record, refused.byte, refused.field, refused.code, refused.message)
-
-
-def token_notes(context: Context) -> tuple[str, ...]:
-    """The line that says why card_token is blank."""
-    return () if context.tokeniser else ("no card key is set: card_token stays blank",)
-
-
-def doubts(context: Context, tally: Tally, *, bank_cards: bool = True) -> tuple[str, ...]:
-    """Lines about what is taken all the same: bank cards with a wrong check digit, records after their clearing date.
-
-    UnionPay's own samples fail the check digit. Citizen cards, which pay by purse and bank account, and electronic
-    member cards have none.
-    """
-    given = context.settings
-    others = given.get("instrument", "bank_card") != "bank_card" or given.get("rail", "pos") != "pos"
-    wrong = tally.cards.wrong_check_digits if bank_cards and not others else 0
-    many = f"{wrong} or more" if wrong == TOLD else str(wrong)
-    told = [f"card numbers with a wrong check digit (Luhn), taken all the same: {many}"] * bool(wrong)
-    if tally.ahead:
-        told.append(f"records more than {AHEAD} days after their clearing date, taken all the same: {tally.ahead}")
-    return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +69,7 @@ class _Done:
     tally: Tally
     totals: Totals = field(default_factory=Totals)
     parsed: Parsed | None = None
-    refused: FileRefused | None = None
+    refused: FileRefusedError | None = None
 
 
 def read_feed(
@@ -155,7 +92,7 @@ def read_feed(
                 break
             try:
                 check_rejects(tally)
-            except FileRefused as error:
+            except FileRefusedError as error:
                 refused, declared = error, done.declared
                 break
             yield done.parsed
@@ -164,25 +101,18 @@ def read_feed(
             compare_declared(state, totals)
             _check_day(state, tally, context)
             check_bad_rows(context, tally)
-        except FileRefused as error:
+        except FileRefusedError as error:
             refused = error
     count, total = declared.get("count"), declared.get("total:paid")
-    yield Closing(
-        records=tally.accepted + tally.rejected + tally.skipped,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        skipped=tally.skipped,
+    if refused is None:
+        tally.notes += _day_notes(declared, context, layout)
+    yield tally.closing(
+        context,
+        None if refused is None else refused.reject(context.file),
         total_fen=None if "paid" in totals.unreadable else totals.sums.get("paid", 0),
         declared_records=count if isinstance(count, int) else None,
         declared_total_fen=total if isinstance(total, int) else None,
-        clearing_date=tally.clearing,
-        notes=(
-            *token_notes(context),
-            *tally.notes,
-            *(_day_notes(declared, context, layout) if refused is None else ()),
-            *doubts(context, tally, bank_cards=bank_cards),
-        ),
-        refused=None if refused is None else refusal(context, refused),
+        bank_cards=bank_cards,
     )
 
 
@@ -195,12 +125,12 @@ def _day_notes(declared: dict[str, Value], context: Context, layout: Layout) -> 
 
 
 def _check_day(state: FileState, tally: Tally, context: Context) -> None:
-    """The clearing date of the file. FileRefused: the trailer says another than that by which records were read."""
+    """The clearing date of the file. FileRefusedError: the trailer says another than records were read by."""
     day = clearing_date_of(context, state.declared.get("clearing_date"), state.layout.filename)
     if tally.clearing is not None and day != tally.clearing:
         message = f"the trailer says clearing date {day}, and the file's name or settings {tally.clearing}; correct one"
         name, byte = state.places["clearing_date"]
-        raise FileRefused("BAD_TRAILER", message, name, 0, byte)
+        raise FileRefusedError("BAD_TRAILER", message, byte, name=name)
     tally.clearing = day
 
 
@@ -209,19 +139,22 @@ def _blocks(
 ) -> Iterator[Callable[[], _Done]]:
     """What is to be done for each block, in the order of the file; a refusal of the file comes last."""
     layout = state.layout
-    read = fixed_blocks if layout.shape == "fixed" else delimited_blocks
     try:
         below = _day_below(stream, context, layout)
-        for unread in read(stream, state):
+        for unread in _unread(stream, state):
             yield partial(_done, unread, below | state.declared, Tally(cards), context, layout, interpret)
-    except FileRefused as error:
+    except FileRefusedError as error:
         yield partial(_Done, dict(state.declared), Tally(cards), refused=error)
+
+
+def _unread(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
+    return (fixed_blocks if state.layout.shape == "fixed" else delimited_blocks)(stream, state)
 
 
 def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, Value]:
     """The clearing date that the trailer alone declares: without it no record can be read, so the file is passed twice.
 
-    FileRefused: the file is not whole.
+    FileRefusedError: the file is not whole.
     """
     above, end = (
         {spec.declares for line in lines for spec in line.fields} for lines in (layout.header, layout.trailer)
@@ -230,9 +163,9 @@ def _day_below(stream: BinaryIO, context: Context, layout: Layout) -> dict[str, 
         return {}
     try:
         clearing_date_of(context, None, layout.filename)
-    except FileRefused:
+    except FileRefusedError:
         start, state = stream.tell(), FileState(layout, frozenset())
-        for _ in (fixed_blocks if layout.shape == "fixed" else delimited_blocks)(stream, state):
+        for _ in _unread(stream, state):
             pass  # a block is read when it is called
         stream.seek(start)
         return {"clearing_date": state.declared.get("clearing_date")}
@@ -248,36 +181,9 @@ def _done(
         totals.add_block(layout, block)
         tally.clearing = clearing_date_of(context, declared.get("clearing_date"), layout.filename)
         parsed = _parsed(block, context, layout, interpret, tally)
-    except FileRefused as error:
+    except FileRefusedError as error:
         return _Done(declared, tally, totals, refused=error)
     return _Done(declared, tally, totals, parsed)
-
-
-def check_bad_rows(context: Context, tally: Tally) -> None:
-    """A source may be configured to refuse the file on any bad row (`bad_row: reject_file`)."""
-    policy = context.settings.get("bad_row", "reject_row")
-    if policy not in {"reject_row", "reject_file"}:
-        raise BadInput("setting bad_row: write reject_row or reject_file")
-    if policy == "reject_file" and tally.rejected:
-        message = (
-            f"{tally.rejected} records cannot be accepted, and this source takes only whole files "
-            "(bad_row: reject_file); correct them"
-        )
-        raise FileRefused("BAD_ROWS", message)
-
-
-def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> None:
-    """A file whose first HOPELESS records or more are all bad is another format; it is not read to its end."""
-    if first_record == 1 and height >= HOPELESS and errors == height:
-        message = f"none of the first {height} records can be read; is it this format, and set as it is sent?"
-        raise FileRefused("NOT_DECODABLE", message, "", 1, byte)
-
-
-def check_rejects(tally: Tally) -> None:
-    """Nobody reads that many, and each takes memory."""
-    if tally.rejected > MOST_REJECTS:
-        message = f"more than {MOST_REJECTS} records cannot be accepted; is it this format, and set as it is sent?"
-        raise FileRefused("TOO_MANY_REJECTS", message)
 
 
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
@@ -316,36 +222,3 @@ def _with_masks(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     shown = masked(cards)
     frame = frame.drop(PLAIN, strict=False)  # keys joined before: they may hold the number
     return frame.with_columns(shown.zip_with(same, frame[name]).alias(name) for name, same in hits.items())
-
-
-def finish(
-    good: pl.DataFrame,
-    rejects: dict[int, Reject],
-    context: Context,
-    tally: Tally,
-    interpret: Callable[[pl.DataFrame, date], pl.DataFrame],
-) -> Parsed:
-    """Readable records to a Parsed block: interpreted, faults as rejects in record order, skips counted."""
-    assert tally.clearing is not None
-    frame = interpret(add_card(good, tally.cards), tally.clearing)
-    kind, fault = pl.col("kind"), pl.col("fault")
-    known, skips, unknown, faults = frame.select(
-        known=kind.is_in([*KINDS, SKIP]).all(),
-        skips=(kind == SKIP).sum(),
-        unknown=kind.is_null().sum(),
-        faults=fault.is_not_null().sum(),
-    ).row(0)
-    assert known, "an unknown kind left the interpreter"
-    tally.skipped += skips
-    if skips or unknown or faults:
-        kept = frame.filter(kind.ne_missing(SKIP))
-        kept = kept.with_columns(fault=pl.when(kind.is_null()).then(pl.lit("UNKNOWN_KIND")).otherwise("fault"))
-        for code, record, byte in kept.filter(fault.is_not_null())["fault", "record", "byte_start"].iter_rows():
-            rejects[record] = fault_reject(context, code, record, byte)
-        frame = kept.filter(fault.is_null())
-    accepted = conformed(frame, context, tally.clearing)
-    tally.accepted += accepted.height
-    latest = datetime.combine(tally.clearing, time(), UTC) + timedelta(days=AHEAD + 1)
-    tally.ahead += int((accepted["occurred_at"] >= latest).sum())
-    tally.rejected += len(rejects)
-    return Parsed(accepted, [rejects[record] for record in sorted(rejects)])

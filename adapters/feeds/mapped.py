@@ -21,27 +21,26 @@ from adapters.feeds.canonical import (
     SKIP,
     amount_faults,
     amounts,
-    as_instant,
-    clearing_date_of,
+    currency,
     first_fault,
     key_column,
     key_text,
     own_reversal_keys,
     rail_setting,
-    resolve_earlier,
-    resolve_year,
     without_skipped,
 )
-from adapters.feeds.layout_feed import Tally, check_bad_rows, doubts, finish, refusal, reject_of, token_notes
 from adapters.feeds.mapped_end import GROUPED, EndRows, Unreadable, basis_of, check_end, is_end, may_follow, sum_of
 from adapters.feeds.mapped_write import write
 from adapters.feeds.mapping import CsvMapping, mapping_of
 from adapters.feeds.mapping_text import describe_mapping
-from adapters.feeds.records import FileRefused
 from adapters.feeds.tables import Reading, Row, read_rows
+from adapters.feeds.tally import Tally, check_bad_rows, finish, reject_of
 from adapters.feeds.text_columns import parse_texts
-from adapters.layout import CellError, LayoutField
+from adapters.feeds.times import as_instant, clearing_date_of, with_years
+from adapters.layout import LayoutField
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError
+from adapters.refused import FileRefusedError
 from adapters.safe_workbook import UNREAD, UNREAD_CELL
 from adapters.shown import Shown, is_workbook, joined, mask_cell, mask_text, read_at, show_line
 from adapters.utf16 import utf16_codec
@@ -102,25 +101,17 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
         _check_clearing_date(context, sheet, tally)
         check_bad_rows(context, tally)
         _check_cut(sheet)
-    except FileRefused as error:
-        refused = refusal(context, error)
+    except FileRefusedError as error:
+        refused = error.reject(context.file)
     bank_cards = sheet.mapping.column("rail") is None  # of several rails, citizen cards are among them
-    yield Closing(
-        records=tally.accepted + tally.rejected + tally.skipped,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        skipped=tally.skipped,
+    tally.notes[:0] = mapping.lacking(sheet.titles)
+    yield tally.closing(
+        context,
+        refused,
         total_fen=None if basis_of(mapping) in sheet.unreadable else sum_of(sheet.sums, basis_of(mapping)),
         declared_records=declared.count if declared else None,
         declared_total_fen=declared.total if declared else None,
-        clearing_date=tally.clearing,
-        notes=(
-            *token_notes(context),
-            *mapping.lacking(sheet.titles),
-            *tally.notes,
-            *doubts(context, tally, bank_cards=bank_cards),
-        ),
-        refused=refused,
+        bank_cards=bank_cards,
     )
 
 
@@ -149,9 +140,7 @@ def _rows(stream: BinaryIO, sheet: _Sheet, name: str) -> Iterator[Row]:
 def _pass_over(sheet: _Sheet, start: int) -> None:
     sheet.passed += 1
     if sheet.passed > MAX_PASSED:
-        raise FileRefused(
-            "TOO_MANY_LINES", f"more than {MAX_PASSED} lines are no records; leave them out", "", 0, start
-        )
+        raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} lines are no records; leave them out", start)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -186,22 +175,22 @@ def _find_headings(sheet: _Sheet, rows: Iterator[Row]) -> None:
         if not absent:
             twice = sorted({cell for cell in cells if cell and cells.count(cell) > 1 and cell in single})
             if twice:
-                raise FileRefused("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
+                raise FileRefusedError("BAD_HEADING", f"the heading stands twice: {', '.join(twice)}")
             other = [cell for cell in cells if cell in mapping.unlike]
             if other:
                 message = (
                     f"{mapping.format} is not for files with the heading {other[0]}; give the mapping of their kind"
                 )
-                raise FileRefused("BAD_HEADING", message)
+                raise FileRefusedError("BAD_HEADING", message)
             if any(HOLDS_VALUES.fullmatch(cell) for cell in cells):
                 message = "the heading row holds values: its line end is damaged, and a row would be lost"
-                raise FileRefused("BAD_HEADING", f"{message}; ask for the file again")
+                raise FileRefusedError("BAD_HEADING", f"{message}; ask for the file again")
             _place(sheet, cells)
             sheet.titles = written
             return
         missing = absent if len(absent) < len(missing) else missing
     message = f"no row has the headings that are needed; missing: {', '.join(sorted(missing))}"
-    raise FileRefused("BAD_HEADING", message)
+    raise FileRefusedError("BAD_HEADING", message)
 
 
 def _place(sheet: _Sheet, titles: list[str]) -> None:
@@ -226,7 +215,7 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
             continue
         if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
             message = "something follows the end of the records, which would be lost; send the whole file again"
-            raise FileRefused("AFTER_END", message, "", 0, row[1])
+            raise FileRefusedError("AFTER_END", message, row[1])
         if sheet.tail or is_end(sheet.mapping, cells):
             sheet.tail.append(cells)
             sheet.tail_at.append(row[1])
@@ -255,7 +244,9 @@ def _parsed(block: list[Row], context: Context, sheet: _Sheet, tally: Tally) -> 
     if tally.clearing is None:
         days = frame["clearing_date"].drop_nulls()
         tally.clearing = clearing_date_of(context, days[0] if len(days) else None, sheet.mapping.filename)
-    frame = _with_years(frame, sheet.mapping, tally.clearing)
+    columns = sheet.mapping.columns
+    originals = {column.name for column in columns if column.name.startswith("original")}
+    frame = with_years(frame, columns, tally.clearing, originals)
     _see_days(frame, sheet, tally.clearing)
     return finish(
         frame.filter(pl.Series(keep)), rejects, context, tally, lambda rows, _: interpret(rows, context, sheet.mapping)
@@ -280,9 +271,9 @@ def _columns(block: list[Row], sheet: _Sheet, errors: dict[int, CellError]) -> p
             texts = _money(mapping, texts, is_workbook=sheet.is_workbook)
         if spec.name in mapping.identity and texts.str.contains(_EXPONENT).any():
             row = texts.str.contains(_EXPONENT).arg_true()[0]
-            place = sheet.records - len(block) + row + 1, block[row][1]
+            record = sheet.records - len(block) + row + 1
             message = "an identity like 4.2E+27 was rounded by a workbook program; export again with the column as text"
-            raise FileRefused("ROUNDED", message, spec.name, *place)
+            raise FileRefusedError("ROUNDED", message, block[row][1], record, spec.name)
         if spec.type == "text" and spec.name not in mapping.identity and texts.str.contains(_BREAK).any():
             texts = texts.str.replace_all(_BREAK, " ")  # people write goods and remarks so
         column = parse_texts(spec, texts, spec.unit or mapping.unit)
@@ -344,19 +335,6 @@ def _as_written(spec: LayoutField, texts: pl.Series) -> pl.Series:
     return pl.select(written).to_series()
 
 
-def _with_years(frame: pl.DataFrame, mapping: CsvMapping, clearing: date) -> pl.DataFrame:
-    """Days without a year in theirs: nearest to the clearing date, and an original's before its own record."""
-    specs = [spec for spec in mapping.columns if spec.type in {"date", "datetime"} and "YY" not in spec.format]
-    for spec in sorted(specs, key=lambda spec: spec.name != "occurred_at"):
-        moments = frame.with_columns(pl.col(spec.name).cast(pl.Datetime("us")))
-        if spec.name.startswith("original"):
-            found = resolve_earlier(moments, spec.name, "occurred_at", clearing)
-        else:
-            found = resolve_year(moments, spec.name, clearing)
-        frame = frame.with_columns(found.cast(frame.schema[spec.name]).alias(spec.name))
-    return frame
-
-
 def _money(mapping: CsvMapping, texts: pl.Series, *, is_workbook: bool) -> pl.Series:
     """Amounts without their currency mark and, where groups of three are whole, without thousands separators."""
     if mapping.decimal == ",":
@@ -396,7 +374,7 @@ def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
 def _check_cut(sheet: _Sheet) -> None:
     if sheet.open_end and not sheet.tail:
         message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
-        raise FileRefused("TRUNCATED", message)
+        raise FileRefusedError("TRUNCATED", message)
 
 
 def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
@@ -407,7 +385,7 @@ def _check_clearing_date(context: Context, sheet: _Sheet, tally: Tally) -> None:
             f"the clearing date {tally.clearing} is more than {FAR.days} days from every record, like {sheet.day}: "
             "it is misread from the name; correct the mapping's filename, or set clearing_date"
         )
-        raise FileRefused("CLEARING_DATE_FAR", message, "clearing_date")
+        raise FileRefusedError("CLEARING_DATE_FAR", message, name="clearing_date")
 
 
 def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.DataFrame:
@@ -444,7 +422,7 @@ def interpret(frame: pl.DataFrame, context: Context, mapping: CsvMapping) -> pl.
         occurred_at=as_instant("occurred_at", mapping.zone),
         rail=pl.coalesce("rail", pl.lit(rail)) if "rail" in frame.columns else pl.lit(rail),
         instrument=pl.lit(context.settings.get("instrument"), pl.String),
-        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
+        currency=currency(frame),
     )
     fault = first_fault(
         frame,
@@ -477,7 +455,7 @@ def _show(stream: BinaryIO, reject: Reject, settings: Mapping[str, Any]) -> Show
         if sheet.is_workbook:  # a page
             return None
         cells = next(_rows(_from(stream, reject.byte), sheet, ""))[0]
-    except (FileRefused, StopIteration):
+    except (FileRefusedError, StopIteration):
         return show_line(stream, reject, settings)
     names = {place: name for name, place in sheet.places.items()}
     parts = []

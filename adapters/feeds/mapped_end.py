@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from adapters.feeds.mapping import CsvMapping, End, SpokenTotal
-from adapters.feeds.records import FileRefused
-from adapters.layout import CellError, LayoutField, parse_cell
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, parse_cell
+from adapters.refused import FileRefusedError
 from settlement.model.cards import shown_total
 from settlement.model.money import parse_amount
 
@@ -74,7 +75,7 @@ def check_end(
 ) -> EndRows:
     """Compares what the rows from the end row on (cells, byte) declare, and sentences in rows that were passed over.
 
-    FileRefused: missing, unreadable, or another figure.
+    FileRefusedError: missing, unreadable, or another figure.
     """
     tail = [cells for cells, _ in rows]
     end = mapping.end
@@ -83,7 +84,7 @@ def check_end(
     if not tail and end.starts_with:
         if end.required:
             message = f"no row begins with {' or '.join(end.starts_with)}; the file was cut: send it again"
-            raise FileRefused("TRUNCATED", message)
+            raise FileRefusedError("TRUNCATED", message)
         return EndRows(None, None)
     count: int | None = None
     total: int | None = None
@@ -110,7 +111,7 @@ def _standing_at(byte: int) -> Iterator[None]:
     """What is refused within has that byte, where it names no place itself."""
     try:
         yield
-    except FileRefused as error:
+    except FileRefusedError as error:
         error.byte = byte if error.byte < 0 else error.byte
         raise
 
@@ -121,15 +122,17 @@ def _declared_cells(mapping: CsvMapping, end: End, tail: list[list[str]]) -> lis
     if end.where == "same":
         cells = tail[0]
         if len(cells) < len(end.fields):
-            raise FileRefused("BAD_TRAILER", f"the end row has {len(cells)} cells; {len(end.fields)} are expected")
+            raise FileRefusedError("BAD_TRAILER", f"the end row has {len(cells)} cells; {len(end.fields)} are expected")
         return list(zip(end.fields, cells, strict=False))
     if len(tail) < 2:
-        raise FileRefused("TRUNCATED", "the row of totals behind the last heading row is missing; send the file again")
+        raise FileRefusedError(
+            "TRUNCATED", "the row of totals behind the last heading row is missing; send the file again"
+        )
     headings, values = mapping.titled(tail[0]), tail[1]
     given = headings[: len(values)]
     absent = [spec.title for spec in end.fields if spec.title not in given]
     if absent:
-        raise FileRefused("BAD_TRAILER", f"the totals lack {', '.join(absent)}; send the file again")
+        raise FileRefusedError("BAD_TRAILER", f"the totals lack {', '.join(absent)}; send the file again")
     return [(spec, values[headings.index(spec.title)]) for spec in end.fields]
 
 
@@ -139,9 +142,9 @@ def _value(spec: LayoutField, text: str, mapping: CsvMapping) -> int | None:
     try:
         value = parse_cell(spec, text, spec.unit or mapping.unit)
     except CellError as error:
-        raise FileRefused("BAD_TRAILER", f"the end row cannot be read: {error}", spec.name) from None
+        raise FileRefusedError("BAD_TRAILER", f"the end row cannot be read: {error}", name=spec.name) from None
     if spec.declares and not isinstance(value, int):
-        raise FileRefused("BAD_TRAILER", f"the end row declares no {spec.declares}", spec.name)
+        raise FileRefusedError("BAD_TRAILER", f"the end row declares no {spec.declares}", name=spec.name)
     return abs(value) if isinstance(value, int) else None
 
 
@@ -155,14 +158,15 @@ def bare_amount(mapping: CsvMapping, text: str) -> str:
 
 def _proven(name: str, unreadable: Unreadable) -> None:
     if name in unreadable:
+        record, byte = unreadable[name]
         message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
-        raise FileRefused("TOTAL_UNPROVEN", message, name, *unreadable[name])
+        raise FileRefusedError("TOTAL_UNPROVEN", message, byte, record, name)
 
 
 def _compare_count(title: str, declared: int | None, have: int) -> None:
     if declared != have:
         message = f"the end of the file declares {title} {declared} records and it has {have}; correct the file"
-        raise FileRefused("COUNT_MISMATCH", " ".join(message.split()))
+        raise FileRefusedError("COUNT_MISMATCH", " ".join(message.split()))
 
 
 def _compare_total(title: str, declared: int | None, sums: list[tuple[int, int]]) -> None:
@@ -172,7 +176,7 @@ def _compare_total(title: str, declared: int | None, sums: list[tuple[int, int]]
         said = "nothing" if declared is None else shown_total(declared)
         has = shown_total(have) + (f" (net {shown_total(abs(net))})" if abs(net) != have else "")
         message = f"the end of the file declares {title} {said} yuan and its records have {has}; correct the file"
-        raise FileRefused("TOTAL_MISMATCH", " ".join(message.split()))
+        raise FileRefusedError("TOTAL_MISMATCH", " ".join(message.split()))
 
 
 def _check_spoken(
@@ -187,7 +191,7 @@ def _check_spoken(
     met = ((re.search(spoken.pattern, ",".join(cells)), byte) for cells, byte in rows)
     found, byte = next(((match, byte) for match, byte in met if match), (None, -1))
     if found is None:
-        raise FileRefused("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
+        raise FileRefusedError("BAD_TRAILER", "a total at the end is missing or written otherwise; send the file again")
     with _standing_at(byte):
         return _compare_spoken(mapping, spoken, found, numbers, sums, unreadable)
 
@@ -208,7 +212,7 @@ def _compare_spoken(
         totals = {name: parse_amount(text) for name, text in amounts.items()}
     except ValueError:
         message = "a count or total at the end is not a number; correct the file"
-        raise FileRefused("BAD_TRAILER", message) from None
+        raise FileRefusedError("BAD_TRAILER", message) from None
     if count is not None:
         _compare_count(spoken.kind, count, sum(numbers.get(kind, 0) for kind in kinds))
     for name, total in totals.items():

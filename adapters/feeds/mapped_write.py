@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 
 import polars as pl
 
 from adapters.base import Context
-from adapters.feeds.canonical import as_local, key_parts
+from adapters.feeds.canonical import key_parts
 from adapters.feeds.mapping import CsvMapping, mapping_of
-from adapters.layout import CellError, LayoutField, Value, encode_text, format_cell
+from adapters.feeds.times import as_local
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, Value, encode_text, format_cell
 from settlement.model.errors import BadInput
 
 _FROM = {"paid": "paid_fen", "gross": "gross_fen", "claimed": "claimed_fen", "fee": "fee_fen"}
@@ -29,7 +32,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
         data = encode_text("", text, "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding)
     except CellError as error:
         raise BadInput(f"{context.file}: {error}") from None
-    return b"\xef\xbb\xbf" + data if mapping.encoding == "utf-8-sig" else data
+    return BOM_UTF8 + data if mapping.encoding == "utf-8-sig" else data
 
 
 def text_of(raw: pl.DataFrame, mapping: CsvMapping, name: str) -> str:

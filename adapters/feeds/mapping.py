@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from adapters.feeds.canonical import KINDS, SKIP
-from adapters.layout import Document, Encoding, LayoutField, given
+from adapters.layout import Document, Encoding, LayoutField, Unit, given, read_codec
 from adapters.layout_checks import check_keys, known_zone
 from adapters.layout_dates import names_day
 from adapters.quotes import known_separator
@@ -107,7 +107,7 @@ class CsvMapping(Document):
         "between cells of a CSV; also of several marks, like |@|", ","
     )
     newline: Literal["crlf", "lf"] = given("written between lines; any is read", "crlf")
-    unit: Literal["fen", "yuan"] = given("of amounts whose column says none", "yuan")
+    unit: Unit = given("of amounts whose column says none", "yuan")
     zone: Annotated[str, AfterValidator(known_zone)] = given("the time zone of the times in the file", "Asia/Shanghai")
     filename: str = given(
         "regular expression, searched in the file's name; its group `clearing_date` (YYYYMMDD, YYYY-MM-DD or YYMMDD) "
@@ -286,7 +286,7 @@ class CsvMapping(Document):
     @property
     def read_encoding(self) -> str:
         """As Layout.read_encoding."""
-        return {"gbk": "gb18030", "utf-8": "utf-8-sig"}.get(self.encoding, self.encoding)
+        return read_codec(self.encoding)
 
     @cached_property
     def ignored(self) -> re.Pattern[str] | None:

@@ -9,9 +9,10 @@ import polars as pl
 
 from adapters.description import Part, keys, lines, unchosen
 from adapters.feeds.canonical import SKIP
+from adapters.feeds.columns import DTYPES
 from adapters.feeds.mapped_write import text_of
 from adapters.feeds.mapping import PACKAGE, CsvColumn, CsvMapping, End, mapping_of
-from adapters.layout import CellError, Value
+from adapters.layout_line import CellError, Value
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
 
@@ -23,12 +24,6 @@ _VALUES: dict[str, Value] = {
     "date": date(2026, 5, 7),
     "datetime": _MOMENT,
     "card": "6217000000000000001",
-}
-_TYPES: dict[str, pl.DataType] = {
-    "amount": pl.Int64(),
-    "count": pl.Int64(),
-    "date": pl.Date(),
-    "datetime": pl.Datetime("us"),
 }
 
 
@@ -103,7 +98,7 @@ def example(mapping: CsvMapping) -> list[str]:
     if any(column.and_ for column in mapping.columns):
         return [*mapping.preamble, mapping.separator.join(titles)] if mapping.headings else []
     row = {column.name: [_value(mapping, column)] for column in mapping.columns}
-    types = {column.name: _TYPES.get(column.type, pl.String()) for column in mapping.columns}
+    types = {column.name: DTYPES.get(column.type, pl.String) for column in mapping.columns}
     above = [mapping.separator.join(titles)] * mapping.headings
     try:
         return text_of(pl.DataFrame(row, schema=types), mapping, "example").splitlines()

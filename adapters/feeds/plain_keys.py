@@ -13,8 +13,8 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from adapters.feeds.byte_cells import BLANK, LAST_PRINTABLE, ZERO, Bounds, Bytes, as_binary, masked_bytes
 from adapters.feeds.canonical import ZEROS_STRIPPED, key_text
-from adapters.feeds.columns import BLANK, LAST_PRINTABLE, ZERO, Bounds, Bytes, as_binary, masked_bytes
 from adapters.layout import Layout, LayoutField
 
 PLAIN = "plain key"  # the column of a block that holds such a table; no field can be called so
@@ -52,7 +52,7 @@ def plain_keys(layout: Layout, prefix: bytes, cells: Mapping[str, Bytes], bounds
 
 def _piece(spec: LayoutField, cells: Bytes, bounds: Bounds) -> Bytes | None:
     """The bytes of a part without the blanks around it; None: it is not of one width, or not as it will be shown."""
-    first, end = len(bounds.high) - len(bounds.high.lstrip(b" ")), bounds.end
+    first, end = bounds.filled.start, bounds.filled.stop
     if spec.values or spec.constant is not None or spec.blanks or not end:
         return None
     if spec.name == "card_number":  # as a text it may hold a '/', or characters of several bytes

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Ints
+from adapters.feeds.byte_cells import Ints
 from adapters.feeds.framing import Messages
 from adapters.feeds.pos_fields import TOTALS, Stated
-from adapters.feeds.records import FileRefused
+from adapters.refused import FileRefusedError
 
 Compare = Callable[[dict[str, int], dict[str, int], Stated, tuple[int, int]], None]
 
@@ -44,7 +44,7 @@ class Batches:
     def add(self, rows: pl.DataFrame, closings: Ints, stated: list[Stated], block: Messages) -> None:
         """The messages of a block (terminal, kind, fen, counted, again: a 0521), closed by those in `closings`.
 
-        FileRefused: a batch is not as declared.
+        FileRefusedError: a batch is not as declared.
         """
         closes = np.zeros(rows.height, np.int64)
         closes[closings] = 1
@@ -76,15 +76,15 @@ class Batches:
     def _close(self, terminal: str, given: Stated, place: tuple[int, int]) -> None:
         known = self.terminals[terminal]
         if not given:
-            raise FileRefused("BAD_TRAILER", "a closing 0520 declares no totals: it proves no batch", "", *place)
+            raise FileRefusedError("BAD_TRAILER", "a closing 0520 declares no totals: it proves no batch", *place[::-1])
         self.compare(dict(known.numbers), dict(known.amounts), given, place)
         self.whole &= len(given) == len(TOTALS)
         self.declared.update({element: value or 0 for element, value in given.items()})
         self.terminals[terminal] = _Open(last=given)
 
     def check_closed(self) -> None:
-        """FileRefused: messages that no 0520 has closed."""
+        """FileRefusedError: messages that no 0520 has closed."""
         places = [known.place for known in self.terminals.values() if known.numbers]
         if places:
             message = "no closing 0520 stands behind this message; its batch was cut, or its 0520 is missing"
-            raise FileRefused("NO_END_MARK", message, "", *min(places))
+            raise FileRefusedError("NO_END_MARK", message, *min(places)[::-1])

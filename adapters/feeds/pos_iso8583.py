@@ -1,8 +1,6 @@
 """A file of ISO 8583 messages from POS acquiring: framed messages -> canonical transactions.
 
-What a message means stands in samples/notes.md A (`canonical.unionpay_kind`). The natural key is DE32, DE33, DE11 and
-DE7 with its year resolved, as DE90 and UnionPay's clearing files have it. A terminal body without DE32 or DE7 is known
-by merchant, terminal, batch and trace (`T/...`), its original by DE61; a reversal repeats the trace of what it undoes.
+What a message means stands in samples/notes.md A (pos_kinds.py), its keys in pos_interpret.py.
 
 There is no trailer in such a file. A closing 0520 reconciliation message (DE74 to 77 numbers, 86 to 89 amounts) proves
 that nothing is missing between two messages: debits are sales, debit reversals voids and reversals, credits refunds.
@@ -14,68 +12,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import BinaryIO
 
 import numpy as np
 import polars as pl
 
 from adapters.base import Closing, Context, Parsed
-from adapters.feeds.canonical import (
-    SKIP,
-    amount_faults,
-    amounts,
-    as_instant,
-    clearing_date_of,
-    first_fault,
-    key_text,
-    key_where,
-    own_reversal_keys,
-    part,
-    rail_setting,
-    resolve_earlier,
-)
-from adapters.feeds.columns import Ints, Mask
+from adapters.feeds.byte_cells import Ints, Mask
+from adapters.feeds.canonical import SKIP
 from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
-from adapters.feeds.layout_feed import (
+from adapters.feeds.pos_batches import Batches
+from adapters.feeds.pos_fields import TOTALS, Stated, closing_plan, plan_of, pos_columns, stated_totals
+from adapters.feeds.pos_interpret import interpret, with_series
+from adapters.feeds.pos_kinds import CODES, KIND_NAMES, Kinds
+from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
+from adapters.feeds.tally import (
     Tally,
     check_bad_rows,
     check_hopeless,
     check_rejects,
-    doubts,
     finish,
-    refusal,
     reject_of,
-    token_notes,
 )
-from adapters.feeds.pos_batches import Batches
-from adapters.feeds.pos_fields import (
-    CODES,
-    KIND_NAMES,
-    TOTALS,
-    Kinds,
-    Stated,
-    closing_plan,
-    plan_of,
-    pos_columns,
-    stated_totals,
-)
-from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
-from adapters.feeds.records import FileRefused
-from adapters.layout import CellError
+from adapters.feeds.times import clearing_date_of
+from adapters.layout_line import CellError
+from adapters.refused import FileRefusedError
 from settlement.model.cards import CardTokens
 from settlement.model.rejects import Reject
 
 NAME = "pos_iso8583"
-ORIGINAL = ("original_acquirer", "original_forwarder", "original_stan", "original_transmitted_at")
-_TERMINAL = ("merchant_no", "terminal_no", "batch", "stan")
-_TERMINAL_ORIGINAL = ("merchant_no", "terminal_no", "original_batch", "original_batch_stan")
 _SEVERAL = (
     "send each file with its own, or, where each batch or terminal has one, --set reconciliation=batches (terminals)"
 )
-# a host's message is known by its institutions, trace and time
-_HOST = pl.col("transmitted_at").is_not_null() & pl.col("acquirer").is_not_null()
 
 
 @dataclass(slots=True)
@@ -117,19 +86,14 @@ def read(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
             yield parsed
         _check_file(known, tally)
         check_bad_rows(context, tally)
-    except FileRefused as error:
-        refused = refusal(context, error)
-    yield Closing(
-        records=tally.accepted + tally.rejected + tally.skipped,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        skipped=tally.skipped,
+    except FileRefusedError as error:
+        refused = error.reject(context.file)
+    yield tally.closing(
+        context,
+        refused,
         total_fen=None if known.unreadable else sum(known.amounts.values()),
         declared_records=_declared(known.closing, TOTALS[:4]),
         declared_total_fen=_declared(known.closing, TOTALS[4:]),
-        clearing_date=tally.clearing,
-        notes=(*token_notes(context), *tally.notes, *doubts(context, tally)),
-        refused=refused,
     )
 
 
@@ -175,7 +139,7 @@ def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Pa
     if turned.any():  # as an answer would that declines it
         kinds.kind[turned], kinds.declined[turned] = KIND_NAMES.index(SKIP), True
         frame = frame.with_columns(kind=pl.Series(KIND_NAMES, dtype=pl.String).gather(pl.Series(kinds.kind)))
-    frame = _with(
+    frame = with_series(
         frame,
         pl.Series("record", np.arange(decoded.height, dtype=np.int64) + block.first_record),
         pl.Series("byte_start", block.file_starts),
@@ -257,14 +221,14 @@ def _note_closing(decoded: Decoded, block: Messages, known: _File, kinds: Kinds)
     if len(behind):
         row = first + int(behind[0])
         message = f"a message stands behind the closing 0520, whose totals end the file; {_SEVERAL}"
-        raise FileRefused("AFTER_END", message, "", block.first_record + row, int(block.file_starts[row]))
+        raise FileRefusedError("AFTER_END", message, int(block.file_starts[row]), block.first_record + row)
     known.closed = True
     if len(closings):
         given = decode_columns(decoded.buffer, decoded.starts[closings], decoded.ends[closings], known.totals)
         for row, stated in zip(closings.tolist(), stated_totals(given), strict=True):
             if stated and known.closing not in (None, {}, stated):
                 message = f"a second closing 0520 declares other totals than the first; {_SEVERAL}"
-                raise FileRefused("BAD_TRAILER", message, "", block.first_record + row, int(block.file_starts[row]))
+                raise FileRefusedError("BAD_TRAILER", message, int(block.file_starts[row]), block.first_record + row)
             if stated or known.closing is None:
                 known.closing, known.closing_at = stated, (block.first_record + row, int(block.file_starts[row]))
 
@@ -283,10 +247,10 @@ def _note_messages(kinds: Kinds, keep: Mask, known: _File) -> None:
 def _check_file(known: _File, tally: Tally) -> None:
     if (known.bare_requests and known.declined) or (known.advised and known.unadvised):
         message = "answers say that requests had no success, or in part; take the answers: --set messages=responses"
-        raise FileRefused("MIXED_MESSAGES", message)
+        raise FileRefusedError("MIXED_MESSAGES", message)
     if known.bare_requests and known.responses:
         message = "the file holds requests and answers; say which count: --set messages=responses (or requests)"
-        raise FileRefused("MIXED_MESSAGES", message)
+        raise FileRefusedError("MIXED_MESSAGES", message)
     if known.settings.messages == "responses" and known.unanswered > 0:
         what = "reversals or advices without an answer in the file, skipped: ask whether they took effect"
         tally.notes.append(f"{what}: {known.unanswered}")
@@ -298,13 +262,13 @@ def _check_file(known: _File, tally: Tally) -> None:
     if not known.closing or (known.settings.reconciliation == "required" and len(known.closing) < len(TOTALS)):
         if known.settings.reconciliation == "required":
             message = "the closing 0520 message with all its totals is missing; the file was cut: send it again"
-            raise FileRefused("NO_END_MARK", message)
+            raise FileRefusedError("NO_END_MARK", message)
         tally.notes.append("no closing 0520 message: that the file is whole is not proved by itself")
         return
     if known.unreadable is not None:
         record, byte = known.unreadable
         message = "an amount under the declared totals cannot be read, so they cannot be proved; correct the file"
-        raise FileRefused("TOTAL_UNPROVEN", message, "paid", record, byte)
+        raise FileRefusedError("TOTAL_UNPROVEN", message, byte, record, "paid")
     if known.batches is not None:
         known.closing = known.closing if known.batches.whole else None
         tally.notes.append(
@@ -330,16 +294,16 @@ def totals_of(numbers: dict[str, int], sums: dict[str, int]) -> dict[str, int]:
 
 
 def _compare(numbers: dict[str, int], sums: dict[str, int], closing: Stated, place: tuple[int, int]) -> None:
-    """Each total that is given must hold. FileRefused names the record and byte of the closing message."""
-    have = totals_of(numbers, sums)
+    """Each total that is given must hold. FileRefusedError names the record and byte of the closing message."""
+    (record, byte), have = place, totals_of(numbers, sums)
     for element, value in closing.items():
         if value is None:
             message = "the total that the closing message declares is not digits; correct it"
-            raise FileRefused("BAD_TOTAL", message, f"DE{element}", *place)
+            raise FileRefusedError("BAD_TOTAL", message, byte, record, f"DE{element}")
         if have[element] != value:
             code = "COUNT_MISMATCH" if int(element) < 80 else "TOTAL_MISMATCH"
             message = f"the closing message declares {value} and the file has {have[element]}; ask for the whole file"
-            raise FileRefused(code, message, f"DE{element}", *place)
+            raise FileRefusedError(code, message, byte, record, f"DE{element}")
 
 
 def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:
@@ -347,95 +311,3 @@ def _declared(closing: Stated | None, elements: tuple[str, ...]) -> int | None:
     values = [(closing or {}).get(element) for element in elements]
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
-
-
-def interpret(
-    frame: pl.DataFrame, originals: pl.DataFrame, context: Context, clearing: date, settings: PosSettings
-) -> pl.DataFrame:
-    """Messages with canonical columns: keys, originals, instants, amounts; `fault` where they cannot stand together."""
-    if settings.discount_means == "gross" and "claimed" in frame.columns:
-        frame = frame.with_columns(claimed=pl.col("claimed") - pl.col("paid"))
-    sent, local = frame["transmitted_at"], frame["local_at"]
-    frame = _with(frame, _first(sent, local).alias("own_at"), _first(local, sent).alias("own_time"))
-    frame = amounts(frame).with_columns(
-        transaction_id=_own_keys(frame, context.source),
-        original_key=_original_keys(frame, originals, context.source, clearing),
-        occurred_at=as_instant("own_time", settings.zone),
-        rail=pl.lit(rail_setting(context)),
-        instrument=pl.lit(context.settings.get("instrument"), pl.String),
-        currency=pl.coalesce("currency", pl.lit("156")),
-    )
-    fault = first_fault(
-        frame,
-        (pl.col("paid").is_null(), "NO_AMOUNT"),
-        (pl.col("stan").is_null(), "NO_TRACE"),
-        (pl.col("occurred_at").is_null(), "NO_TIME"),
-        (_without_key(settings), "NO_KEY"),
-        *amount_faults(),
-    )
-    if not frame.select(_HOST.all()).item():
-        repeats = ~_HOST & (pl.col("kind") == "REVERSAL") & pl.col("original_key").is_null()
-        frame = frame.with_columns(original_key=pl.when(repeats).then("transaction_id").otherwise("original_key"))
-    return own_reversal_keys(frame).with_columns(fault=fault)
-
-
-def _with(frame: pl.DataFrame, *columns: pl.Series) -> pl.DataFrame:
-    """The frame with these columns, without a query: one costs as much as a thousand records."""
-    return pl.DataFrame({column.name: column for column in (*frame.get_columns(), *columns)})
-
-
-def _first(one: pl.Series, other: pl.Series) -> pl.Series:
-    return one.zip_with(one.is_not_null(), other) if one.null_count() else one
-
-
-def _without_key(settings: PosSettings) -> pl.Expr:
-    """Where the key would have neither date nor batch, so that the next day's message could have the same."""
-    return ~_HOST if settings.body == "cups" else ~_HOST & pl.col("batch").is_null()
-
-
-def _own_keys(frame: pl.DataFrame, source: str) -> pl.Expr:
-    """Of a host's messages by DE7, of a terminal's by its batch."""
-    host = frame["transmitted_at"].is_not_null() & frame["acquirer"].is_not_null()
-    own = _host_key(frame, f"{source}:") if host.any() else pl.lit(None, pl.String)
-    if host.all():
-        return own
-    return pl.when(host).then(own).otherwise(key_text(frame, _TERMINAL, f"{source}:T/"))
-
-
-def _original_keys(frame: pl.DataFrame, originals: pl.DataFrame, source: str, clearing: date) -> pl.Series:
-    """As the message's own key: by DE90 of a host's, by DE61 of a terminal's; null on a sale."""
-    other = pl.col("kind") != "SALE"
-    if frame["original_batch_stan"].null_count() < frame.height:
-        by_trace = ~_HOST & other & pl.col("original_batch_stan").is_not_null()
-        keys = key_where(frame, by_trace, _TERMINAL_ORIGINAL, f"{source}:T/")
-    else:
-        keys = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    records, wanted = frame["record"].to_numpy(), originals["record"].to_numpy()
-    at = np.searchsorted(records, wanted)
-    here = np.append(records, -1)[at] == wanted  # not among those that are rejected
-    if not here.any():
-        return keys
-    at, originals = at[here], originals.filter(pl.Series(here))
-    own = ("kind", "own_at", "transmitted_at", "acquirer", "forwarder")
-    named = _with(pl.DataFrame([frame[name] for name in own])[at], *(originals[name] for name in ORIGINAL))
-    named = named.with_columns(_or_own("acquirer"), _or_own("forwarder"))
-    named = _with(named, resolve_earlier(named, "original_transmitted_at", "own_at", clearing))
-    usable = _HOST & other & pl.col("original_transmitted_at").is_not_null()
-    return keys.scatter(at, _first(key_where(named, usable, ORIGINAL, f"{source}:"), keys.gather(at)))
-
-
-def _or_own(institution: str) -> pl.Expr:
-    """The institution of the original; one of zeros is not stated, and is the record's own."""
-    original = f"original_{institution}"
-    stated = pl.col(original).str.strip_chars("0") != ""
-    return pl.when(stated).then(original).otherwise(institution).alias(original)
-
-
-def _host_key(frame: pl.DataFrame, prefix: str) -> pl.Expr:
-    """`key_text` of KEY, with the time as DE7 has it behind its year: stan and DE7 are digits."""
-    first, last = frame["transmitted_at"].min(), frame["transmitted_at"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    year = pl.lit(str(first.year)) if first.year == last.year else pl.col("transmitted_at").dt.year().cast(pl.String)
-    front = pl.concat_str([pl.lit(prefix), part(frame, "acquirer"), pl.lit("/"), part(frame, "forwarder"), pl.lit("/")])
-    return pl.concat_str([front, pl.col("stan").fill_null(""), pl.concat_str([pl.lit("/"), year]), "sent"])

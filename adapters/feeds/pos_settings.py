@@ -14,7 +14,7 @@ from adapters.layout_checks import dated_pattern, known_zone
 from settlement.model.errors import BadInput
 
 HEADERS = {"none": 0, "tpdu5": 5, "tpdu": 11, "cups": 46}  # bytes in front of the body
-KNOWN = ("clearing_date", "bad_row", "rail", "instrument", "issuer")
+KNOWN = ("clearing_date", "bad_row", "rail", "instrument")  # those of every feed
 
 
 def _two_characters(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ from datetime import date
 import polars as pl
 
 from adapters.base import Context
-from adapters.feeds.canonical import as_local
 from adapters.feeds.framing import MAX_MESSAGE
 from adapters.feeds.iso_encode import encode_columns
 from adapters.feeds.pos_iso8583 import totals_of
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
+from adapters.feeds.times import as_local
 from settlement.model.errors import BadInput
 
 _MTI = {"SALE": "0200", "VOID": "0200", "REFUND": "0220", "REVERSAL": "0420"}

@@ -1,36 +1,28 @@
 """Files of a layout, read in blocks: records as typed columns, values of header and trailer, what refuses a file.
 
 Memory stays flat: a block holds BLOCK bytes of records; bytes that may be trailer are held back until the end of the
-file is known. Delimited files are read here, fixed-width ones in fixed_blocks.py.
+file is known. fixed_blocks.py reads fixed-width files, delimited_blocks.py delimited ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import BinaryIO
 
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import Bytes, Column, Ints, Mask
-from adapters.feeds.text_columns import parse_texts, refuse_long
-from adapters.layout import CellError, Layout, Line, Value, decode_line
+from adapters.feeds.byte_cells import Bytes, Ints, Mask
+from adapters.feeds.columns import Column
+from adapters.layout import Layout, Line
+from adapters.layout_line import CellError, Value, decode_line
+from adapters.refused import FileRefusedError
 from settlement.model.cards import shown_total
 
 BLOCK = 16 * 1024 * 1024
 PIECE = 256 * 1024
-MAX_LINE = 1024 * 1024
 HOPELESS = 100  # records at the beginning of a file, of which none is good: it is another format
-
-
-class FileRefused(Exception):  # noqa: N818 a state of the file, caught by the reader and given as Closing.refused
-    """The file as a whole is refused. `record` 0 and `byte` -1 where no place can be named."""
-
-    def __init__(self, code: str, message: str, field_name: str = "", record: int = 0, byte: int = -1) -> None:
-        super().__init__(message)
-        self.code, self.message, self.field, self.record, self.byte = code, message, field_name, record, byte
 
 
 @dataclass(slots=True)
@@ -54,7 +46,7 @@ class Block:
         return len(self.starts)
 
 
-Unread = Callable[[], Block]  # reads one block; FileRefused: a record of another length, or another line end
+Unread = Callable[[], Block]  # reads one block; FileRefusedError: a record of another length, or another line end
 
 
 @dataclass(slots=True)
@@ -122,20 +114,22 @@ def fill(stream: BinaryIO, room: Bytes) -> int:
 
 
 def take_line(state: FileState, line: Line, raw: bytes, what: str, byte: int) -> None:
-    """What the header or trailer line at `byte` declares, into the state. FileRefused: it is not as laid down."""
+    """What the header or trailer line at `byte` declares, into the state. FileRefusedError: it is not as laid down."""
     try:
         values = decode_line(state.layout, line, raw)
     except CellError as error:
         code = "BAD_HEADER" if what == "header" else "BAD_TRAILER"
         where = f"{error.field} " if error.field else ""
         message = f"the {what} line is not as laid down: {where}{error}; ask for the whole file again"
-        raise FileRefused(code, message, error.field, 0, byte) from None
+        raise FileRefusedError(code, message, byte, name=error.field) from None
     for spec in line.fields:
         key = f"total:{spec.of}" if spec.declares == "total" else spec.declares or f"{what}.{spec.name}"
         if spec.declares and values[spec.name] is None:
-            raise FileRefused("BAD_TRAILER", f"the {what} declares no {spec.declares}", spec.name, 0, byte)
+            raise FileRefusedError("BAD_TRAILER", f"the {what} declares no {spec.declares}", byte, name=spec.name)
         if spec.declares and state.declared.get(key, values[spec.name]) != values[spec.name]:
-            raise FileRefused("BAD_TRAILER", f"header and trailer declare another {spec.declares}", spec.name, 0, byte)
+            raise FileRefusedError(
+                "BAD_TRAILER", f"header and trailer declare another {spec.declares}", byte, name=spec.name
+            )
         state.declared[key] = values[spec.name]
         state.places[key] = spec.name, byte
 
@@ -157,15 +151,15 @@ def _abs_sum(values: pl.Series) -> int:
 
 
 def compare_declared(state: FileState, totals: Totals) -> None:
-    """Header and trailer against the records of the whole file. FileRefused: count or a total differs."""
+    """Header and trailer against the records of the whole file. FileRefusedError: count or a total differs."""
     count = state.declared.get("count")
     if count is not None and count != state.records:
         message = f"the file declares {count} records and has {state.records}; ask for the whole file again"
         name, byte = state.places["count"]
-        raise FileRefused("COUNT_MISMATCH", message, name, 0, byte)
+        raise FileRefusedError("COUNT_MISMATCH", message, byte, name=name)
     maximum = state.layout.maximum_records
     if maximum is not None and state.records > maximum:
-        raise FileRefused("TOO_MANY_RECORDS", f"{state.records} records; at most {maximum} may stand in one file")
+        raise FileRefusedError("TOO_MANY_RECORDS", f"{state.records} records; at most {maximum} may stand in one file")
     for key, declared in state.declared.items():
         if not key.startswith("total:"):
             continue
@@ -173,14 +167,14 @@ def compare_declared(state: FileState, totals: Totals) -> None:
         if name in totals.unreadable:
             record, byte = totals.unreadable[name]
             message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
-            raise FileRefused("TOTAL_UNPROVEN", message, name, record, byte)
+            raise FileRefusedError("TOTAL_UNPROVEN", message, byte, record, name)
         have = totals.sums.get(name, 0)
         if declared != have:
             total = shown_total(declared) if isinstance(declared, int) else "nothing"
             said = f"declares a total of {total} yuan and its records sum to {shown_total(have)}"
             message = f"the file {said}; correct the file"
             name, byte = state.places[key]
-            raise FileRefused("TOTAL_MISMATCH", message, name, 0, byte)
+            raise FileRefusedError("TOTAL_MISMATCH", message, byte, name=name)
 
 
 def add_column(out: Block, name: str, column: Column) -> None:
@@ -191,120 +185,3 @@ def add_column(out: Block, name: str, column: Column) -> None:
     out.bad |= column.bad
     for row, error in column.errors.items():
         out.errors.setdefault(row, error)
-
-
-# --- delimited -------------------------------------------------------------------------------------------------------
-
-
-def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
-    """As `fixed_blocks`, for a delimited file."""
-    layout = state.layout
-    keep = len(layout.trailer) + 1 + bool(layout.end_mark)
-    carry, more, headers = b"", True, list(layout.header)
-    while more:
-        fresh = read_exactly(stream, BLOCK)
-        more = len(fresh) == BLOCK
-        data = carry + fresh
-        if not state.position and data.startswith(b"\xef\xbb\xbf") and layout.encoding.startswith("utf"):
-            data, state.position = data[3:], 3
-        if not (data or more or state.records):
-            message = "the file is empty; a day without records still has its header and trailer"
-            raise FileRefused("EMPTY_FILE", message, "", 0, 0)
-        lines = data.split(b"\n") if more else _last_lines(layout, data)
-        if any(len(line) > MAX_LINE for line in lines):
-            raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} bytes", "", 0, state.position)
-        while headers and (len(lines) > keep or not more):
-            if not lines:
-                raise FileRefused("BAD_HEADER", "the file ends before its header; send it again", "", 0, 0)
-            raw = lines.pop(0)
-            take_line(state, headers.pop(0), _bare(layout, raw, 0, state.position), "header", state.position)
-            state.position += len(raw) + 1
-        if not more:
-            carry_lines = _take_delimited_tail(state, lines)
-            lines, carry = carry_lines, b""
-        else:
-            lines, carry = lines[:-keep], b"\n".join(lines[-keep:])
-        if lines:
-            yield partial(_delimited_block, layout, lines, state.records + 1, state.position)
-            state.records += len(lines)
-            state.position += sum(map(len, lines)) + len(lines)
-
-
-def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
-    """The lines of the rest of a file, each ended; the end mark may stand with or without a line end."""
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    elif not layout.end_mark:
-        raise FileRefused("TRUNCATED", "the last line has no line end; the file was cut: send it again")
-    if len(lines) > 1 and lines[-1] in {b"", b"\r"}:
-        lines.pop()
-    return lines
-
-
-def _bare(layout: Layout, raw: bytes, record: int, byte: int) -> bytes:
-    """A line without its CR, which stands exactly where the layout has CRLF."""
-    has = raw.endswith(b"\r")
-    if (layout.newline == "crlf" and not has) or (layout.newline == "lf" and has):
-        raise FileRefused(
-            "BAD_NEWLINE", f"a line does not end with {layout.newline}; mixed line ends", "", record, byte
-        )
-    return raw.removesuffix(b"\r")
-
-
-def _take_delimited_tail(state: FileState, lines: list[bytes]) -> list[bytes]:
-    layout = state.layout
-    if layout.end_mark:
-        last = lines.pop() if lines else b""
-        if last.removesuffix(b"\r") != layout.end_mark_bytes:
-            raise FileRefused("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
-    size = len(layout.trailer)
-    if len(lines) < size:
-        raise FileRefused("TRUNCATED", "the trailer is missing; the file was cut: send it again")
-    if size:
-        lines, trailer = lines[:-size], lines[-size:]
-        byte, placed = state.position + sum(map(len, lines)) + len(lines), []
-        for raw in trailer:
-            placed.append((byte, _bare(layout, raw, 0, byte)))
-            byte += len(raw) + 1
-        take_trailers(state, placed)
-    return lines
-
-
-def _delimited_block(layout: Layout, lines: list[bytes], first_record: int, position: int) -> Block:
-    """Lines are decoded before they are cut: in GBK the second byte of a character can be a separator."""
-    sizes = np.array([len(line) + 1 for line in lines], np.int64)
-    starts = position + np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    out = Block({}, np.zeros(len(lines), np.bool_), {}, first_record, starts, starts + sizes)
-    text = pl.DataFrame({"line": _decoded(layout, lines, out)})
-    fields = layout.record.fields
-    count = text.select(pl.col("line").str.count_matches(layout.separator, literal=True)).to_series()
-    wrong = (count != len(fields) - 1).to_numpy() & ~out.bad
-    for row in np.flatnonzero(wrong).tolist():
-        message = f"has {int(count[row]) + 1} fields; {len(fields)} are expected"
-        out.errors[row] = CellError("", "FIELD_COUNT", message)
-    out.bad |= wrong
-    uncut = out.bad.copy()
-    whole = pl.when(pl.Series(~out.bad)).then("line").otherwise(pl.lit(layout.separator * (len(fields) - 1)))
-    cut = text.select(whole.str.split_exact(layout.separator, len(fields) - 1).alias("cells")).unnest("cells")
-    for spec, cells in zip(fields, cut.get_columns(), strict=True):
-        column = parse_texts(spec, cells, layout.unit_of(spec))
-        refuse_long(spec, cells, layout.text_encoding, column)
-        add_column(out, spec.name, column)
-        if uncut.any():
-            out.unreadable[spec.name] = int(np.argmax(uncut))
-    return out
-
-
-def _decoded(layout: Layout, lines: list[bytes], out: Block) -> list[str]:
-    """The lines as text; a line that is not in the encoding is blank and has an error."""
-    codec = layout.text_encoding
-    texts: list[str] = []
-    for row, line in enumerate(lines):
-        try:
-            texts.append(_bare(layout, line, out.first_record + row, int(out.starts[row])).decode(codec))
-        except UnicodeDecodeError:
-            texts.append("")
-            out.errors[row] = CellError("", "BAD_ENCODING", f"is not {codec} text")
-            out.bad[row] = True
-    return texts

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from adapters.feeds.records import FileRefused, read_exactly
+from adapters.feeds.records import read_exactly
+from adapters.markup import MAX_MARKUP, markup_rows
 from adapters.quotes import csv_lines, delimiter_of, ends_with_cr, swallows_a_line
-from adapters.safe_workbook import MAX_WORKBOOK, WorkbookRefusedError, is_workbook, number_text, table_rows
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import MAX_WORKBOOK, ROUNDED, Cell, is_workbook, number_text, table_rows
 from adapters.utf16 import utf16_codec, utf16_lines
 
 MAX_LINE = 262_144
@@ -38,11 +41,11 @@ class Reading:
 
 
 def read_rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
-    """Rows of a workbook (it begins as one), a page or a CSV. FileRefused: empty, or not readable within the bounds."""
+    """Rows of a workbook (it begins as one), a page or a CSV. FileRefusedError: empty, or not within the bounds."""
     encoding, open_end = reading.encoding, reading.see_open_end
     start = read_exactly(stream, 64)
     if not start:
-        raise FileRefused("EMPTY_FILE", "the file is empty; send the file again", "", 0, 0)
+        raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     if is_workbook(start):
         reading.is_workbook = True
         yield from _workbook_rows(start + read_exactly(stream, MAX_WORKBOOK), reading)
@@ -89,19 +92,19 @@ class _Lines:
         if not line:
             raise StopIteration
         if len(line) > MAX_LINE:
-            raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} bytes", "", 0, self.position)
+            raise FileRefusedError("RECORD_LENGTH", f"a line is longer than {MAX_LINE} bytes", self.position)
         first = self.position == 0
         self.position += len(line)
         if first and self.utf:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+            line = line.removeprefix(BOM_UTF8)
         try:
             text = line.decode(self.encoding)
         except UnicodeDecodeError:
             message = f"a line is not {self.encoding} text; set encoding to what the file is written in"
-            raise FileRefused("BAD_ENCODING", message, "", 0, self.position - len(line)) from None
+            raise FileRefusedError("BAD_ENCODING", message, self.position - len(line)) from None
         if "\0" in text:
             place = self.position - len(line)
-            raise FileRefused("BAD_TEXT", "a line holds a NUL byte; the file is damaged", "", 0, place)
+            raise FileRefusedError("BAD_TEXT", "a line holds a NUL byte; the file is damaged", place)
         return text
 
 
@@ -125,11 +128,11 @@ class _Utf16Lines:
             begin, self.position, text = next(self.lines)
         except UnicodeDecodeError:
             message = "a line is not utf-16 text; set encoding to what the file is written in"
-            raise FileRefused("BAD_ENCODING", message, "", 0, self.position) from None
+            raise FileRefusedError("BAD_ENCODING", message, self.position) from None
         if len(text) > MAX_LINE:
-            raise FileRefused("RECORD_LENGTH", f"a line is longer than {MAX_LINE} characters", "", 0, begin)
+            raise FileRefusedError("RECORD_LENGTH", f"a line is longer than {MAX_LINE} characters", begin)
         if "\0" in text:
-            raise FileRefused("BAD_TEXT", "a line holds a NUL character; the file is damaged", "", 0, begin)
+            raise FileRefusedError("BAD_TEXT", "a line holds a NUL character; the file is damaged", begin)
         if not text.endswith("\n"):
             self.open_end()
         return text
@@ -146,14 +149,14 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
             return
         except csv.Error:
             message = "quotes that do not close, or bytes behind a closing quote; the file is cut or damaged"
-            raise FileRefused("BAD_QUOTES", message, "", 0, begin) from None
+            raise FileRefusedError("BAD_QUOTES", message, begin) from None
         if len(cells) > MAX_CELLS:
-            raise FileRefused("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", "", 0, begin)
+            raise FileRefusedError("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", begin)
         if reader.line_num == line + 1:
             width = max(width, len(cells))
         elif swallows_a_line(cells, separator, width):
             message = "a quoted cell holds a whole line: a quote is one too many; ask for the file again"
-            raise FileRefused("BAD_QUOTES", message, "", 0, begin)
+            raise FileRefusedError("BAD_QUOTES", message, begin)
         yield cells, begin, lines.position
 
 
@@ -162,28 +165,20 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
 
 def _workbook_rows(data: bytes, reading: Reading) -> Iterator[Row]:
     """Rows of one sheet. All rows name the whole file as their bytes: a workbook is compressed."""
-    try:
-        for row in table_rows(data, reading.sheet, lambda cells, _: reading.is_table([str(cell) for cell in cells])):
-            yield [_cell_text(cell) for cell in row], 0, len(data)
-    except WorkbookRefusedError as error:
-        raise FileRefused(error.code, error.message) from None
+    for row in table_rows(data, reading.sheet, lambda cells, _: reading.is_table([str(cell) for cell in cells])):
+        yield [_cell_text(cell) for cell in row], 0, len(data)
 
 
 def _markup_rows(start: bytes, stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     """Rows of the table of a page, or of the XML of Excel 2003, as banks' exports are read."""
-    from adapters.accounts.bank_markup import MAX_MARKUP, markup_rows
-    from adapters.accounts.text_lines import FileRefusedError
 
-    def texts(cells: list[Any]) -> list[str]:
+    def texts(cells: list[Cell]) -> list[str]:
         return ["" if cell is None else _cell_text(cell).strip() for cell in cells]
 
     data = start + read_exactly(stream, MAX_MARKUP)
     encoding = reading.encoding.removesuffix("-sig")
-    try:
-        for row in markup_rows(data, encoding, reading.sheet, lambda cells, _: reading.is_table(texts(cells))):
-            yield texts(row), 0, len(data)
-    except FileRefusedError as error:
-        raise FileRefused(error.code, error.message, "", 0, error.byte) from None
+    for row in markup_rows(data, encoding, reading.sheet, lambda cells, _: reading.is_table(texts(cells))):
+        yield texts(row), 0, len(data)
 
 
 def _cell_text(cell: object) -> str:
@@ -193,8 +188,7 @@ def _cell_text(cell: object) -> str:
             return "TRUE" if cell else "FALSE"
         case float() | int():
             if abs(cell) >= 10**15:
-                message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
-                raise FileRefused("ROUNDED", message + "make the column text and export again")
+                raise FileRefusedError("ROUNDED", ROUNDED)
             return number_text(float(cell))
         case datetime():
             return f"{cell:%Y-%m-%d %H:%M:%S}"

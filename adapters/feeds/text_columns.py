@@ -1,30 +1,28 @@
 """Text cells of many records (delimited files, CSV, workbooks) -> typed columns, by whole-column expressions.
 
-As in columns.py, what is not regular goes once per distinct cell through `layout.parse_cell`.
+As in columns.py, what is not regular goes once per distinct cell through `parse_cell`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from adapters.feeds.columns import DTYPES, Column
-from adapters.layout import CellError, LayoutField, Value, check_length, parse_cell
+from adapters.feeds.columns import DTYPES, Column, nulls, parse_text, read_one_by_one
+from adapters.layout import LayoutField, Unit
 from adapters.layout_dates import is_varied, strftime_format
+from adapters.layout_line import ALPHABETS, CellError, check_length
 
 _PATTERNS = {
     "text": r"^[^\x00-\x1f\x7f]*$",
-    "digits": r"^[0-9]+$",
-    "hex": r"^[0-9A-Fa-f]+$",
-    "card": r"^[0-9*]+$",
     "count": r"^[0-9]{1,18}$",
+    **{kind: f"^[{own}]+$" for kind, own in ALPHABETS.items()},
 }
 
 
-def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"]) -> Column:
+def parse_texts(spec: LayoutField, cells: pl.Series, unit: Unit) -> Column:
     """One field of all records from String cells (no nulls). Types as `columns.parse_column` gives them."""
     text = cells.str.strip_chars(" ")
     blank = text == ""
@@ -41,11 +39,11 @@ def parse_texts(spec: LayoutField, cells: pl.Series, unit: Literal["fen", "yuan"
     odd = np.flatnonzero(~(regular | blank if empty_is_fine else regular & ~blank).to_numpy())
     column = Column(values, np.zeros(len(cells), np.bool_))
     if len(odd):
-        _parse_odd(spec, cells, odd, unit, column)
+        column.put(odd, read_one_by_one(spec, cells.gather(odd), lambda cell: parse_text(spec, cell, unit)))
     return column
 
 
-def _typed(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> tuple[pl.Series, pl.Series]:
+def _typed(spec: LayoutField, text: pl.Series, unit: Unit) -> tuple[pl.Series, pl.Series]:
     """(values, True where the cell is regular)."""
     if spec.type == "amount":
         values = _amounts(spec, text, unit)
@@ -57,7 +55,7 @@ def _typed(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> 
     return (text.cast(pl.Int64, strict=False), regular) if spec.type == "count" else (text, regular)
 
 
-def _amounts(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -> pl.Series:
+def _amounts(spec: LayoutField, text: pl.Series, unit: Unit) -> pl.Series:
     places = 2 if unit == "yuan" else 0
     marks = "".join(re.escape(mark) for mark in spec.signs)
     mark = f"([{marks}]?)" if marks else "()"
@@ -73,7 +71,7 @@ def _amounts(spec: LayoutField, text: pl.Series, unit: Literal["fen", "yuan"]) -
 def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
     """Exactly the format: the shape by pattern, the day by the calendar; without a year in the leap year 2000."""
     if is_varied(spec.format):  # cell by cell
-        return pl.Series([None], dtype=DTYPES[spec.type]).new_from_index(0, len(text))
+        return nulls(len(text), DTYPES[spec.type])
     shape = re.escape(spec.format)
     for token in ("YYYY", "MM", "DD", "hh", "mm", "ss"):
         shape = shape.replace(token, f"[0-9]{{{len(token)}}}")
@@ -101,25 +99,4 @@ def refuse_long(spec: LayoutField, cells: pl.Series, encoding: str, out: Column)
             check_length(spec, text, encoding)
         except CellError as error:
             out.errors.setdefault(row, error)
-            out.bad[row] = True
-
-
-def _parse_odd(spec: LayoutField, cells: pl.Series, odd: np.ndarray, unit: Literal["fen", "yuan"], out: Column) -> None:
-    raw = cells.gather(odd)
-    distinct = raw.unique(maintain_order=True)
-    outcomes: dict[str, Value | CellError] = {}
-    for cell in distinct.to_list():
-        try:
-            value = parse_cell(spec, cell, unit)
-            outcomes[cell] = spec.values.get(value, value) if isinstance(value, str) else value
-        except CellError as error:
-            outcomes[cell] = error
-    values = [None if isinstance(value, CellError) else value for value in outcomes.values()]
-    table = pl.DataFrame({"cell": distinct, "value": pl.Series(values, dtype=DTYPES.get(spec.type, pl.String))})
-    found = pl.DataFrame({"cell": raw}).join(table, on="cell", how="left", maintain_order="left")["value"]
-    out.values = out.values.scatter(odd, found)
-    for row, cell in zip(odd.tolist(), raw.to_list(), strict=True):
-        outcome = outcomes[cell]
-        if isinstance(outcome, CellError):
-            out.errors[row] = outcome
             out.bad[row] = True

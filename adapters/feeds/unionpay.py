@@ -10,7 +10,7 @@ Settings: `record` acomn | acoma | acoma_951 (unionpay_acom), `rail`, `instrumen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any, BinaryIO
 
 import polars as pl
@@ -25,21 +25,19 @@ from adapters.feeds.canonical import (
     Fault,
     amount_faults,
     amounts,
-    as_instant,
-    as_local,
+    currency,
     first_fault,
     key_where,
     once_per_code,
     own_reversal_keys,
     rail_setting,
-    resolve_earlier,
-    resolve_year,
     split_key,
     unionpay_kind,
 )
 from adapters.feeds.layout_feed import PACKAGE, layout_of, read_feed
 from adapters.feeds.plain_keys import own_keys
 from adapters.feeds.records import read_exactly
+from adapters.feeds.times import as_instant, as_local, with_years
 from adapters.feeds.writing import write_records
 from adapters.layout import Layout, shipped_layout
 from adapters.layout_text import describe, show_layout
@@ -60,11 +58,6 @@ _ACOM_FIELDS = (
 _ZM_CODE = "S56"  # the one code seen in a real file; its list is not public, and the kind stands in 交易类型
 
 
-def unionpay_key(source: str, acquirer: str, forwarder: str, stan: str, transmitted: datetime) -> str:
-    """The transaction_id of a POS message and of its line in a clearing file; `transmitted` is the local DE7 time."""
-    return f"{source}:{acquirer.lstrip('0')}/{forwarder.lstrip('0')}/{stan}/{transmitted:{_KEY_TIME}}"
-
-
 def approved_codes(context: Context) -> list[str]:
     """DE39 codes that mean success; the source's `approved` replaces the shipped list."""
     given = context.settings.get("approved", APPROVED)
@@ -78,11 +71,8 @@ def approved_codes(context: Context) -> list[str]:
 
 def add_keys(frame: pl.DataFrame, context: Context, clearing: date, layout: Layout) -> pl.DataFrame:
     """transaction_id, original_key and occurred_at from the year-less times and the trace numbers."""
-    yearless = {spec.name for spec in layout.record.fields if "YY" not in spec.format}
-    if "transmitted_at" in yearless:
-        frame = frame.with_columns(resolve_year(frame, "transmitted_at", clearing))
-    if "original_transmitted_at" in yearless:
-        frame = frame.with_columns(resolve_earlier(frame, "original_transmitted_at", "transmitted_at", clearing))
+    times = [spec for spec in layout.record.fields if spec.name in {"transmitted_at", "original_transmitted_at"}]
+    frame = with_years(frame, times, clearing, {"original_transmitted_at"}, "transmitted_at")
     original = (
         pl.lit(bool(layout.original_key))
         & pl.col("original_stan").is_not_null()
@@ -114,7 +104,7 @@ def interpret_acom(frame: pl.DataFrame, context: Context, clearing: date, layout
         kind=once_per_code(frame, ["mti", "processing_code", "condition_code", "response_code"], kind),
         paid=pl.when(partial).then("accepted_amount").otherwise("paid"),
         fee=pl.when(~none).then(fee),
-        currency=pl.coalesce("currency", pl.lit("156")) if "currency" in frame.columns else pl.lit("156"),
+        currency=currency(frame),
     )
     return _with_fault(add_keys(amounts(frame), context, clearing, layout))
 

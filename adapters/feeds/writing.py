@@ -6,13 +6,15 @@ lacks, a value too long or a code without a mark stops the writer with BadInput;
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
-from typing import Literal
 
 import polars as pl
 
-from adapters.layout import CellError, Layout, LayoutField, Value, encode_line, encode_text
+from adapters.feeds.columns import nulls
+from adapters.layout import Layout, LayoutField, Unit
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError, Value, encode_line, encode_text
 from settlement.model.errors import BadInput
 
 
@@ -32,7 +34,7 @@ def write_records(layout: Layout, frame: pl.DataFrame, declared: Mapping[str, Va
         records = encode_text("", body, layout.write_encoding)
     except CellError as error:
         raise BadInput(f"{name}: {error.field or 'record'}: {error}") from None
-    bom = b"\xef\xbb\xbf" if layout.encoding == "utf-8-sig" else b""
+    bom = BOM_UTF8 if layout.encoding == "utf-8-sig" else b""
     mark = layout.end_mark_bytes + (newline if layout.end_mark and layout.end_mark_newline else b"")
     out = bom + b"".join(line + newline for line in head) + records + b"".join(line + newline for line in tail) + mark
     if layout.shape == "fixed":
@@ -87,7 +89,7 @@ def _column_text(layout: Layout, spec: LayoutField, frame: pl.DataFrame, name: s
     if spec.constant is not None:
         values = pl.Series([spec.constant], dtype=pl.String).new_from_index(0, frame.height)
     elif spec.name not in frame.columns:
-        values = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+        values = nulls(frame.height)
     elif spec.type in {"amount", "count"}:
         values = _number_text(spec, frame[spec.name], layout.unit_of(spec), width, name)
     elif spec.type in {"date", "datetime"}:
@@ -124,9 +126,7 @@ def _code_text(spec: LayoutField, values: pl.Series, name: str) -> pl.Series:
     return values.replace_strict(codes, default=None, return_dtype=pl.String)
 
 
-def _number_text(
-    spec: LayoutField, values: pl.Series, unit: Literal["fen", "yuan"], width: int | None, name: str
-) -> pl.Series:
+def _number_text(spec: LayoutField, values: pl.Series, unit: Unit, width: int | None, name: str) -> pl.Series:
     """Digits (fen, counts) or yuan with two decimals, with the mark of its sign; zero-filled to the width."""
     ways = {way: mark for mark, way in reversed(spec.signs.items())}
     negative = values < 0

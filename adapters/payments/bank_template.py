@@ -12,24 +12,26 @@ from __future__ import annotations
 
 import io
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
-from adapters.layout import CellError, Layout, Line, Value, encode_line, shipped_layout
+from adapters.layout import Layout, Line, shipped_layout
+from adapters.layout_line import CellError, Value, encode_line
 from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
-from adapters.payments.template_file import Declared, FileRefusedError, Row, rows
+from adapters.payments.template_file import Declared, Row, rows
 from adapters.payments.texts import check_account, check_bank_code, check_text
+from adapters.refused import FileRefusedError
 from adapters.yaml_document import document_of
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.rejects import Reject
 
 PACKAGE = "adapters.payments"
-_BOM = b"\xef\xbb\xbf"
 
 
 def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
@@ -109,7 +111,7 @@ def write(frame: pl.DataFrame, context: Context) -> bytes:
     ]
     data = b"".join(part + newline for part in parts)
     if layout.encoding == "utf-8-sig":
-        data = _BOM + data
+        data = BOM_UTF8 + data
     if layout.end_mark:
         data += layout.end_mark_bytes + (newline if layout.end_mark_newline else b"")
     _compare(read_back(data, layout), items, layout)
@@ -241,7 +243,7 @@ def _read(
                 good, rejects = [], []
         yield Parsed(frame(good), rejects)
     except FileRefusedError as error:
-        refused = Reject(context.file, 0, error.byte, error.field, error.code, error.message)
+        refused = error.reject(context.file)
     yield Closing(
         records=accepted + rejected,
         accepted=accepted,

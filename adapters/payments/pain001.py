@@ -20,7 +20,8 @@ from lxml import etree
 
 from adapters.base import Context
 from adapters.payments.texts import check_account, check_bank_code, check_text
-from adapters.safe_xml import GuardedStream, XmlRefusedError, elements
+from adapters.refused import FileRefusedError
+from adapters.safe_xml import GuardedStream, elements
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.money import format_yuan, parse_amount
@@ -239,7 +240,7 @@ def read_back(data: bytes, items: pl.DataFrame, settings: Settings) -> None:
             else:
                 root = element
             guard.progress()
-    except XmlRefusedError as error:
+    except FileRefusedError as error:
         raise BadInput(f"payment file: it cannot be read back: {error}") from None
     if root is None or root.tag != f"{space}Document":  # the last element read
         raise BadInput(f"payment file: it is not pain.001.001.{settings.version}; write it anew")

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 from adapters.base import Closing, Context, Parsed
 from adapters.payments.pain002_levels import STATUS, Level, Listed, Reason, find, level_of, prove, reason_of, text_of
 from adapters.payments.results import BLOCK_BYTES, BLOCK_ROWS, Result, result_frame, settled, shown_reason
-from adapters.safe_xml import GuardedStream, XmlRefusedError, elements, local_name, namespace
+from adapters.refused import FileRefusedError
+from adapters.safe_xml import GuardedStream, drop, elements, local_name, namespace
 from settlement.model.money import parse_amount
 from settlement.model.rejects import Reject
 
@@ -82,8 +83,8 @@ class _Reader:
         refused = None
         try:
             yield from self._blocks(GuardedStream(stream, _ITEM))
-        except XmlRefusedError as error:
-            refused = Reject(self.context.file, 0, error.byte, "", error.code, error.message)
+        except FileRefusedError as error:
+            refused = error.reject(self.context.file)
         yield Closing(
             self.records,
             self.records - self.rejected - self.skipped,
@@ -101,7 +102,7 @@ class _Reader:
             span = guard.ranges.popleft() if name == _ITEM and guard.ranges else (-1, -1)
             if _in_place(element, name):
                 self._take(element, name, span)
-            _drop(element)
+            drop(element)
             guard.progress()
             if len(self.rows) + len(self.rejects) >= BLOCK_ROWS or guard.position - flushed >= BLOCK_BYTES:
                 flushed = guard.position
@@ -128,26 +129,28 @@ class _Reader:
 
     def _only_one(self, reports: int) -> None:
         if reports > 1:
-            raise XmlRefusedError("SEVERAL_REPORTS", "more than one report in the file; send each as a file of its own")
+            raise FileRefusedError(
+                "SEVERAL_REPORTS", "more than one report in the file; send each as a file of its own"
+            )
 
     def _take_group(self, element: Any) -> None:
         """The head of the report; refuses what is not about a pain.001."""
         space = namespace(element)
         if space and _VERSION.search(space) is None:
-            raise XmlRefusedError("BAD_VERSION", "not pain.002 version 03 to 14; ask the bank for one of these")
+            raise FileRefusedError("BAD_VERSION", "not pain.002 version 03 to 14; ask the bank for one of these")
         about = find(element, "OrgnlMsgNmId")
         if about is not None and not about.casefold().startswith("pain.001"):
-            raise XmlRefusedError("WRONG_MESSAGE", "the report is not about a pain.001 (OrgnlMsgNmId); ask the bank")
+            raise FileRefusedError("WRONG_MESSAGE", "the report is not about a pain.001 (OrgnlMsgNmId); ask the bank")
         group = level_of(element)
         if group.name is None:
             said = shown_reason(group.status, group.reason.text) or "nothing"
             message = f"the report does not say which message it answers (OrgnlMsgId); of that message it says: {said}"
-            raise XmlRefusedError("NO_MESSAGE_ID", message)
+            raise FileRefusedError("NO_MESSAGE_ID", message)
         self.group = group
 
     def _named(self) -> Level:
         if self.group is None:
-            raise XmlRefusedError("NO_MESSAGE_ID", "an item before the report says which message it answers")
+            raise FileRefusedError("NO_MESSAGE_ID", "an item before the report says which message it answers")
         return self.group
 
     # --- items -------------------------------------------------------------------------------------------------------
@@ -232,7 +235,7 @@ class _Reader:
         group, level = self._named(), level_of(element)
         block = self.block or _Block(level)
         if level != block.level:
-            raise XmlRefusedError(
+            raise FileRefusedError(
                 "BAD_ORDER", "a payment block says its status or numbers behind its items; ask the bank"
             )
         described = len(block.nameless) == block.listed.every.items
@@ -257,7 +260,7 @@ class _Reader:
 
     def _end(self, position: int) -> None:
         if self.group is None:
-            raise XmlRefusedError("NOT_PAIN002", "no pain.002 report in this XML; send the bank's file unchanged")
+            raise FileRefusedError("NOT_PAIN002", "no pain.002 report in this XML; send the bank's file unchanged")
         prove(self.group, self.listed)
         whole, said = self.silent, self.said_of_ours
         if whole is None and self.records == self.skipped and self.group.status is not None:
@@ -268,7 +271,7 @@ class _Reader:
             self._whole(self.group, whole, whole.status, said, position)
         if self.records == self.skipped:
             message = "its blocks are not of our message (OrgnlPmtInfId)" if self.others else "it holds no status"
-            raise XmlRefusedError("NO_STATUS", f"the report says nothing of our payments: {message}; ask the bank")
+            raise FileRefusedError("NO_STATUS", f"the report says nothing of our payments: {message}; ask the bank")
 
     def _whole(self, group: Level, level: Level, status: str, said: set[str], position: int) -> None:
         """A row for what has no row of its own; none where group and blocks oppose each other."""
@@ -276,7 +279,7 @@ class _Reader:
         if {"paid", "rejected"} <= finals:
             if self.records == self.skipped:
                 message = "group and payment blocks say opposite things of the message; ask the bank what became of it"
-                raise XmlRefusedError("NO_STATUS", message)
+                raise FileRefusedError("NO_STATUS", message)
             self.contradictory += 1
             return
         self.records += 1
@@ -352,12 +355,3 @@ def _amount(element: Any) -> tuple[int | None, _BadRowError | None]:
     if found.get("Ccy") != "CNY":
         return amount, _BadRowError("InstdAmt", "OTHER_CURRENCY", "the amount is not in CNY; we pay nothing else")
     return amount, None
-
-
-def _drop(element: Any) -> None:
-    """Empties a read element and takes its like before it out of the tree."""
-    element.clear()
-    before = element.getprevious()
-    while before is not None and before.tag == element.tag:
-        element.getparent().remove(before)
-        before = element.getprevious()

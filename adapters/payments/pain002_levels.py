@@ -14,7 +14,8 @@ from itertools import takewhile
 from typing import Any
 
 from adapters.payments.results import is_copy
-from adapters.safe_xml import XmlRefusedError, local_name
+from adapters.refused import FileRefusedError
+from adapters.safe_xml import local_name
 from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX, parse_amount
 
@@ -106,7 +107,7 @@ def level_of(element: Any, before: str = "", byte: int = -1) -> Level:
     group = local_name(element) == "OrgnlGrpInfAndSts"
     status = find(parts, "GrpSts" if group else "PmtInfSts")
     if status is not None and STATUS.fullmatch(status) is None:
-        raise XmlRefusedError("BAD_STATUS", "not a status; four capital letters, like ACSC or RJCT")
+        raise FileRefusedError("BAD_STATUS", "not a status; four capital letters, like ACSC or RJCT")
     what = "report" if group else "payment block"
     declared: dict[str, tuple[int, int | None]] = {}
     for child in parts:
@@ -115,7 +116,7 @@ def level_of(element: Any, before: str = "", byte: int = -1) -> Level:
             if of is None or items is None:
                 continue
             if declared.setdefault(of, (items, _number(child, "DtldCtrlSum", 2)))[0] != items:
-                raise XmlRefusedError("COUNT_MISMATCH", f"the {what} declares two numbers of items {of}; ask the bank")
+                raise FileRefusedError("COUNT_MISMATCH", f"the {what} declares two numbers of items {of}; ask the bank")
     return Level(
         what,
         find(parts, "OrgnlMsgId" if group else "OrgnlPmtInfId"),
@@ -134,7 +135,7 @@ def _number(element: Iterable[Any], name: str, digits: int) -> int | None:
     try:
         return None if text is None else parse_amount(text, digits)
     except ValueError:
-        raise XmlRefusedError("BAD_TOTAL", "a number or sum of transactions that cannot be read") from None
+        raise FileRefusedError("BAD_TOTAL", "a number or sum of transactions that cannot be read") from None
 
 
 def prove(level: Level, listed: Listed) -> None:
@@ -155,9 +156,9 @@ def prove(level: Level, listed: Listed) -> None:
     _prove_sum(level, level.total, Tally(promised, known, sums.count(None)), complete=promised == level.items)
 
 
-def _miscounted(level: Level, declared: str, found: int) -> XmlRefusedError:
+def _miscounted(level: Level, declared: str, found: int) -> FileRefusedError:
     message = f"the {level.shown} declares {declared} and has {found}; send the whole file again"
-    return XmlRefusedError("COUNT_MISMATCH", message, level.byte)
+    return FileRefusedError("COUNT_MISMATCH", message, level.byte)
 
 
 def _prove_sum(level: Level, total: int | None, tally: Tally, *, complete: bool) -> None:
@@ -166,7 +167,7 @@ def _prove_sum(level: Level, total: int | None, tally: Tally, *, complete: bool)
         return
     if tally.total > total or (complete and not tally.blank and tally.total != total):
         message = f"the {level.shown} declares {shown_total(total)}, its items sum to {shown_total(tally.total)}"
-        raise XmlRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", level.byte)
+        raise FileRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", level.byte)
 
 
 def reason_of(element: Iterable[Any]) -> Reason:

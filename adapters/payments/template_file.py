@@ -7,6 +7,7 @@ each of its rows is looked at by people. Bulk transaction feeds have their own c
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,34 +15,19 @@ from datetime import date
 from itertools import chain
 from typing import Any, BinaryIO
 
-from adapters.layout import CellError, Layout, LayoutField, Line, Value, decode_cells, parse_cell, split_line
+from adapters.layout import Layout, LayoutField, Line
 from adapters.layout_dates import strftime_format
+from adapters.layout_line import CellError, Value, decode_cells, parse_cell, split_line
 from adapters.quotes import quoted_cells
-from adapters.safe_workbook import (
-    MAX_WORKBOOK,
-    UNREAD,
-    UNREAD_CELL,
-    WorkbookRefusedError,
-    is_workbook,
-    number_text,
-    workbook_rows,
-)
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import MAX_WORKBOOK, ROUNDED, UNREAD, UNREAD_CELL, is_workbook, number_text, workbook_rows
 from settlement.model.cards import shown_total
 from settlement.model.money import INT64_MAX
 
 MAX_LINE = 64 * 1024
 _CHUNK = 64 * 1024
-_BOM = b"\xef\xbb\xbf"
 _BLANKS = " \t\u3000\u00a0"  # banks put a tab behind a number, so that Excel keeps it as text
 _LINE_ENDS = re.compile(r"[\r\n]+")
-
-
-class FileRefusedError(Exception):
-    """The file as a whole is refused: code, message, field, and the byte offset (-1: unknown)."""
-
-    def __init__(self, code: str, message: str, name: str = "", byte: int = -1) -> None:
-        super().__init__(message)
-        self.code, self.message, self.field, self.byte = code, message, name, byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ def rows(stream: BinaryIO, layout: Layout, declared: Declared) -> Iterator[Row]:
         raw = next(lines, None)
         if raw is None:
             code = "EMPTY_FILE" if number == 1 else "BAD_HEADER"
-            raise FileRefusedError(code, "the file ends before its header does; send the whole file again", "", 0)
+            raise FileRefusedError(code, "the file ends before its header does; send the whole file again", 0)
         _take(layout, line, raw, declared, "HEADER")
     held: deque[_RawLine] = deque()
     for raw in lines:
@@ -141,31 +127,28 @@ def _joined(lines: Iterator[_RawLine]) -> Iterator[_RawLine]:
             held, size = [], 0
     if held:
         message = "a quoted cell does not close; the file was cut: send it again"
-        raise FileRefusedError("TRUNCATED", message, "", held[0].start)
+        raise FileRefusedError("TRUNCATED", message, held[0].start)
 
 
 def _workbook_lines(data: bytes, layout: Layout) -> Iterator[_RawLine]:
     """The rows of a workbook's sheet but blank ones; all name the whole file as their bytes: it is compressed."""
     others: list[str] = []
     marked = not layout.end_mark
-    try:
-        for cells in workbook_rows(data, layout.sheet, others):
-            given = [text for text in (str(cell).strip(_BLANKS) for cell in cells) if text]
-            if marked and layout.end_mark and given:
-                raise FileRefusedError("AFTER_END", "rows stand behind the end mark; send the whole file again")
-            if layout.end_mark and given == [layout.end_mark]:
-                marked = True
-            elif given:
-                _check_rounded(cells)
-                yield _RawLine(0, data, b"", cells)
-        if not marked:
-            raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
-        for other in [] if layout.sheet else others:
-            if any(_is_record(layout, row) for row in workbook_rows(data, other)):
-                message = f"the sheet {other!r} has rows too: name the one that is meant in `sheet` of the layout"
-                raise FileRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
-    except WorkbookRefusedError as error:
-        raise FileRefusedError(error.code, error.message) from None
+    for cells in workbook_rows(data, layout.sheet, others):
+        given = [text for text in (str(cell).strip(_BLANKS) for cell in cells) if text]
+        if marked and layout.end_mark and given:
+            raise FileRefusedError("AFTER_END", "rows stand behind the end mark; send the whole file again")
+        if layout.end_mark and given == [layout.end_mark]:
+            marked = True
+        elif given:
+            _check_rounded(cells)
+            yield _RawLine(0, data, b"", cells)
+    if not marked:
+        raise FileRefusedError("NO_END_MARK", "the end mark is missing; the file was cut: send it again")
+    for other in [] if layout.sheet else others:
+        if any(_is_record(layout, row) for row in workbook_rows(data, other)):
+            message = f"the sheet {other!r} has rows too: name the one that is meant in `sheet` of the layout"
+            raise FileRefusedError("OTHER_SHEETS", f"{message}, or send each sheet in a file of its own")
 
 
 def _is_record(layout: Layout, row: list[Any]) -> bool:
@@ -179,8 +162,7 @@ def _is_record(layout: Layout, row: list[Any]) -> bool:
 def _check_rounded(row: list[Any]) -> None:
     """Excel keeps 15 digits of a number."""
     if any(isinstance(cell, float | int) and abs(cell) >= 10**15 for cell in row):
-        message = "a number of 16 digits or more stands in the workbook as a number, so Excel has rounded it; "
-        raise FileRefusedError("ROUNDED", message + "make the column text and export again")
+        raise FileRefusedError("ROUNDED", ROUNDED)
 
 
 def _cell_text(spec: LayoutField, cell: Any) -> str:
@@ -224,7 +206,7 @@ def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
     carry, start, first = b"", 0, True
     for chunk in chain([head], iter(lambda: stream.read(_CHUNK), b"")):
         data = carry + chunk
-        if first and data.startswith(_BOM):
+        if first and data.startswith(BOM_UTF8):
             data, start = data[3:], 3
         first = False
         parts = data.split(b"\n")
@@ -242,13 +224,13 @@ def _raw_lines(head: bytes, stream: BinaryIO) -> Iterator[_RawLine]:
 def _check_length(size: int, start: int) -> None:
     if size > MAX_LINE:
         message = f"a line of more than {MAX_LINE} bytes; is it this format?"
-        raise FileRefusedError("LINE_TOO_LONG", message, "", start)
+        raise FileRefusedError("LINE_TOO_LONG", message, start)
 
 
 def _checked(layout: Layout, line: _RawLine) -> _RawLine:
     wanted = {"crlf": (b"\r\n",), "lf": (b"\n",), "any": (b"\r\n", b"\n")}[layout.newline]
     if line.newline not in (*wanted, b""):
-        raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", "", line.start)
+        raise FileRefusedError("BAD_NEWLINE", f"a line does not end with {layout.newline}", line.start)
     counted = any(spec.declares == "count" for head in layout.header for spec in head.fields)
     may_be_another = _is_another_when_cut(layout) and not (layout.quotes and line.raw.endswith(b'"'))
     if line.newline == b"" and (layout.trailer or layout.end_mark or not counted or may_be_another):
@@ -271,13 +253,13 @@ def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: s
     except CellError as error:
         where = f"{error.field} " if error.field else ""
         message = f"the {what.lower()} line is not as laid down: {where}{error}; send the whole file again"
-        raise FileRefusedError(f"BAD_{what}", message, error.field, raw.start) from None
+        raise FileRefusedError(f"BAD_{what}", message, raw.start, name=error.field) from None
     for spec in line.fields:
         value = values[spec.name]
         if spec.declares == "count" and isinstance(value, int):
             if declared.count not in {None, value}:
                 message = f"the file declares {declared.count} rows and {value}; send the whole file again"
-                raise FileRefusedError("COUNT_MISMATCH", message, spec.name, raw.start)
+                raise FileRefusedError("COUNT_MISMATCH", message, raw.start, name=spec.name)
             declared.count = value
             declared.places[""] = spec.name, raw.start
         elif spec.declares == "total" and isinstance(value, int):
@@ -285,7 +267,7 @@ def _take(layout: Layout, line: Line, raw: _RawLine, declared: Declared, what: s
             declared.places[spec.of] = spec.name, raw.start
             if first != value:
                 message = f"the file declares {shown_total(first)} yuan and {shown_total(value)}; correct the file"
-                raise FileRefusedError("TOTAL_MISMATCH", message, spec.name, raw.start)
+                raise FileRefusedError("TOTAL_MISMATCH", message, raw.start, name=spec.name)
 
 
 def _row(layout: Layout, raw: _RawLine, declared: Declared) -> Row:
@@ -336,16 +318,18 @@ def _amount_alone(layout: Layout, raw: _RawLine, name: str) -> Value:
 
 def _compare(layout: Layout, declared: Declared) -> None:
     if declared.count is not None and declared.count != declared.records:
+        field, byte = declared.places[""]
         message = f"the file declares {declared.count} rows and has {declared.records}; send the whole file again"
-        raise FileRefusedError("COUNT_MISMATCH", message, *declared.places[""])
+        raise FileRefusedError("COUNT_MISMATCH", message, byte, name=field)
     if layout.maximum_records is not None and declared.records > layout.maximum_records:
         message = f"{declared.records} rows; at most {layout.maximum_records} may stand in one file"
         raise FileRefusedError("TOO_MANY_RECORDS", message)
     for name, total in declared.totals.items():
         if name in declared.unreadable:
             message = "an amount under a declared total cannot be read, so the total cannot be proved; correct the file"
-            raise FileRefusedError("TOTAL_UNPROVEN", message, name, declared.unreadable[name])
+            raise FileRefusedError("TOTAL_UNPROVEN", message, declared.unreadable[name], name=name)
         if declared.sums.get(name, 0) != total:
+            field, byte = declared.places[name]
             have = shown_total(declared.sums.get(name, 0))
             message = f"the file declares {shown_total(total)} yuan and its rows sum to {have}; correct the file"
-            raise FileRefusedError("TOTAL_MISMATCH", message, *declared.places[name])
+            raise FileRefusedError("TOTAL_MISMATCH", message, byte, name=field)

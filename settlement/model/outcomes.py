@@ -45,6 +45,9 @@ class Rail(StrEnum):
     BANK_ACCOUNT = "bank_account"
 
 
+INSTRUMENTS = ("citizen_card", "bank_card", "e_card")  # what a member pays with
+
+
 class FileStatus(StrEnum):
     """What a delivery of a file became; also the status on its receipt."""
 

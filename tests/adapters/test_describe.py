@@ -11,7 +11,8 @@ import pytest
 import adapters
 from adapters.description import as_text
 from adapters.feeds.pos_settings import PosSettings
-from adapters.layout import Layout, decode_line, load_layout
+from adapters.layout import Layout, load_layout
+from adapters.layout_line import decode_line
 from adapters.layout_text import describe, show_record
 from adapters.registry import ALL, MEANS, SETTINGS, adapter, check_settings, shipped
 from adapters.yaml_document import document_of, load_yaml
@@ -187,6 +188,12 @@ def test_every_setting_that_is_looked_at_can_be_set():
     ]
     assert missing == [], "add to adapters/registry.py, SETTINGS"
     assert SETTINGS.keys() | {"bank_template"} == {entry.name for entry in ALL}
+
+
+def test_every_setting_of_a_feed_is_looked_at():
+    asked = {(name, form) for name, of, _ in _asked_for() for form in of}
+    asked |= {(name, "pos_iso8583") for name in PosSettings.model_fields}
+    assert {(name, form) for form in TRANSACTIONS for name in SETTINGS[form]} - asked == set()
 
 
 def test_a_misspelt_setting_is_refused_with_the_right_one():

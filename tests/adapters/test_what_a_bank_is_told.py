@@ -9,14 +9,15 @@ import iso8583
 import polars as pl
 import pytest
 
-from adapters.accounts.text_lines import text_lines
 from adapters.base import Context
 from adapters.feeds.canonical import OPERATIONS, unionpay_kind
 from adapters.feeds.iso_spec import SPECS
 from adapters.feeds.mapping import CsvColumn
-from adapters.layout import CellError, LayoutField, format_cell
+from adapters.layout import LayoutField
+from adapters.layout_line import CellError, format_cell
 from adapters.registry import adapter, shipped
 from adapters.remedies import REMEDY
+from adapters.text_lines import text_lines
 from portal.cli.main import run
 from settlement.model.cards import CardTokens, Tokeniser, luhn
 from settlement.model.rejects import Reject

@@ -16,7 +16,6 @@ import polars as pl
 import pytest
 
 from adapters.base import Context
-from adapters.feeds.citizen_card import citizen_card_key
 from adapters.registry import adapter
 from portal.cli import feed
 from portal.cli.main import run
@@ -32,7 +31,7 @@ def citizen(count: int = 5) -> bytes:
     chance, rows = random.Random(4), []
     for index in range(count):
         card = "215" + "".join(chance.choice("0123456789") for _ in range(13))
-        key = citizen_card_key("smk", "21500001", mask(card), f"{index:06d}", "T0000001", f"{index:010d}")
+        key = f"smk:21500001/{mask(card)}/{index:06d}/T0000001/{index:010d}"
         fixed = {"transaction_id": key, "source": "smk", "kind": "SALE", "currency": "156", "clearing_date": DAY}
         place = {"merchant_no": "M00000000000001", "terminal_no": "T0000001", "stan": f"{index:010d}", "rail": "purse"}
         money = {"paid_fen": 100 + index, "gross_fen": 100 + index, "claimed_fen": 0, "instrument": "citizen_card"}

@@ -13,8 +13,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
-from adapters.feeds.citizen_card import citizen_card_key
-from adapters.feeds.unionpay import unionpay_key
 from adapters.registry import adapter
 from settlement.model.cards import Tokeniser, mask
 from settlement.model.frames import TRANSACTION
@@ -83,7 +81,7 @@ def pos_frame(
     for index in range(count):
         at = (start + timedelta(seconds=20 * index)).astimezone(UTC)
         kind, original = _kind(rng, rows)
-        key = unionpay_key(source, "48020000", "00049993", f"{index:06d}", at.astimezone(ZONE))
+        key = f"{source}:48020000/49993/{index:06d}/{at.astimezone(ZONE):%Y%m%d%H%M%S}"
         extra = {"rail": "pos", "auth_code": rng.choice([None, "A12345"]), "original_key": original}
         rows.append(_row(rng, index, source, at, transaction_id=key, kind=kind, **extra))
     return _frame(rows, file, day)
@@ -96,7 +94,7 @@ def citizen_frame(count: int, seed: int = 2, source: str = "smk", day: date = DA
     for index in range(count):
         card = number(rng, rng.choice([8, 16, 19]), "215")
         terminal, sequence = f"T{index % 50:07d}", f"{index:010d}"
-        key = citizen_card_key(source, "21500001", mask(card), f"{index % 65536:06d}", terminal, sequence)
+        key = f"{source}:21500001/{mask(card)}/{index % 65536:06d}/{terminal}/{sequence}"
         purse = rng.random() < 0.5
         rails = {"rail": "purse", "rrn": None, "stan": sequence} if purse else {"rail": "bank_account"}
         kind, original = _kind(rng, rows)

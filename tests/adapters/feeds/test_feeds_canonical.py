@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from adapters.feeds.canonical import as_instant, key_where, once_per_code, resolve_year, unionpay_kind
+from adapters.feeds.canonical import key_where, once_per_code, unionpay_kind
+from adapters.feeds.times import as_instant, resolve_year
 from settlement.model import cards
 from settlement.model.cards import CardTokens, Tokeniser, card_columns, mask
 from settlement.model.dates import resolve_yearless

@@ -15,9 +15,11 @@ from polars.testing import assert_frame_equal
 
 from adapters.base import Parsed
 from adapters.feeds import fixed_blocks, records
-from adapters.feeds.columns import DTYPES, Bounds, masked_cells, parse_column, parse_one
-from adapters.layout import CellError, LayoutField, shipped_layout
+from adapters.feeds.byte_cells import Bounds, masked_cells
+from adapters.feeds.columns import DTYPES, parse_column, parse_one
+from adapters.layout import LayoutField, shipped_layout
 from adapters.layout_dates import TOKEN
+from adapters.layout_line import CellError
 from adapters.registry import adapter
 from settlement.model import in_order
 from settlement.model.cards import mask

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from adapters.base import Closing, Parsed
-from adapters.feeds.canonical import resolve_earlier
 from adapters.feeds.mapping import CsvMapping
+from adapters.feeds.times import resolve_earlier
 from adapters.layout import Layout, shipped_layout
 from adapters.registry import adapter
 from adapters.yaml_document import document_of

@@ -8,7 +8,7 @@ import feeds_support as s
 import iso8583
 import pytest
 
-from adapters.feeds import framing, layout_feed
+from adapters.feeds import framing, tally
 from adapters.feeds.iso_spec import SPECS
 from settlement.model.errors import BadInput
 
@@ -142,7 +142,7 @@ def test_blocks_of_few_messages_are_the_same_file(monkeypatch):
 
 
 def test_a_file_with_too_many_rejects_is_refused(monkeypatch):
-    monkeypatch.setattr(layout_feed, "MOST_REJECTS", 2)
+    monkeypatch.setattr(tally, "MOST_REJECTS", 2)
     bad = [message(**{"11": f"{number:06}", "7": "0231120000"}) for number in range(3)]
     assert code_of(message(), *bad[:2]) is None
     assert code_of(message(), *bad) == ("TOO_MANY_REJECTS", "")

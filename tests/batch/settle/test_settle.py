@@ -17,11 +17,23 @@ from tests.batch.settle.books import FRI, GOOD_BANK, MON, SAT, SUN, THU, TUE, at
 DECIDED = ("ann", "bo")
 
 
+def release_and_write(base, home, config, keys, now, batch_no, actor):
+    """As `puhui payout release`: the file leaves when the decision is committed."""
+
+    def work(connection):
+        run = release.desk(connection, home, config, keys, now)
+        release.release(connection, run, batch_no, actor)
+        return run
+
+    run = base.in_transaction(work)
+    return base.in_transaction(lambda connection: release.write_released(connection, run, batch_no))
+
+
 def decide(books, day, batch_no, people=DECIDED):
     """Approval and release by day; gives the file's path."""
     who = (books.run.home, books.run.config, books.run.keys, at(day, 1))
     books.do(lambda c: release.approve(c, release.desk(c, *who), batch_no, people[0]))
-    return release.release_and_write(books.base, *who, batch_no, people[1])
+    return release_and_write(books.base, *who, batch_no, people[1])
 
 
 def statements(books):
@@ -270,7 +282,7 @@ def test_a_release_beyond_the_sponsors_money_is_refused(books):
     who = (books.run.home, config, books.run.keys, at(FRI, 1))
     books.do(lambda c: release.approve(c, release.desk(c, *who), "B-20260507-1", "ann"))
     with pytest.raises(NotAllowed, match=r"sponsor bank would go 0\.01 below its overdraft"):
-        release.release_and_write(books.base, *who, "B-20260507-1", "bo")
+        release_and_write(books.base, *who, "B-20260507-1", "bo")
 
 
 def test_the_digest_of_a_statement_is_proven_from_its_rows(books):
@@ -375,7 +387,7 @@ def test_a_batch_leaves_in_the_format_that_it_was_drafted_in(books):
         decide(books, FRI, "B-20260507-1")
     with_template(books, **before.model_dump())
     who = (books.run.home, books.run.config, books.run.keys, at(FRI, 2))
-    path = release.release_and_write(books.base, *who, "B-20260507-1", "bo")
+    path = release_and_write(books.base, *who, "B-20260507-1", "bo")
     with_template(books, file_name="x{batch_no}.xml")
     assert books.do(lambda c: release.write_released(c, release.desk(c, *who), "B-20260507-1")) == path
     assert path.exists()

@@ -15,9 +15,9 @@ from typing import Any
 
 from lxml import etree
 
-from adapters.accounts.bank_cells import Cell
-from adapters.accounts.text_lines import FileRefusedError, decode
-from adapters.safe_workbook import MAX_COLUMNS, UNREAD
+from adapters.refused import FileRefusedError
+from adapters.safe_workbook import MAX_COLUMNS, UNREAD, Cell
+from adapters.text_lines import decode
 from adapters.utf16 import utf16_codec
 
 MAX_MARKUP = 8 * 1024 * 1024

@@ -1,15 +1,16 @@
-"""Lines of a text file with their byte offsets, in flat memory: what every text reader of this room begins with."""
+"""Lines of a text file with their byte offsets, in flat memory, and their strict decoding."""
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from adapters.refused import FileRefusedError
 from settlement.model.errors import BadInput
 
 MAX_LINE = 64 * 1024
 _CHUNK = 256 * 1024
-_BOM = b"\xef\xbb\xbf"
 # what a source may set as `encoding`; all of them keep ASCII bytes as they are
 ENCODINGS = {
     "utf-8": "utf-8",
@@ -25,14 +26,6 @@ ENCODINGS = {
     "cp850": "cp850",
     "cp852": "cp852",
 }
-
-
-class FileRefusedError(Exception):
-    """The file as a whole is refused: code, message, record (0: none) and byte offset (-1: unknown)."""
-
-    def __init__(self, code: str, message: str, byte: int = -1, record: int = 0, name: str = "") -> None:
-        super().__init__(message)
-        self.code, self.message, self.byte, self.record, self.field = code, message, byte, record, name
 
 
 class TextLine(NamedTuple):
@@ -55,7 +48,7 @@ def text_lines(stream: BinaryIO) -> Iterator[TextLine]:
         if b"\0" in chunk:
             line = start + data.rfind(b"\n", 0, data.index(b"\0")) + 1
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", line)
-        if first and data.startswith(_BOM):
+        if first and data.startswith(BOM_UTF8):
             data, start = data[3:], 3
         first = False
         parts = data.split(b"\n")
