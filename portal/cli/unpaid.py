@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batch.unpaid import Case
 
 BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
-Items = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="Payments (付款编号) of the batch.")]
+Items = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Payments (付款编号) of the batch.")]
 Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept and printed with the payment.")]
 
 
@@ -77,9 +77,9 @@ def approve_unpaid(
     home: Home = HERE,
     who: As = None,
 ) -> None:
-    """Approve, as a second person, that payments are unpaid; the next night makes them payable again.
+    """Approve, as a second person, that payments are unpaid.
 
-    All that are proposed in the batch, or those named.
+    The next night makes them payable again: all that are proposed in the batch, or those named.
 
     Example: puhui payout approve-unpaid B-20260507-1 --effect 3.00 --as li
     """

@@ -46,14 +46,18 @@ class Sent:
 
 
 def lines_about(item: Sent, lines: Iterable[Line]) -> list[Line]:
-    """Those of `lines` that name the item, or that name nothing and are of its amount or its whole batch's, since."""
+    """Those of `lines` that name the item; and debits since its date that name nothing of ours and may be or hold it.
+
+    An open one may be of any amount from the item's on, for a bank may book a batch, or what it paid of one, in one
+    line; of those that people have closed as something else, only its amount or its whole batch's is told.
+    """
     amounts = {-item.amount_fen, -item.batch_fen}
-    return [
-        line
-        for line in lines
-        if line.end_to_end_id == item.end_to_end_id
-        or (line.end_to_end_id is None and line.amount_fen in amounts and line.day >= item.execution_date)
-    ]
+
+    def may_hold(line: Line) -> bool:
+        enough = -line.amount_fen >= item.amount_fen if line.is_open else line.amount_fen in amounts
+        return line.end_to_end_id is None and enough and line.day >= item.execution_date
+
+    return [line for line in lines if line.end_to_end_id == item.end_to_end_id or may_hold(line)]
 
 
 def why_not(
@@ -75,9 +79,15 @@ def why_not(
         if line.is_open:
             case = line.case or "this night's"
             return f"a bank line that nobody has explained may be it ({said}); decide about {case} first"
-    until = calendar.add_workdays(item.since, after_days)
-    if reached is None or reached < until:
-        return f"the bank may still show it; wait for the account's statement of {until}"
+    if reached is None:
+        return "no statement of its account has come; wait for one"
+    # counted back from what is there: days to come may lie beyond the calendar
+    passed = calendar.workdays_between(item.since, reached)
+    if passed < after_days:
+        return (
+            f"the bank may still show it; statements reach {reached}, {passed} of {after_days} banking days past"
+            f" {item.since}: wait"
+        )
     if proposed is not None and item.answer_day is not None and item.answer_day >= proposed:
         return f"the bank has called it {item.answer} since ({item.answer_file}); look, withdraw and propose again"
     return ""

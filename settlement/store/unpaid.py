@@ -41,7 +41,8 @@ LEFT JOIN LATERAL (SELECT q.result, q.seq, q.business_date FROM puhui.payout_res
   WHERE q.end_to_end_id = i.end_to_end_id ORDER BY q.seq DESC LIMIT 1) r ON true
 LEFT JOIN (
   SELECT DISTINCT ON (w.end_to_end_id) w.end_to_end_id, w.result, w.business_date, f.name
-  FROM puhui.payout_answer w JOIN puhui.file f USING (file_id) ORDER BY w.end_to_end_id, w.file_id DESC) a
+  FROM puhui.payout_answer w JOIN puhui.file f USING (file_id) JOIN puhui.payout_item n USING (end_to_end_id)
+  WHERE n.batch_no = :batch_no ORDER BY w.end_to_end_id, w.file_id DESC) a
   ON a.end_to_end_id = i.end_to_end_id
 WHERE i.batch_no = :batch_no ORDER BY i.end_to_end_id
 """
@@ -53,11 +54,11 @@ LINE: Schema = {
     "case": pl.String,
     "is_open": pl.Boolean,
 }
-# Bank lines that no match explains: those that name an item of the batch, and those of the payout account that name no
-# payout of ours and are of an item's amount, or of the whole batch's. Not what a decision took back, nor its counters.
+# Bank lines that no match explains: those that name an item of the batch, and debits of the payout account since, which
+# name no payout of ours and may hold one of the batch. Not what a decision took back, nor its counters.
 _LINES = """
 WITH item AS (
-  SELECT i.end_to_end_id, i.amount_fen, b.total_fen, b.execution_date, b.account
+  SELECT i.end_to_end_id, i.amount_fen, b.execution_date, b.account
   FROM puhui.payout_item i JOIN puhui.payout_batch b USING (batch_no) WHERE i.batch_no = :batch_no),
 line AS (
   SELECT l.line_id, l.booking_date, l.amount_fen, l.end_to_end_id FROM puhui.bank_line l
@@ -65,7 +66,7 @@ line AS (
   UNION ALL
   SELECT l.line_id, l.booking_date, l.amount_fen, NULL FROM puhui.bank_line l
   WHERE l.account = (SELECT min(account) FROM item) AND l.booking_date >= (SELECT min(execution_date) FROM item)
-    AND -l.amount_fen IN (SELECT amount_fen FROM item UNION SELECT total_fen FROM item)
+    AND -l.amount_fen >= (SELECT min(amount_fen) FROM item)
     AND NOT EXISTS (SELECT 1 FROM puhui.payout_item o WHERE o.end_to_end_id = l.end_to_end_id))
 SELECT l.line_id, l.booking_date AS day, l.amount_fen, l.end_to_end_id, d.discrepancy_id AS "case",
   coalesce(e.event, '') <> ALL (:closing) AS is_open
