@@ -111,6 +111,12 @@ def write_missing(connection: Connection, run: Run) -> list[Path]:
     return [write_released(connection, run, batch_no) for batch_no in payouts.released_unwritten(connection)]
 
 
+def lies_at(run: Run, batch_no: str) -> Path | None:
+    """Where the file of a batch still lies for the bank to take, below home; None: it lies nowhere."""
+    path = _folder(run.config) / payments.file_name(run, batch_no)
+    return path if (run.home / path).exists() else None
+
+
 def _folder(config: Config) -> Path:
     """Where payout files lie, below home."""
     return Path("exchange") / config.payout.folder / "out"

@@ -27,7 +27,7 @@ from settlement.store import payouts, reference, settle
 from settlement.store import statements as rows
 
 _KINDS = {"SALE": "消费", "REFUND": "退货", "VOID": "撤销", "REVERSAL": "冲正"}
-_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定"}
+_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
 
 
 # --- statements ----------------------------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ from datetime import date, timedelta
 import polars as pl
 from sqlalchemy import Connection
 
+from batch import unpaid
 from batch.config import ChannelConfig
 from batch.run import Run, Summary
 from settlement.model.frames import INSTANT, conform
 from settlement.model.outcomes import Discrepancy, Outcome
 from settlement.reconciliation import discrepancies as life
 from settlement.reconciliation import money, rated, restated
+from settlement.reconciliation import unpaid as by_people
 from settlement.reconciliation.matching import MATCH, RECON_ITEM, Matching, match
 from settlement.store import reconcile as rows
 from settlement.store import reference, runs
@@ -55,7 +57,7 @@ def reconcile(connection: Connection, run: Run) -> Summary:
             pairs = _channel(connection, run, channel, night, before)
             matched[channel.name] = dict(pairs.group_by("pass").len().sort("pass").iter_rows())
     _rated(connection, run, night)
-    lines = _money(connection, run, night)
+    lines = _money(connection, run, night, refused)
     return {
         "matched": matched,
         "waiting_for_file": [c.name for c in run.config.channels if c.name not in matched],
@@ -142,8 +144,11 @@ def _rated(connection: Connection, run: Run, night: Night) -> None:
 # --- money ---------------------------------------------------------------------------------------------------------
 
 
-def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
-    """Names the bank lines, answers payouts, finds what is unknown or missing; gives the number of lines by kind."""
+def _money(connection: Connection, run: Run, night: Night, undecided: list[str]) -> dict[str, int]:
+    """Names the bank lines, answers payouts, finds what is unknown or missing; gives the number of lines by kind.
+
+    Sentences about decisions that have no effect go to `undecided`.
+    """
     config, day = run.config, run.business_date
     lines = rows.bank_lines(connection, money.LINE, day)
     undone = _undone(connection, run)
@@ -160,10 +165,11 @@ def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
     results = money.results(known, sent.select("end_to_end_id", "seq"))
     stamp = pl.lit(day, pl.Date).alias("business_date")
     every, answers = pl.concat([undone.known, known]), pl.concat([undone.results, conform(results, restated.RESULT)])
-    rows.store(connection, {"money_match": every.with_columns(stamp), "payout_result": answers.with_columns(stamp)})
+    rows.store(connection, {"money_match": every.with_columns(stamp)})
+    _put_results(connection, run, answers)
     doubted = undone.results.filter(~pl.col("end_to_end_id").is_in(results["end_to_end_id"].implode()))
     night.found.append(restated.found_unpaid(doubted, sent, config.payout.account))
-    _money_closed(night, known, results, sent)
+    _money_closed(connection, night, known, results)
     named = night.known.filter(pl.col("kind").is_in([str(kind) for kind in UNKNOWN]))
     returned_late = known.filter(pl.col("kind") == "returned").select("line_id")
     again = lines.join(named, left_on="line_id", right_on="theirs_id", how="semi")
@@ -171,9 +177,10 @@ def _money(connection: Connection, run: Run, night: Night) -> dict[str, int]:
     fresh = fresh.join(undone.known, on="line_id", how="anti")
     night.found.append(restated.told(money.found_lines(fresh, known, sent), undone.counters))
     refused = _answers(connection, run, night)
+    unsaid = _decided_unpaid(connection, run, night, undecided)
     _unpaid(connection, run, night, doubted["end_to_end_id"])
     counts = dict(every.group_by("kind").len().sort("kind").iter_rows())
-    more = {"unknown": lines.height - every.height, "rejected": refused}
+    more = {"unknown": lines.height - every.height, "rejected": refused, "unpaid": unsaid}
     return counts | {name: count for name, count in more.items() if count}
 
 
@@ -192,14 +199,13 @@ def _with(sent: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(result=result, seq=pl.coalesce("last", "seq")).select(sent.columns)
 
 
-def _money_closed(night: Night, known: pl.DataFrame, results: pl.DataFrame, sent: pl.DataFrame) -> None:
+def _money_closed(connection: Connection, night: Night, known: pl.DataFrame, results: pl.DataFrame) -> None:
     """What tonight's lines answer: late payments, lines explained later, returns whose new payment has arrived."""
     named = known.select("kind", theirs_id="line_id", evidence="subject")
     night.happened(life.closed_because(night.known, UNKNOWN, "theirs_id", named.drop("kind"), "后到资料已说明此笔"))
     answered = results.select(ours_id="end_to_end_id", evidence="line_id")
     night.happened(life.closed_because(night.known, [Discrepancy.UNPAID], "ours_id", answered, "银行已答复"))
-    paid = results.filter(pl.col("result") == "paid").join(sent, on="end_to_end_id", how="left")
-    anew = paid.filter(pl.col("replaces").is_not_null()).select(ours_id="replaces", evidence="end_to_end_id")
+    anew = rows.attempts_before(connection, results.filter(pl.col("result") == "paid")["end_to_end_id"])
     night.happened(life.closed_because(night.known, [Discrepancy.RETURNED], "ours_id", anew, "另起付款已付"))
 
 
@@ -209,7 +215,7 @@ def _answers(connection: Connection, run: Run, night: Night) -> int:
     sent = rows.sent_named(connection, answers["end_to_end_id"], run.business_date)
     refused = money.refused(answers, sent)
     stamp = pl.lit(run.business_date, pl.Date).alias("business_date")
-    rows.store(connection, {"payout_result": refused.with_columns(stamp)})
+    _put_results(connection, run, refused)
     why = refused.select("evidence", ours_id="end_to_end_id")
     night.happened(life.closed_because(night.known, [Discrepancy.UNPAID], "ours_id", why, "银行已答复"))
     night.found.append(money.found_answers(answers, sent, run.config.payout.account))
@@ -223,6 +229,23 @@ def _answers(connection: Connection, run: Run, night: Night) -> int:
     )
     rows.store(connection, {"payout_decision": has_it})
     return refused.height
+
+
+def _put_results(connection: Connection, run: Run, results: pl.DataFrame) -> None:
+    stamp = {"business_date": pl.lit(run.business_date, pl.Date)}
+    if "decision_id" not in results.columns:
+        stamp["decision_id"] = pl.lit(None, pl.Int64)
+    rows.store(connection, {"payout_result": results.with_columns(**stamp)})
+
+
+def _decided_unpaid(connection: Connection, run: Run, night: Night, undecided: list[str]) -> int:
+    """What two people say that the bank did not pay, where tonight's files do not speak against it; how many items."""
+    taken, refused = unpaid.tonight(connection, run)
+    undecided += refused
+    _put_results(connection, run, by_people.results(taken))
+    night.happened(by_people.explained(night.known, taken))
+    night.found.append(by_people.found(taken))
+    return taken.height
 
 
 def _unpaid(connection: Connection, run: Run, night: Night, doubted: pl.Series) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from portal.cli import unpaid
 from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows
 from settlement.model.errors import BadInput
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from batch.run import Run
     from portal.session import Session
 
-payout_app = typer.Typer(help="Payout batches: list, show, approve, release, confirm.", no_args_is_help=True)
+payout_app = typer.Typer(help="Payout batches: list, show, approve, release, confirm, unpaid.", no_args_is_help=True)
 
 BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
-_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定"}
+_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
 _ITEM = ("付款编号", "收款方", "金额(元)", "近90天平均(元)", "变化(元)", "账号(掩码)", "开户行",
-         "替代", "结果", "原因", "回盘", "回盘文件")  # fmt: skip
+         "替代", "结果", "原因", "回盘", "回盘文件", "认定未付")  # fmt: skip
 _ALWAYS = 7  # of these, from the first
 _ANSWERS = {"paid": "成功", "rejected": "拒付", "unknown": "未定"}
 
@@ -31,6 +32,7 @@ _ANSWERS = {"paid": "成功", "rejected": "拒付", "unknown": "未定"}
 def register(app: typer.Typer) -> None:
     """Adds the verbs."""
     app.add_typer(payout_app, name="payout")
+    unpaid.register(payout_app)
 
 
 @payout_app.command("list")
@@ -75,9 +77,11 @@ def list_(
 def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     """Show a batch before deciding on it: total, count, digest, items, largest changes first.
 
-    结果 is what the account statement (or a refusal) made of an item, 回盘 the last word of the bank's result files.
-    Example: puhui payout show B-20260507-1
+    结果 is what the account statement (or a refusal) made of an item, 回盘 the last word of the bank's result files,
+    认定未付 who said that the bank did not pay it. Example: puhui payout show B-20260507-1
     """
+    from batch.release import reader
+    from batch.unpaid import look
     from portal.session import open_session
     from settlement.model.money import format_yuan
     from settlement.store import payouts
@@ -87,6 +91,9 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         items = payouts.items(connection, batch_no)
         items = items.join(payouts.answers(connection, batch_no), on="end_to_end_id", how="left", maintain_order="left")
         steps = payouts.decisions(connection, batch_no)
+        run = reader(connection, session.home, session.config, session.keys, session.now)
+        cases = look(connection, run, batch_no)
+    said = unpaid.told_of(cases)
     rows = sorted(
         items.iter_rows(named=True),
         key=lambda item: (-abs(item["amount_fen"] - (item["usual_fen"] or 0)), item["end_to_end_id"]),
@@ -111,12 +118,15 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
             item["reason"],
             " ".join(filter(None, (_ANSWERS.get(item["answer"], ""), item["answer_reason"]))),
             item["answer_file"],
+            said.get(item["end_to_end_id"]),
         )
         for item in rows
     ]
     # a terminal is narrow: columns of what may yet come stand there once it has
     shown = [place for place in range(len(_ITEM)) if as_json or place < _ALWAYS or any(row[place] for row in told)]
     print_rows([_ITEM[place] for place in shown], [[row[place] for place in shown] for row in told], as_json=as_json)
+    if not as_json:
+        unpaid.print_next(run, batch_no, cases)
 
 
 @payout_app.command("draft")

@@ -1,8 +1,8 @@
 """Payout items: which payables leave tonight, as which attempt, to which account; the others are held with a reason.
 
 A payable is a statement that settles something. It leaves as attempt 1; attempt n+1 may be drafted only once attempt n
-is dead: voided with its batch, or returned or rejected by the bank and its account corrected since. An item whose
-result is unknown is alive: it is never sent again without a person's decision.
+is dead: voided with its batch, or returned or rejected by the bank and its account corrected since, or unpaid as two
+people decided (payout/unpaid.py). An item whose result is unknown is alive: it is never sent again without them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAYABLE: Schema = {
     "account_import_id": pl.Int64,
     "account_valid_from": pl.Date,
     "voided": pl.Boolean,
-    "result": pl.String,  # paid returned rejected, the last one; null: none yet
+    "result": pl.String,  # paid returned rejected unpaid, the last one; null: none yet
     "reason": pl.String,  # the bank's
 }
 # The account row in force of a payee, and whether a second person approved the import that brought it.
@@ -51,6 +51,7 @@ HOLD: Schema = {"statement_no": pl.String, "reason": pl.String}
 BATCH: Schema = {"batch_no": pl.String, "payee_kind": pl.String, "count": pl.Int64, "total_fen": pl.Int64}
 
 FAILED = ("returned", "rejected")
+UNPAID = "unpaid"  # by two people: nothing was wrong with the account
 NO_ACCOUNT = "no account: import one of this payee (puhui import accounts) and have it approved"
 NOT_APPROVED = "account not approved: a second person approves the import that brought it"
 SAME_ACCOUNT = "returned by the bank ({}); waits for a corrected account, or for the same one imported again"
@@ -67,7 +68,7 @@ class Items:
 
 def dead_expr() -> pl.Expr:
     """True where a payable (PAYABLE) is in no live item."""
-    return pl.col("attempt").is_null() | pl.col("voided") | pl.col("result").is_in(FAILED).fill_null(False)
+    return pl.col("attempt").is_null() | pl.col("voided") | pl.col("result").is_in([*FAILED, UNPAID]).fill_null(False)
 
 
 def _judged(payables: pl.DataFrame, accounts: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:

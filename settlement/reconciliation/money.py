@@ -173,6 +173,8 @@ def found_answers(answers: pl.DataFrame, sent: pl.DataFrame, account: str) -> pl
         .then(pl.format("回盘先称已付, 后称付款失败 ({}): 向银行查询, 不得重复付款", told))
         .when((pl.col("result") == "paid") & (known == "rejected"))
         .then(pl.lit("回盘先称付款失败, 后称已付: 向银行查询, 不得重复付款"))
+        .when((pl.col("result") == "paid") & (known == "unpaid"))
+        .then(pl.lit("已认定银行未付, 而回盘称已付: 向银行查询, 不得重复付款"))
     )
     rows = rows.with_columns(detail=detail).filter(pl.col("detail").is_not_null())
     ours = -pl.col("amount_fen")
@@ -192,7 +194,7 @@ def found_answers(answers: pl.DataFrame, sent: pl.DataFrame, account: str) -> pl
 
 
 def unpaid(sent: pl.DataFrame, account: str, day: date, after_days: int, calendar: Calendar) -> pl.DataFrame:
-    """FOUND rows (UNPAID) of released items (SENT with `execution_date`) silent for `after_days` banking days."""
+    """FOUND rows (UNPAID) of released items (SENT with their batch and date) silent for `after_days` banking days."""
     waiting = sent.filter(pl.col("result").is_null())
     dates = [d for d in waiting["execution_date"].unique() if calendar.workdays_between(d, day) >= after_days]
     late = waiting.filter(pl.col("execution_date").is_in(dates)).sort("end_to_end_id")
@@ -207,7 +209,12 @@ def unpaid(sent: pl.DataFrame, account: str, day: date, after_days: int, calenda
         ours_fen=-pl.col("amount_fen"),
         theirs_fen=_NO_FEN,
         difference_fen=-pl.col("amount_fen"),
-        detail=pl.lit(f"付款文件发出后 {after_days} 个银行工作日未见于对账单: 向银行查询, 不得重复付款"),
+        detail=pl.format(
+            f"付款文件发出后 {after_days} 个银行工作日未见于对账单: 向银行查询, 不得重复付款;"
+            " 银行答复未付的, 由两人认定 (puhui payout unpaid {} {})",
+            "batch_no",
+            "end_to_end_id",
+        ),
     )
 
 

@@ -113,14 +113,16 @@ FINDINGS: dict[str, str] = {
           AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = l.line_id)
           AND NOT EXISTS (SELECT 1 FROM puhui.discrepancy d WHERE d.theirs_id = l.line_id)""",
 }
-# An item is live until its batch is voided or the bank returned or refused it, as of the end of `day`.
+# An item is live until its batch is voided, the bank returned or refused it, or people say that the bank did not pay
+# it, as of the end of `day`.
 _LIVE = """
   SELECT i.* FROM puhui.payout_item i JOIN puhui.payout_batch b USING (batch_no)
   LEFT JOIN puhui.payout_decision v ON v.batch_no = i.batch_no AND v.step = 'voided' AND v.business_date <= :day
   LEFT JOIN LATERAL (
     SELECT r.result FROM puhui.payout_result r WHERE r.end_to_end_id = i.end_to_end_id AND r.business_date <= :day
     ORDER BY r.seq DESC LIMIT 1) r ON true
-  WHERE b.business_date <= :day AND v.batch_no IS NULL AND coalesce(r.result, '') NOT IN ('returned', 'rejected')
+  WHERE b.business_date <= :day AND v.batch_no IS NULL
+    AND coalesce(r.result, '') NOT IN ('returned', 'rejected', 'unpaid')
 """
 FINDINGS["payable_once"] = f"""
     SELECT s.statement_no AS subject, CASE WHEN count(i.end_to_end_id) > 1 THEN 'is in several live payout items'

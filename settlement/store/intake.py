@@ -254,8 +254,9 @@ def lines_by_statement(connection: Connection, account: str, first: date, last: 
 
 def last_booked(connection: Connection, account: str) -> date | None:
     """The newest day of booking of an account's lines that stand."""
-    sql = f"SELECT max(s.booking_date) FROM ({_STANDING}) s WHERE s.account = :account"
-    found: date | None = connection.execute(text(sql), {"account": account}).scalar_one()
+    # not max(): the index is read from its end
+    sql = f"SELECT s.booking_date FROM ({_STANDING}) s WHERE s.account = :account ORDER BY s.booking_date DESC LIMIT 1"
+    found: date | None = connection.execute(text(sql), {"account": account}).scalar_one_or_none()
     return found
 
 

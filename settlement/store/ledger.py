@@ -73,11 +73,11 @@ SELECT i.end_to_end_id AS subject, s.programme, i.payee_kind, i.payee_no, i.amou
 FROM puhui.payout_decision d JOIN puhui.payout_item i USING (batch_no) JOIN puhui.statement s USING (statement_no)
 WHERE d.step = 'released' AND d.business_date = :day
 """
-# Refused by the bank without a line on its statement: the money never left.
+# Refused by the bank without a line on its statement, or not paid, as people decided: the money never left.
 _REJECTIONS = """
 SELECT i.end_to_end_id AS subject, s.programme, i.payee_kind, i.payee_no, i.amount_fen
 FROM puhui.payout_result r JOIN puhui.payout_item i USING (end_to_end_id) JOIN puhui.statement s USING (statement_no)
-WHERE r.business_date = :day AND r.line_id IS NULL AND r.result IN ('rejected', 'returned')
+WHERE r.business_date = :day AND r.line_id IS NULL AND r.result IN ('rejected', 'returned', 'unpaid')
 """
 # A line that nothing explained in its own night goes to suspense; one explained later leaves it.
 _MONEY = """

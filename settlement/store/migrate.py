@@ -11,7 +11,7 @@ from settlement.store import tables as t
 from settlement.store.database import Database
 from settlement.store.server import APP, OWNER
 
-HEAD = "0004"
+HEAD = "0005"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('puhui.migrate'))"
 
 

@@ -33,7 +33,7 @@ SELECT b.batch_no, b.business_date, b.execution_date, min(i.payee_kind) AS payee
     ELSE 'drafted' END AS state,
   min(a.actor) AS approver, min(r.actor) AS releaser,
   count(*) FILTER (WHERE q.result = 'paid') AS paid,
-  count(*) FILTER (WHERE q.result IN ('returned', 'rejected')) AS returned
+  count(*) FILTER (WHERE q.result IN ('returned', 'rejected', 'unpaid')) AS returned
 FROM puhui.payout_batch b
 JOIN puhui.payout_item i USING (batch_no)
 LEFT JOIN puhui.payout_decision a ON a.batch_no = b.batch_no AND a.step = 'approved'

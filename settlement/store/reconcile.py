@@ -291,11 +291,11 @@ SENT: Schema = {
     "seq": pl.Int64,
     "payee_no": pl.String,
     "execution_date": pl.Date,
-    "replaces": pl.String,
+    "batch_no": pl.String,
 }
 _SENT = """
 SELECT i.end_to_end_id, i.amount_fen, nullif(r.result, 'unknown') AS result, coalesce(r.seq, 0) AS seq, i.payee_no,
-  b.execution_date, i.replaces
+  b.execution_date, i.batch_no
 FROM puhui.payout_item i JOIN puhui.payout_batch b USING (batch_no)
 LEFT JOIN LATERAL (SELECT q.result, q.seq FROM puhui.payout_result q WHERE q.end_to_end_id = i.end_to_end_id
   ORDER BY q.seq DESC LIMIT 1) r ON true
@@ -313,6 +313,15 @@ def sent_named(connection: Connection, ids: pl.Series, day: date) -> pl.DataFram
 def sent_unanswered(connection: Connection, day: date) -> pl.DataFrame:
     """Released payout items (SENT) about which the bank has said nothing yet."""
     return _read(connection, _SENT + " AND coalesce(r.result, 'unknown') = 'unknown'", SENT, {"day": day})
+
+
+def attempts_before(connection: Connection, paid: pl.Series) -> pl.DataFrame:
+    """(ours_id, evidence): every item that an item of `paid`, the evidence, pays again; one between may be voided."""
+    intake.wanted(connection, paid.unique().rename("id"))
+    sql = """SELECT b.end_to_end_id AS ours_id, i.end_to_end_id AS evidence FROM wanted_id w
+      JOIN puhui.payout_item i ON i.end_to_end_id = w.id
+      JOIN puhui.payout_item b ON b.statement_no = i.statement_no AND b.attempt < i.attempt"""
+    return _read(connection, sql, SUBJECT, {})
 
 
 RELEASED: Schema = {"end_to_end_id": pl.String, "batch_no": pl.String, "amount_fen": pl.Int64}

@@ -174,6 +174,7 @@ bank_line = Table(
     words("bank_code", null=True),
     Column("file_id", BigInteger, ForeignKey(file.c.file_id), nullable=False),
     Column("business_date", Date, nullable=False, index=True),
+    Index(None, "account", "booking_date"),
     comment="ingest",
 )
 

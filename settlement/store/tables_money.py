@@ -245,16 +245,23 @@ payout_decision = Table(
     "sent on the bank's answer",
 )
 
-# `unknown` where a decision took back the line that said paid
+# `unknown` where a decision took back the line that said paid; `unpaid` where two people say that the bank did not pay
 payout_result = Table(
     "payout_result",
     metadata,
     Column("end_to_end_id", Text, ForeignKey(payout_item.c.end_to_end_id), primary_key=True),
     Column("seq", SmallInteger, primary_key=True),
     day("business_date"),
-    Column("result", Text, nullable=False, comment="paid returned rejected"),
-    Column("line_id", Text, ForeignKey(bank_line.c.line_id), nullable=True, comment="null: refused, by a result file"),
+    Column("result", Text, nullable=False, comment="paid returned rejected unknown unpaid"),
+    Column(
+        "line_id",
+        Text,
+        ForeignKey(bank_line.c.line_id),
+        nullable=True,
+        comment="null: refused, by a result file, or unpaid, by people",
+    ),
     words("reason", null=True),
+    Column("decision_id", BigInteger, ForeignKey(decision.c.decision_id), nullable=True, comment="of unpaid"),
     comment="reconcile",
 )
 

@@ -99,9 +99,10 @@ decision = Table(
         "kind",
         Text,
         nullable=False,
-        comment="explain suspense adjust write_off waive approve_account propose_file take_file keep_file",
+        comment="explain suspense adjust write_off waive approve_account propose_file take_file keep_file "
+        "propose_unpaid withdraw_unpaid unpaid",
     ),
-    Column("subject", Text, nullable=False, comment="discrepancy id, source name, import id, file id"),
+    Column("subject", Text, nullable=False, comment="discrepancy id, source name, import id, file id, end_to_end_id"),
     words("reason"),
     fen("amount_fen", null=True),
     CheckConstraint("checker IS NULL OR checker <> actor", name="two_people"),

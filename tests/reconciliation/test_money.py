@@ -99,7 +99,9 @@ def test_paid_and_returned_on_one_day_in_any_order() -> None:
 
 def test_silence_is_counted_in_banking_days() -> None:
     calendar = Calendar({date(2026, 5, 1) + timedelta(days=n): n not in (9, 10) or n == 8 for n in range(30)})
-    items = sent(("E1", 1000, None), ("E2", 500, "paid")).with_columns(execution_date=pl.lit(FRI, pl.Date))
+    items = sent(("E1", 1000, None), ("E2", 500, "paid")).with_columns(
+        execution_date=pl.lit(FRI, pl.Date), batch_no=pl.lit("B")
+    )
     assert [calendar.is_workday(day) for day in (FRI, SAT, SUN, MON)] == [True, True, False, False]
     for day, count in ((SAT, 0), (MON, 0), (MON + timedelta(days=1), 1)):
         late = money.unpaid(items, "main", day, 2, calendar)

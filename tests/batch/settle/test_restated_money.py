@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from batch import unpaid
 from batch.reports.reconciliation import balance_report
 from batch.steps.close import checks
 from settlement.store import payouts
@@ -114,6 +115,31 @@ def test_a_payment_taken_back_long_after_it_was_sent_is_one_case(paid: Bank) -> 
     paid.take(file_id, 300)
     paid.night()
     assert [row[1:] for row in discrepancies(paid.books)] == [("UNPAID", ITEM, None, None)]
+    proved(paid)
+
+
+def test_a_payment_taken_back_is_unpaid_three_banking_days_later(paid: Bank) -> None:
+    """Not counted from when it should have been made: until Sunday a statement said that it was."""
+    restated(paid, 300, FEE)
+    before = balances(paid)
+
+    def case() -> unpaid.Case:
+        (found,) = paid.books.do(lambda c: unpaid.look(c, paid.run, "B-20260507-1"))
+        return found
+
+    waits = "the bank may still show it; statements reach 2026-05-08, 0 of 3 banking days past 2026-05-10: wait"
+    assert case().why_not == waits
+    for day in (MON, TUE, TUE + timedelta(days=1)):
+        paid.send(day, OPEN - 5, number=f"{day}")
+        paid.night()
+        paid.begin(day + timedelta(days=1))
+    assert case().why_not == ""
+    paid.books.do(lambda c: unpaid.propose(c, paid.run, "B-20260507-1", [ITEM], "wang", "letter"))
+    paid.books.do(lambda c: unpaid.approve(c, paid.run, "B-20260507-1", [], "li", 300))
+    paid.night()
+    assert [row[2] for row in results(paid)] == ["paid", "unknown", "unpaid"]
+    moved = {a: fen - before.get(a, 0) for a, fen in balances(paid).items() if fen != before.get(a, 0)}
+    assert (moved, before["2205"], balances(paid).get("2205")) == ({"2202": -300}, -300, None)
     proved(paid)
 
 
