@@ -247,7 +247,7 @@ def judge_statements(
 ) -> Judged:
     """What of a file's statements is new, or wrong; nothing is stored. `decided`: people took the file for right."""
     day = closing.clearing_date or _day(frame, "booking_date") or run.business_date
-    frame = frames.conform(frame, frames.STATEMENT_LINE)
+    frame = intake.members_masked(connection, frames.conform(frame, frames.STATEMENT_LINE))
     kept, copies = once(statement_sums([block_sums(frame)]))
     frame = frame.with_columns(booking_date=pl.coalesce("booking_date", "value_date", pl.lit(day, pl.Date)))  # of camt
     accounts = {a.number: a for a in run.config.accounts if a.statement_source == source.name}

@@ -123,7 +123,8 @@ def _store(
     last = reference.last_import(connection)
     rejects: list[Reject] = []
     if kind == "programme":
-        rejects = standing_rejects(connection, tables, last, door.now.date())
+        today = door.now.astimezone(door.config.programme.zone).date()
+        rejects = standing_rejects(connection, tables, last, today)
     ready: dict[Table, pl.DataFrame] = {}
     for table, frame in tables.items():
         rejects += _dangling(connection, kind, name, frame, last)

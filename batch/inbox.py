@@ -154,7 +154,8 @@ def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path | N
     """Moves in/<name> to taking/ and removes its marker; gives the path of the copy.
 
     None where it is no plain file by now: the sender may put a link to a file of ours, or a pipe, in the place of what
-    `look` saw. Nothing but the night writes to taking/, so what is seen there stays.
+    `look` saw. Nothing but the night writes to taking/, so what is seen there stays. A folder goes back to in/, where
+    each night tells of it: no file of its name could be moved over it. Anything else holds nothing and is removed.
     """
     inbox, taking, _ = folders(home, source)
     copy = taking / f"{name}~{delivery}"
@@ -162,9 +163,15 @@ def take(home: Path, source: SourceConfig, name: str, delivery: int) -> Path | N
         taking.mkdir(mode=0o700, parents=True, exist_ok=True)
         (inbox / name).rename(copy)
         (inbox / (name + MARKER)).unlink(missing_ok=True)
+        if _plain(copy):
+            return copy
+        if stat.S_ISDIR(copy.lstat().st_mode):
+            copy.rename(inbox / name)
+        else:
+            copy.unlink()
     except OSError as error:
         raise file_error("be moved to taking/", inbox / name, error) from None
-    return copy if _plain(copy) else None
+    return None
 
 
 def _plain(path: Path) -> bool:

@@ -46,6 +46,7 @@ _ROW: frames.Schema = {
     "file_id": pl.Int64,
     "business_date": pl.Date,
 }
+_PICKED = ("kind", "subject", "counterparty_name")  # of a line that is taken back: the name as it would be stored now
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def _taken_back(connection: Connection, stood: pl.DataFrame, lacks: Lines) -> li
         key = tuple(row[name] for name in LINE)
         if left[key] > 0:
             left[key] -= 1
-            picked[row["line_id"]] = {"home": row["statement_id"], "kind": row["kind"], "subject": row["subject"]}
+            picked[row["line_id"]] = {"home": row["statement_id"]} | {name: row[name] for name in _PICKED}
     whole = {line["line_id"]: line for line in restated.lines(connection, list(picked))}
     return [whole[row["line_id"]] | picked[row["line_id"]] for row in rows if row["line_id"] in picked]
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, and_, cast, func, insert, literal, or_, select, text
+from sqlalchemy import Connection, Table, and_, cast, func, insert, literal, literal_column, or_, select, text
 
 from settlement.model import frames
 from settlement.store import tables as t
@@ -235,11 +235,28 @@ LINE: frames.Schema = {
 }
 
 
+# Whom a line of a member's payout names is a person: the name is kept masked. Here too, as lines of before were not.
+_MEMBERS_ITEM = "SELECT i.end_to_end_id FROM puhui.payout_item i WHERE i.payee_kind = 'member' AND i.end_to_end_id"
+_NAME = f"""CASE WHEN length({{0}}.counterparty_name) > 1 AND EXISTS ({_MEMBERS_ITEM} = {{0}}.end_to_end_id)
+    THEN left({{0}}.counterparty_name, 1) || repeat('*', length({{0}}.counterparty_name) - 1)
+    ELSE {{0}}.counterparty_name END"""
+
+
+def members_masked(connection: Connection, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines (LINE and more) as they are stored: the names on those of members' payouts masked."""
+    wanted(connection, lines["end_to_end_id"].drop_nulls().rename("id"))
+    query = f"{_MEMBERS_ITEM} IN (SELECT id FROM wanted_id)"
+    ours = copy_out(connection, query, {"end_to_end_id": pl.String})["end_to_end_id"]
+    name = pl.col("counterparty_name")
+    masked = name.str.head(1) + name.str.slice(1).str.replace_all("(?s).", "*")
+    return lines.with_columns(pl.when(pl.col("end_to_end_id").is_in(ours.implode())).then(masked).otherwise(name))
+
+
 # The lines of an account that stand, each of the statement that it is of, whoever brought it. A decision about a
 # restated statement (batch/restated.py) ended some, and its counter-lines are no lines of the bank's.
 STANDING_LINE: frames.Schema = {"statement_id": pl.String, "line_id": pl.String, "file_id": pl.Int64, "line": pl.Int64}
 _STANDING = f"""SELECT coalesce(k.base_id, b.statement_id) AS statement_id, b.line_id, b.file_id, b.line, b.account,
-    {", ".join(f"b.{name}" for name in LINE)}
+    {", ".join(_NAME.format("b") + " AS " + name if name == "counterparty_name" else f"b.{name}" for name in LINE)}
   FROM puhui.bank_line b LEFT JOIN puhui.correction k ON k.row_id = b.line_id
   WHERE k.ends IS NULL AND NOT EXISTS (SELECT 1 FROM puhui.correction c WHERE c.ends = b.line_id)"""
 
@@ -263,7 +280,8 @@ def last_booked(connection: Connection, account: str) -> date | None:
 def by_decision(connection: Connection, account: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """LINE of the account's lines that decisions took back, and of those that they brought and that stand."""
     b, k, c = t.bank_line.c, t.correction.c, t.correction.alias()
-    columns = [b[name] for name in LINE]
+    columns: list[Any] = [b[name] for name in LINE if name != "counterparty_name"]
+    columns.append(literal_column(_NAME.format("puhui.bank_line")).label("counterparty_name"))
     ended = select(literal(1)).where(c.c.ends == b.line_id).exists()
     gone = select(*columns).join(t.correction, k.ends == b.line_id).where(b.account == account)
     came = select(*columns).join(t.correction, k.row_id == b.line_id).where(b.account == account)

@@ -46,8 +46,19 @@ def test_what_is_no_plain_file_once_it_is_moved_is_never_opened(tmp_path: Path) 
     (inbox / "a.xml").symlink_to(tmp_path / "puhui.keys")
     assert take(tmp_path, SOURCE, "a.xml", 1) is None
     assert taken(tmp_path, SOURCE) == []
+    assert list((inbox.parent / "taking").iterdir()) == []
     (inbox / "a.xml").write_bytes(DATA)
     copy = take(tmp_path, SOURCE, "a.xml", 1)
     assert copy is not None
     assert copy.read_bytes() == DATA
     assert (tmp_path / "puhui.keys").read_bytes() == b"secret"
+
+
+def test_a_folder_that_was_moved_goes_back_and_is_in_no_files_way(tmp_path: Path) -> None:
+    inbox = tmp_path / "exchange" / "bank" / "in"
+    (inbox / "a.xml").mkdir(parents=True)
+    assert take(tmp_path, SOURCE, "a.xml", 1) is None
+    assert look(tmp_path, SOURCE).left == [("a.xml", "not a plain file with a plain name")]
+    (inbox / "a.xml").rmdir()
+    (inbox / "a.xml").write_bytes(DATA)
+    assert take(tmp_path, SOURCE, "a.xml", 1) is not None

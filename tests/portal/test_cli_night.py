@@ -89,7 +89,7 @@ def test_what_a_night_lacks_is_said_first_and_can_be_brought_in(
 
 
 def test_a_programme_folder_is_the_rules_in_force(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A scheme whose file was deleted went on granting; one renumbered in its file stopped the night; .yml was lost."""
     folder = tmp_path / "programme"
@@ -116,6 +116,7 @@ def test_a_programme_folder_is_the_rules_in_force(
     bakery.with_suffix(".yml").write_text(new, "utf-8")
     assert said(capsys, "import", "programme", str(folder), "--as", "manager")[0] == 0
 
+    monkeypatch.setenv("PUHUI_NOW", "2026-05-07T07:00:00+08:00")  # the day before in UTC
     bakery.unlink()  # has ended: its file may go, and it stays in force for what comes late
     bakery.with_suffix(".yml").write_text(new.replace("from: 2026-05-07", "from: 2026-05-06"), "utf-8")
     status, line = said(capsys, "import", "programme", str(folder), "--as", "manager")
