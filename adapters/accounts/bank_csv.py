@@ -29,7 +29,7 @@ from adapters.accounts.bank_cells import (
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import NUMBER, PAGE, PRINTED, TALLY, cut_notes, is_head, is_sum
+from adapters.accounts.bank_feet import NUMBER, PAGE, PRINTED, TALLY, are_words, cut_notes, is_head, is_sum
 from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
 from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
 from adapters.accounts.bank_preamble import (
@@ -259,16 +259,18 @@ class _Reader:
         return self.foot or self._is_sentence(row, texts)
 
     def _is_sentence(self, row: Row, texts: list[str]) -> bool:
-        """True for words without money, other side and day; what may be cut, or headings of another table, is none."""
-        if self._has_money(row, "balance") or (self.bank.headings and self.last is None):
-            return False
-        day, many = text_of(self._cell(row, "booking_date")), sum(map(bool, texts))
+        """True for words without money, other side and day; what may be part of a line, or other headings, is none."""
+        told, day = [text for text in texts if text], text_of(self._cell(row, "booking_date"))
         is_cut = not row.whole and self.columns["booking_date"][0] > 0
-        if day == UNREAD or NUMBER.match(day) or is_cut or (many > 1 and self.last and self._names_somebody(row)):
+        if self._has_money(row, "balance") or (self.bank.headings and self.last is None) or not are_words(told):
             return False
-        for text in texts if self.last is None else ():  # a second row of headings may say the unit
-            check_unit(text, self.bank.unit, row.start)
-        return not self._is_like_a_day(row) and (self.last is None or 2 * many <= len(self.headings))
+        is_cut = not row.whole and self.columns["booking_date"][0] > 0
+        if is_cut or NUMBER.match(day) or self._is_like_a_day(row):
+            return False
+        if self.last:
+            return len(told) == 1 or (":" in heading_key("".join(told)) and not self._names_somebody(row))
+        check_unit(" ".join(told), self.bank.unit, row.start)  # a second row of headings may say it
+        return True
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
@@ -469,9 +471,8 @@ class _Reader:
         found = self.accounts.get((own, currency))
         if found is None:
             if len(self.accounts) >= MAX_ACCOUNTS:
-                raise FileRefusedError(
-                    "TOO_MANY_ACCOUNTS", f"more than {MAX_ACCOUNTS} accounts; is account the right column?"
-                )
+                message = f"more than {MAX_ACCOUNTS} accounts; is account the right column?"
+                raise FileRefusedError("TOO_MANY_ACCOUNTS", message)
             number = len(self.accounts) + 1
             name = self.context.file if number == 1 else f"{self.context.file}#{number}"
             found = self.accounts[(own, currency)] = Account(Statement(name, own, currency))
@@ -486,9 +487,8 @@ class _Reader:
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:
-                self.notes.append(
-                    f"NO_ACCOUNT: statement {statement.shown} does not name its account; {_WHERE_ACCOUNT}"
-                )
+                said = f"statement {statement.shown} does not name its account"
+                self.notes.append(f"NO_ACCOUNT: {said}; {_WHERE_ACCOUNT}")
             if gap := set_balances(owner):
                 self.notes.append(f"{BALANCE_DIFFERENCE}: statement {statement.shown}: {gap}")
             else:

@@ -18,6 +18,8 @@ PAGE = re.compile(r"[第共][0-9]+页")  # lines go on behind it: other rows the
 # when a table was printed and by whom, beside a day and a number: never a line
 PRINTED = re.compile(r"(?:打印|制表|导出|下载|查询)(?:时间|日期|人|员|柜员)")
 NUMBER = re.compile("[=\"'` ]*[0-9]", re.ASCII)  # how a day begins, also a cell ="2026-05-07" that was cut
+_PARTS = re.compile(r"[,;|\t，；]")
+_VALUE = re.compile(r"[+-]?[0-9][0-9,.:/年月日T -]{3,}", re.ASCII)  # a day, an amount with its fen, an account
 _ACCOUNT = re.compile(r"[0-9*]{9}", re.ASCII)  # more than a day has
 _ALSO_HEADS = ("打印", "制表", "导出", "下载", "查询", "期初余额:", "期末余额:")
 
@@ -26,6 +28,13 @@ def is_head(texts: Sequence[str], trailers: tuple[str, ...]) -> bool:
     """False for a foot, whose account is not that of the lines below; what says when it was printed may name that."""
     text = heading_key("".join(texts)).lstrip("#")
     return not text.startswith(trailers) or (text.startswith(_ALSO_HEADS) and _ACCOUNT.search(text) is not None)
+
+
+def are_words(told: Sequence[str]) -> bool:
+    """False for cells with a value that has no label, or one with two of them: of a line whose cells moved."""
+    bare = (text for above, text in zip(["", *told], told, strict=False) if not above.endswith((":", "：")))
+    values = [part for text in bare for part in _PARTS.split(text) if _VALUE.fullmatch(part.strip())]
+    return len(values) <= (len(told) == 1)
 
 
 def is_sum(first: str, words: Sequence[str]) -> bool:

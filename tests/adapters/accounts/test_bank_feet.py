@@ -78,6 +78,20 @@ def test_a_cut_line_is_no_foot_where_the_day_is_not_the_first_cell() -> None:
         assert (rejects, closing.refused and closing.refused.code) == ([], code)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["票,,甲,20260508,,8.00,16.00\n", "票;20260508;甲;8.00;;16.00\n", "L100005,,,,,\n乙,转账,,,,\n", "对象,摘要,,,,\n"],
+)
+def test_a_line_whose_cells_moved_or_that_was_broken_is_no_foot(line: str) -> None:
+    """It is told, also where it is the first of the file, and where every cell moved to another heading."""
+    head = "凭证,日期,收入,户名,用途,附注,支出,余额\n"
+    whole = "1,20260507,8.00,,,,,8.00\n"
+    layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"]}}
+    for text in (head + line, head + whole + line)["L" in line or "对" in line :]:
+        frame, rejects, _ = read("bank_csv", text.encode(), layout=layout)
+        assert (frame.drop_nulls("amount_fen").height, len(rejects) > 0) == (int(whole in text), True)
+
+
 def test_a_second_row_of_headings_is_no_line_and_may_say_the_unit() -> None:
     layout = {**PLAIN, "columns": {**PLAIN["columns"], "counterparty_name": ["户名"], "counterparty_account": ["账号"]}}
     text = "日期,收入,支出,户名,账号\nDate,Income{0},Expense{0},Name,Account\n20260507,8.00,,,\n"
