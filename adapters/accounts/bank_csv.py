@@ -350,7 +350,7 @@ class _Reader:
         currency = self._currency(row)
         amount, reversal = self._amount(row, currency)
         if self.columns["amount"]:  # those of two columns are in the sums
-            self.totals.add(currency, max(amount, 0), max(-amount, 0))
+            self.totals.add_signed(currency, amount, reversal)
         balance = self._balance(row, self.bank.digits_of(currency))
         booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
         if booking is None:

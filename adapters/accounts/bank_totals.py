@@ -63,6 +63,11 @@ class Totals:
         self.gross[currency, "income"] += abs(income)
         self.gross[currency, "expense"] += abs(expense)
 
+    def add_signed(self, currency: str, amount: int, reversal: bool) -> None:
+        """The same of one signed amount; what undoes money out is less of that, not money in."""
+        income, expense = (min(amount, 0), min(-amount, 0)) if reversal else (max(amount, 0), max(-amount, 0))
+        self.add(currency, income, expense)
+
     def see_count(self, texts: list[str]) -> None:
         """The declared number of lines, where a row says it, or a row of labels above it; and declared sums."""
         for names, value in labels_of(texts):

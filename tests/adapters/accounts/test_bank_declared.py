@@ -103,6 +103,21 @@ def test_a_sum_of_amounts_with_a_direction_and_of_each_account() -> None:
         assert (rejects, len(out_of_balance(closing.notes))) == ([], wrong)
 
 
+def test_what_undoes_money_out_is_less_of_that_side_of_signed_amounts() -> None:
+    layout = {
+        "format": "marked",
+        "title": "t",
+        "columns": {"booking_date": ["日期"], "amount": ["金额"], "direction": ["借贷"]},
+        "directions": {"借": -1, "贷": 1},
+        "expenses_signed": False,
+    }
+    lines = "日期,借贷,金额\n20260507,贷,9.00\n20260507,借,5.00\n20260508,借,-2.00\n20260509,贷,-1.00\n"
+    for out, into, wrong in (("3.00", "8.00", 0), ("7.00", "10.00", 0), ("5.00", "11.00", 2)):
+        text = f"{lines}借方总额：{out}\n贷方总额：{into}\n"
+        closing = read("bank_csv", text.encode(), layout=layout)[2]
+        assert len(out_of_balance(closing.notes)) == wrong
+
+
 def test_totals_count_rejects_and_are_unproven_over_what_cannot_be_read() -> None:
     foot = "合计,,,,50.00,100.00\n"
     closing = _read(HEAD + IN + OUT.replace("2026-05-07", "2026-02-30") + foot)[2]
