@@ -18,7 +18,7 @@ from settlement.model.errors import BadInput, NotAllowed, NotFound
 from settlement.model.money import format_yuan
 from settlement.payout.unpaid import Line, Sent, doubts, why_not
 from settlement.reconciliation.unpaid import TAKEN, UNPAID
-from settlement.store import intake, payouts, people, reference
+from settlement.store import payouts, people, reference
 from settlement.store import unpaid as rows
 
 OPEN, PROPOSED, APPROVED, DONE = "", "proposed", "approved", "done"
@@ -54,7 +54,7 @@ def look(connection: Connection, run: Run, batch_no: str) -> list[Case]:
     """Every item of a batch, in order of EndToEndId."""
     found = rows.items(connection, batch_no).to_dicts()
     lines = [Line(**row) for row in rows.lines(connection, batch_no).to_dicts()]
-    reached = {account: intake.last_statement(connection, account, 0)[0] for account in {i["account"] for i in found}}
+    reached = {account: rows.reached(connection, account) for account in {i["account"] for i in found}}
     calendar, days = reference.calendar(connection, run.last_import), run.config.payout.unpaid_after_days
     last: dict[str, dict[str, Any]] = {}
     proposals: dict[str, dict[str, Any]] = {}

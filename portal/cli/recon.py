@@ -311,7 +311,7 @@ def _decide(
 
 def _allowed(session: Session, kind: str, row: dict[str, Any], fen: int | None, checker: str | None) -> None:
     """BadInput or NotAllowed where the night would refuse the decision."""
-    from settlement.reconciliation.discrepancies import CLOSING, MOVES_MONEY, moved_fen
+    from settlement.reconciliation.discrepancies import CLOSING, MOVES_MONEY, moved_fen, pays_twice
 
     identity = row["discrepancy_id"]
     if row["event"] in CLOSING:
@@ -320,6 +320,8 @@ def _allowed(session: Session, kind: str, row: dict[str, Any], fen: int | None, 
         raise BadInput("--amount: say how much more (or, with a minus, less) the payee gets")
     if fen is not None and row["kind"].startswith("UNKNOWN_"):
         raise BadInput("--amount: a bank line leaves suspense whole; leave it out")
+    if twice := pays_twice(row, kind, fen):
+        raise NotAllowed(f"{identity}: {twice}")
     limit = session.config.policy.second_person_above_fen
     moved = moved_fen(row, fen)
     if kind in MOVES_MONEY and moved > limit and not checker:

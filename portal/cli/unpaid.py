@@ -130,9 +130,14 @@ def _warnings(run: Run, batch_no: str, cases: list[Case], every: list[Case]) -> 
     if len(found) > SHOWN:
         found = [*found[:SHOWN], f"and {len(found) - SHOWN} more; look at these first"]
     path = lies_at(run, batch_no)
-    if cases and path is not None and not any(case.item["result"] or case.item["answer"] for case in every):
+    if cases and path is not None and not any(_told(case) for case in every):
         found.append(f"look at this first: {path} still lies there; take it away, or the bank may pay it yet")
     return found
+
+
+def _told(case: Case) -> bool:
+    """Whether the bank has said anything of it, so that it has the file; what people say tells nothing of that."""
+    return bool(case.item["answer"]) or case.item["result"] not in (None, "unpaid")
 
 
 # --- showing -------------------------------------------------------------------------------------------------------
@@ -160,7 +165,8 @@ def print_next(run: Run, batch_no: str, cases: list[Case]) -> None:
     ready = [case for case in proposed if not case.why_not]
     if ready:
         total = format_yuan(sum(case.fen for case in ready))
-        print(f"next, by another person: puhui payout approve-unpaid {batch_no} --effect {total} --as NAME")
+        named = "".join(f" {case.name}" for case in ready) if len(ready) < len(proposed) else ""
+        print(f"next, by another person: puhui payout approve-unpaid {batch_no}{named} --effect {total} --as NAME")
     silent = [case for case in cases if case.state == "" and not case.why_not]
     if silent:
         total = format_yuan(sum(case.fen for case in silent))

@@ -72,9 +72,11 @@ def why_not(
         return "its batch has not left; it is paid by nobody (puhui payout list)"
     if item.result is not None:
         return f"{_RESULTS[item.result]} (puhui payout show)"
-    for line in lines_about(item, lines):
+    about = lines_about(item, lines)
+    out = -sum(line.amount_fen for line in about if line.end_to_end_id is not None)  # less what the bank gave back
+    for line in about:
         said = f"{line.line_id}, {format_yuan(line.amount_fen)} of {line.day}"
-        if line.end_to_end_id is not None and line.amount_fen < 0:
+        if line.end_to_end_id is not None and line.amount_fen < 0 < out:
             return f"a bank line names it ({said}); ask the bank what that is"
         if line.is_open:
             case = line.case or "this night's"

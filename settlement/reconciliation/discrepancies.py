@@ -232,13 +232,27 @@ def moved_fen(about: Mapping[str, Any], amount_fen: int | None) -> int:
     return abs(int(about["difference_fen"]) if amount_fen is None else amount_fen)
 
 
+def pays_twice(about: Mapping[str, Any], kind: str, amount_fen: int | None) -> str:
+    """Why a payment that has not arrived is not paid by an adjustment, which the payee gets beside it; "": it is not.
+
+    One that takes from the payee may stand: what was paid twice is had back so.
+    """
+    if kind != "adjust" or amount_fen is None or amount_fen <= 0:
+        return ""
+    if about["kind"] == Discrepancy.UNPAID:
+        return "the bank may pay it yet; once it says that it did not, `puhui payout unpaid BATCH ITEM` pays it again"
+    if about["kind"] == Discrepancy.RETURNED:
+        return "it leaves again in a new payment; an adjustment would pay it twice"
+    return ""
+
+
 def decided(
     known: pl.DataFrame, decisions: pl.DataFrame, second_person_above_fen: int
 ) -> tuple[pl.DataFrame, list[str]]:
     """(EVENT rows of people's decisions in their order, sentences about those that had no effect).
 
-    A decision needs an open discrepancy; one that moves more than `second_person_above_fen` needs a checker too. The
-    portal checks the same when the decision is made; what happened between the two counts here.
+    A decision needs an open discrepancy and must not pay twice; one that moves more than `second_person_above_fen`
+    needs a checker too. The portal checks the same when the decision is made; what happened between counts here.
     """
     state = {row["discrepancy_id"]: row for row in known.iter_rows(named=True)}
     events: list[dict[str, object]] = []
@@ -251,6 +265,10 @@ def decided(
             continue
         if about["last_event"] in CLOSING:
             refused.append(f"{said}: it is {about['last_event']} already")
+            continue
+        twice = pays_twice(about, decision["kind"], decision["amount_fen"])
+        if twice:
+            refused.append(f"{said}: {twice}")
             continue
         moved = moved_fen(about, decision["amount_fen"])
         if decision["kind"] in MOVES_MONEY and moved > second_person_above_fen and not decision["checker"]:

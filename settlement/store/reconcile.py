@@ -352,12 +352,25 @@ DOUBTED: Schema = {"statement_no": pl.String, "discrepancy_id": pl.String}
 
 
 def doubted(connection: Connection) -> pl.DataFrame:
-    """Statements (DOUBTED) of which the bank may have paid an item that it refused: an open difference names it."""
-    sql = f"""SELECT i.statement_no, min(d.discrepancy_id) AS discrepancy_id
-      FROM puhui.discrepancy d JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id {_LAST}
-      WHERE d.kind IN ('UNKNOWN_DEBIT', 'UNPAID')
-        AND coalesce(l.event, '') <> ALL (:closing)
-      GROUP BY i.statement_no"""
+    """Statements (DOUBTED) of which the bank may have paid an item that it refused: an open difference names it.
+
+    So may an open debit without a number of ours hold one that people, and not the bank, called unpaid.
+    """
+    sql = f"""SELECT q.statement_no, min(d.discrepancy_id) AS discrepancy_id FROM (
+        SELECT d.discrepancy_id, i.statement_no
+        FROM puhui.discrepancy d JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id
+        WHERE d.kind IN ('UNKNOWN_DEBIT', 'UNPAID')
+        UNION ALL
+        SELECT d.discrepancy_id, i.statement_no
+        FROM puhui.payout_result r JOIN puhui.payout_item i USING (end_to_end_id)
+        JOIN puhui.payout_batch b USING (batch_no)
+        JOIN puhui.bank_line k ON k.account = b.account AND k.booking_date >= b.execution_date
+          AND -k.amount_fen >= i.amount_fen
+        JOIN puhui.discrepancy d ON d.theirs_id = k.line_id AND d.ours_id IS NULL AND d.kind = 'UNKNOWN_DEBIT'
+        WHERE r.result = 'unpaid') q
+      JOIN puhui.discrepancy d USING (discrepancy_id) {_LAST}
+      WHERE coalesce(l.event, '') <> ALL (:closing)
+      GROUP BY q.statement_no"""
     return _read(connection, sql, DOUBTED, {"closing": list(CLOSING)})
 
 

@@ -111,6 +111,13 @@ def lines(connection: Connection, batch_no: str) -> pl.DataFrame:
     return copy_out(connection, query, LINE)
 
 
+def reached(connection: Connection, account: str) -> date | None:
+    """The newest day that the account's statements show; one that is dated ahead shows no more than its night's."""
+    sql = "SELECT max(least(statement_date, business_date)) FROM puhui.bank_statement WHERE account = :account"
+    newest: date | None = connection.execute(text(sql), {"account": account}).scalar_one()
+    return newest
+
+
 def said(connection: Connection, batch_no: str) -> list[dict[str, Any]]:
     """What people said of the items of a batch (SAID), in order."""
     query = text(_SAID).bindparams(batch_no=batch_no, kinds=[PROPOSE, WITHDRAW, DECIDE])

@@ -160,6 +160,19 @@ def test_people_decide() -> None:
     assert list(numbered.select("discrepancy_id", "seq").iter_rows()) == [("D1", 1), ("D1", 2), ("D3", 1)]
 
 
+def test_an_adjustment_pays_nobody_what_a_payment_pays() -> None:
+    rows = ("UNPAID", 300), ("RETURNED", 1), ("UNPAID", -300), ("OVERCLAIMED", 300)
+    state = known(*((f"D{n}", kind, None, -300) for n, (kind, _) in enumerate(rows)))
+    asked = decisions(*((n, f"D{n}", "adjust", "li", fen) for n, (_, fen) in enumerate(rows)))
+    events, refused = life.decided(state, asked, 0)
+    assert list(events["discrepancy_id"]) == ["D2", "D3"]
+    again = "once it says that it did not, `puhui payout unpaid BATCH ITEM` pays it again"
+    assert refused == [
+        f"decision 0 (adjust D0): the bank may pay it yet; {again}",
+        "decision 1 (adjust D1): it leaves again in a new payment; an adjustment would pay it twice",
+    ]
+
+
 def test_a_later_file_closes_and_opens_again() -> None:
     state = known(
         ("D1", "OURS_ONLY", None, 1),

@@ -144,6 +144,37 @@ def test_a_debit_after_the_decision_is_unknown_and_holds_what_replaces_it(silent
     assert reason.startswith("the bank may have paid it already (D-20260514-")
 
 
+def test_a_debit_without_our_number_after_the_decision_holds_it_too(silent: tuple[Books, str]) -> None:
+    """People said that the bank did not pay, and nobody has explained what the bank has paid since."""
+    books, item = silent
+    propose(books, item)
+    approve(books)
+    lived(books, WED)
+    friday = NEXT + timedelta(days=1)
+    monday = friday + timedelta(days=3)
+    lived(books, NEXT, (-300, {"end_to_end_id": "NOTPROVIDED"}))
+    assert len(items(books)) == 2, "the second expired, and no third is drafted"
+    ((reason,),) = books.rows("SELECT reason FROM puhui.payout_hold WHERE business_date = :d", d=NEXT)
+    assert reason == "the bank may have paid it already (D-20260514-000001): decide about that first"
+    decide(books, friday, "explain", "D-20260514-000001")
+    lived(books, friday)
+    lived(books, friday + timedelta(days=1))
+    lived(books, monday - timedelta(days=1))
+    assert [row[0][-1] for row in items(books)] == ["1", "2", "3"]
+
+
+def test_a_debit_that_the_bank_gave_back_does_not_stop_it_for_ever(silent: tuple[Books, str]) -> None:
+    """A wrong amount under its number, and the same as a credit; both are explained."""
+    books, item = silent
+    lived(books, WED, (-200, {"end_to_end_id": item}), (200, {"end_to_end_id": item}))
+    assert "nobody has explained" in case(books).why_not
+    for number in ("D-20260513-000001", "D-20260513-000002"):
+        decide(books, NEXT, "explain", number)
+    lived(books, NEXT)
+    found = case(books)
+    assert (found.why_not, len(found.doubts)) == ("", 2)
+
+
 def test_a_debit_between_proposal_and_approval_refuses_it(silent: tuple[Books, str]) -> None:
     books, item = silent
     propose(books, item)
@@ -227,6 +258,19 @@ def test_the_statements_must_reach_three_banking_days(paid_out: tuple[Books, str
         propose(books, item)
     lived(books, NEXT)
     assert propose(books, item) == 300
+
+
+def test_a_statement_that_is_dated_ahead_reaches_its_night(paid_out: tuple[Books, str]) -> None:
+    """As that of a month so far with the month's last day."""
+    books, _ = paid_out
+    written(books)
+    lived(books, FRI)
+    books.begin(SAT)
+    bank(books, SAT)
+    head = {"statement_id": "main:month", "account": "main", "currency": "CNY", "opening_fen": books.closing}
+    head |= {"closing_fen": books.closing, "statement_date": date(2026, 5, 31), "business_date": SAT}
+    books.put(t.bank_statement, head | {"file_id": books.file(SAT, "bank")})
+    assert case(books).why_not.startswith("the bank may still show it; statements reach 2026-05-09, ")
 
 
 def test_a_word_of_the_bank_since_the_proposal_stops_it(silent: tuple[Books, str]) -> None:

@@ -103,8 +103,38 @@ def test_a_file_that_the_bank_never_had_is_called_unpaid_as_a_whole(silent, says
     assert "--all: no payment of it can be meant, as SZ-2026-000001-1: it is unpaid by decision" in error
 
 
+def test_an_adjustment_is_no_way_to_pay_it_again(silent, says):
+    ((number,),) = silent.rows("SELECT discrepancy_id FROM puhui.discrepancy WHERE ours_id = :i", i=ITEM)
+    adjust = ("recon", "adjust", number, "--reason", "x", "--as", "wang", "--checker", "li", "--amount")
+    status, out, error = says(*adjust, "3.00")
+    assert (status, out) == (2, "")
+    assert error == (
+        f"puhui: {number}: the bank may pay it yet; once it says that it did not,"
+        " `puhui payout unpaid BATCH ITEM` pays it again\n"
+    )
+    assert says(*adjust, "-3.00")[0] == 0, "what was paid twice is had back"
+
+
 def people_hash(books):
     return books.rows("SELECT passphrase_hash FROM puhui.app_user LIMIT 1")[0][0]
+
+
+def test_what_can_be_approved_is_named_where_not_all_can(silent, says):
+    for item in (ITEM, OTHER):
+        assert says("payout", "unpaid", BATCH, item, "--reason", "x", "--as", "wang")[0] == 0
+    lived(silent, WED, (-300, {"end_to_end_id": ITEM}))
+    silent.run = replace(silent.run, business_date=WED + timedelta(days=1))
+    command = f"payout approve-unpaid {BATCH} {OTHER} --effect 5.00"
+    assert f"next, by another person: puhui {command} --as NAME\n" in says("payout", "show", BATCH)[1]
+    assert says(*command.split(), "--as", "li")[0] == 0
+
+
+def test_the_file_that_still_lies_there_is_told_of_the_second_payment_too(silent, says):
+    assert says("payout", "unpaid", BATCH, ITEM, "--reason", "x", "--as", "wang")[0] == 0
+    assert says("payout", "approve-unpaid", BATCH, "--effect", "3.00", "--as", "li")[0] == 0
+    lived(silent, WED)
+    status, _, error = says("payout", "unpaid", BATCH, OTHER, "--reason", "x", "--as", "wang")
+    assert (status, error.endswith(LOOK)) == (0, True)
 
 
 def test_what_cannot_be_said_is_told(silent, says):
