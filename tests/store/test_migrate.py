@@ -53,6 +53,21 @@ def test_an_unbalanced_entry_cannot_be_stored(database: Database) -> None:
         connection.execute(text(line.format(2, -5)))
 
 
+def test_a_store_of_before_keeps_its_rows(empty_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(migrate, "HEAD", "0004")
+        migrate.upgrade(empty_database)
+    row = "1, date '2026-05-08', now(), 'wang', 'explain', 'D-20260507-000001', 'letter'"
+    with empty_database.owner.begin() as connection:
+        columns = "decision_id, business_date, at, actor, kind, subject, reason"
+        connection.execute(text(f"INSERT INTO puhui.decision ({columns}) VALUES ({row})"))
+    migrate.upgrade(empty_database)
+    with empty_database.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM puhui.alembic_version")).scalar_one() == migrate.HEAD
+        assert connection.execute(text("SELECT kind FROM puhui.decision")).scalars().all() == ["explain"]
+        assert connection.execute(text("SELECT count(decision_id) FROM puhui.payout_result")).scalar_one() == 0
+
+
 def test_a_newer_schema_is_refused(empty_database: Database) -> None:
     migrate.upgrade(empty_database)
     with empty_database.owner.begin() as connection:
