@@ -36,8 +36,8 @@ def places_of(keys: list[str], form: Form) -> dict[str, list[int]] | None:
     Where money in and money out stand apart, nothing is the amount.
     """
     found: dict[str, list[int]] = {}
-    for name, headings in form.columns.model_dump().items():
-        places = [keys.index(heading_key(h)) for h in headings if heading_key(h) in keys]
+    for name, wanted in form.heading_keys.items():
+        places = [keys.index(key) for key in wanted if key in keys]
         found[name] = places if name == "remittance" else places[:1]
     money = (found["income"] and found["expense"]) or (
         found["amount"] and (found["direction"] or not form.columns.direction)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -136,6 +137,11 @@ class Form(Document):
         if columns.direction and not self.directions:
             raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
         return self
+
+    @cached_property
+    def heading_keys(self) -> dict[str, list[str]]:
+        """The headings of each column as they are compared."""
+        return {name: list(map(heading_key, headings)) for name, headings in self.columns.model_dump().items()}
 
 
 class BankMap(Form):
