@@ -261,7 +261,6 @@ class _Reader:
     def _is_sentence(self, row: Row, texts: list[str]) -> bool:
         """True for words without money, other side and day; what may be part of a line, or other headings, is none."""
         told, day = [text for text in texts if text], text_of(self._cell(row, "booking_date"))
-        is_cut = not row.whole and self.columns["booking_date"][0] > 0
         if self._has_money(row, "balance") or (self.bank.headings and self.last is None) or not are_words(told):
             return False
         is_cut = not row.whole and self.columns["booking_date"][0] > 0

@@ -314,8 +314,8 @@ class _Reader:
         """A single detail divides nothing, so the entry's amount holds; another one (charges, mostly) is told."""
         currency = head.statement.currency
         size = _single_amount(detail, currency)
-        if size not in {None, amount}:
-            own, entry, gap = (format_minor(one, currency) for one in (size or 0, amount, amount - (size or 0)))
+        if size is not None and size != amount:
+            own, entry, gap = (format_minor(one, currency) for one in (size, amount, amount - size))
             told = f"the first is entry {self.records}: detail {own}, entry {entry}, difference {gap} {currency}"
             head.first_differing = head.first_differing or told
             head.differing += 1

@@ -13,6 +13,8 @@ from batch.run import Run
 from rules import Programme, Scheme, parse_scheme
 from rules.terms import window_start
 from settlement.model.money import PPM, format_yuan, format_yuan_expr, upper_rmb
+from settlement.model.outcomes import RESULT_ZH
+from settlement.model.persons import mask_identity, mask_name
 from settlement.model.report import (
     DETAIL_COLUMNS,
     HELD_COLUMNS,
@@ -27,7 +29,6 @@ from settlement.store import payouts, reference, settle
 from settlement.store import statements as rows
 
 _KINDS = {"SALE": "消费", "REFUND": "退货", "VOID": "撤销", "REVERSAL": "冲正"}
-_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
 
 
 # --- statements ----------------------------------------------------------------------------------------------------
@@ -364,7 +365,7 @@ def member_payout_report(connection: Connection, run: Run) -> Report:
                 item["amount_fen"],
                 item["account_masked"],
                 item["bank_name"],
-                _RESULTS.get(item["result"], "待发放"),
+                RESULT_ZH.get(item["result"], "待发放"),
                 item["reason"] or "",
             )
         )
@@ -379,13 +380,3 @@ def member_payout_report(connection: Connection, run: Run) -> Report:
         checks=(("清册合计 − 付款合计", int(frame["amount_fen"].sum()) - int(items["amount_fen"].sum())),),
         timezone=run.config.programme.timezone,
     )
-
-
-def mask_name(name: str) -> str:
-    """The family name's first character, stars for the rest; one character is a star."""
-    return name[0] + "*" * (len(name) - 1) if len(name) > 1 else "*" * len(name)
-
-
-def mask_identity(number: str) -> str:
-    """The last 4 of an identity number behind stars; all stars up to 6 characters."""
-    return "*" * len(number) if len(number) <= 6 else "*" * (len(number) - 4) + number[-4:]

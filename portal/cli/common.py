@@ -26,6 +26,7 @@ Home = Annotated[
         "--home", envvar="PUHUI_HOME", help="Folder of puhui.toml, keys, exchange and out.", show_default=True
     ),
 ]
+BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 As = Annotated[str | None, typer.Option("--as", envvar="PUHUI_USER", help="The user who acts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HERE = Path()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from portal.cli import unpaid
-from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows
+from portal.cli.common import HERE, As, BatchNo, Home, Json, day, local, note, print_rows
 from settlement.model.errors import BadInput
+from settlement.model.outcomes import RESULT_ZH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 
 payout_app = typer.Typer(help="Payout batches: list, show, approve, release, confirm, unpaid.", no_args_is_help=True)
 
-BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
-_RESULTS = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
 _ITEM = ("付款编号", "收款方", "金额(元)", "近90天平均(元)", "变化(元)", "账号(掩码)", "开户行",
          "替代", "结果", "原因", "回盘", "回盘文件", "认定未付")  # fmt: skip
 _ALWAYS = 7  # of these, from the first
-_ANSWERS = {"paid": "成功", "rejected": "拒付", "unknown": "未定"}
 
 
 def register(app: typer.Typer) -> None:
@@ -114,9 +112,9 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
             item["account_masked"],
             item["bank_name"],
             item["replaces"],
-            _RESULTS.get(item["result"], ""),
+            RESULT_ZH.get(item["result"], ""),
             item["reason"],
-            " ".join(filter(None, (_ANSWERS.get(item["answer"], ""), item["answer_reason"]))),
+            " ".join(filter(None, (RESULT_ZH.get(item["answer"], ""), item["answer_reason"]))),
             item["answer_file"],
             said.get(item["end_to_end_id"]),
         )

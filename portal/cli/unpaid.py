@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from portal.cli.common import HERE, SHOWN, As, Home, note, said, signed_yuan
+from portal.cli.common import HERE, SHOWN, As, BatchNo, Home, note, said, signed_yuan
 from settlement.model.errors import BadInput
 from settlement.model.money import format_yuan
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from batch.run import Run
     from batch.unpaid import Case
 
-BatchNo = Annotated[str, typer.Argument(metavar="BATCH", help="Number of the batch, like B-20260507-1.")]
 Items = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Payments (付款编号) of the batch.")]
 Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept and printed with the payment.")]
 
@@ -145,20 +144,24 @@ def _told(case: Case) -> bool:
 
 def told_of(cases: list[Case]) -> dict[str, str]:
     """By EndToEndId what people said, in the words of the column."""
+    from batch.unpaid import APPROVED, DONE, OPEN, PROPOSED
+
+    words = {PROPOSED: "提出", APPROVED: "已定, 待夜间处理", DONE: "已定", OPEN: "未能执行"}
     told = {}
     for case in cases:
-        if case.said is None or case.said["kind"] == "withdraw_unpaid":
+        if case.said is None or (case.state == OPEN and not case.failed):
             continue
         people = "、".join(filter(None, (case.said["actor"], case.said["checker"])))
-        words = {"proposed": "提出", "approved": "已定, 待夜间处理", "done": "已定"}
-        said = "未能执行" if case.failed else words[case.state]
+        said = words[case.state]
         told[case.name] = f"{people} {said}: {case.said['reason']}"
     return told
 
 
 def print_next(run: Run, batch_no: str, cases: list[Case]) -> None:
     """Prints what may be done about payments that nothing has settled, if anything."""
-    proposed = [case for case in cases if case.state == "proposed"]
+    from batch.unpaid import OPEN, PROPOSED
+
+    proposed = [case for case in cases if case.state == PROPOSED]
     for case in proposed:
         if case.why_not:
             print(f"{case.name}: cannot be approved: {case.why_not}")
@@ -167,7 +170,7 @@ def print_next(run: Run, batch_no: str, cases: list[Case]) -> None:
         total = format_yuan(sum(case.fen for case in ready))
         named = "".join(f" {case.name}" for case in ready) if len(ready) < len(proposed) else ""
         print(f"next, by another person: puhui payout approve-unpaid {batch_no}{named} --effect {total} --as NAME")
-    silent = [case for case in cases if case.state == "" and not case.why_not]
+    silent = [case for case in cases if case.state == OPEN and not case.why_not]
     if silent:
         total = format_yuan(sum(case.fen for case in silent))
         print(f"{_many(silent)} of {total} that no statement shows; if the bank says that it did not pay:"

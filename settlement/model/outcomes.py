@@ -77,6 +77,9 @@ class Discrepancy(StrEnum):
     UNKNOWN_DEBIT = "UNKNOWN_DEBIT"
 
 
+# what became of a payment, on paper and on screen
+RESULT_ZH = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
+
 DISCREPANCY_ZH: dict[str, str] = {
     "BALANCED": "平账",
     "THEIRS_ONLY": "长款(对方有我方无)",

@@ -10,6 +10,7 @@ import polars as pl
 from sqlalchemy import Connection, Table, and_, cast, func, insert, literal, literal_column, or_, select, text
 
 from settlement.model import frames
+from settlement.model.persons import mask_name
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
 
@@ -235,11 +236,13 @@ LINE: frames.Schema = {
 }
 
 
-# Whom a line of a member's payout names is a person: the name is kept masked. Here too, as lines of before were not.
+# Whom a line of a member's payout names is a person: the name is kept masked (mask_name). Read so too, as lines of
+# before were stored in clear.
 _MEMBERS_ITEM = "SELECT i.end_to_end_id FROM puhui.payout_item i WHERE i.payee_kind = 'member' AND i.end_to_end_id"
-_NAME = f"""CASE WHEN length({{0}}.counterparty_name) > 1 AND EXISTS ({_MEMBERS_ITEM} = {{0}}.end_to_end_id)
-    THEN left({{0}}.counterparty_name, 1) || repeat('*', length({{0}}.counterparty_name) - 1)
-    ELSE {{0}}.counterparty_name END"""
+_NAME = f"""CASE WHEN NOT EXISTS ({_MEMBERS_ITEM} = {{0}}.end_to_end_id) THEN {{0}}.counterparty_name
+    WHEN length({{0}}.counterparty_name) > 1
+      THEN left({{0}}.counterparty_name, 1) || repeat('*', length({{0}}.counterparty_name) - 1)
+    ELSE repeat('*', length({{0}}.counterparty_name)) END"""
 
 
 def members_masked(connection: Connection, lines: pl.DataFrame) -> pl.DataFrame:
@@ -247,9 +250,9 @@ def members_masked(connection: Connection, lines: pl.DataFrame) -> pl.DataFrame:
     wanted(connection, lines["end_to_end_id"].drop_nulls().rename("id"))
     query = f"{_MEMBERS_ITEM} IN (SELECT id FROM wanted_id)"
     ours = copy_out(connection, query, {"end_to_end_id": pl.String})["end_to_end_id"]
-    name = pl.col("counterparty_name")
-    masked = name.str.head(1) + name.str.slice(1).str.replace_all("(?s).", "*")
-    return lines.with_columns(pl.when(pl.col("end_to_end_id").is_in(ours.implode())).then(masked).otherwise(name))
+    of_member, name = pl.col("end_to_end_id").is_in(ours.implode()), pl.col("counterparty_name")
+    masks = {one: mask_name(one) for one in lines.filter(of_member)["counterparty_name"].drop_nulls()}
+    return lines.with_columns(pl.when(of_member).then(name.replace(masks)).otherwise(name))
 
 
 # The lines of an account that stand, each of the statement that it is of, whoever brought it. A decision about a

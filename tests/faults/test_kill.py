@@ -26,7 +26,7 @@ from portal.session import open_session
 from settlement.store.database import Database
 
 SEED, VOLUME = 11, 400
-POINTS = int(os.environ.get("PUHUI_KILL_POINTS", "20"))
+POINTS = int(os.environ.get("PUHUI_KILL_POINTS", "30"))
 NIGHT = date(2026, 5, 7)
 KILLER = Path(__file__).with_name("killer.py")
 # what differs by design from run to run: fences count runs, the lease belongs to the present

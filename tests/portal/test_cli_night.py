@@ -11,27 +11,14 @@ from pathlib import Path
 import pytest
 
 from portal.cli.main import run
-from settlement.store import server
-
-ROOT = Path(__file__).resolve().parents[2]
-SUZHOU = ROOT / "examples" / "suzhou"
+from tests.portal.homes import SUZHOU, fresh_home
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with an access administrator and a programme manager, and nothing imported."""
-    folder = tmp_path_factory.mktemp("night")
-    with pytest.MonkeyPatch.context() as patch:
-        (folder / "passphrase").write_text("correct horse\n", "utf-8")
-        patch.setenv("PUHUI_PASSPHRASE_FILE", str(folder / "passphrase"))
-        patch.setenv("PUHUI_HOME", str(folder / "home"))
-        patch.setenv("PUHUI_NOW", "2026-05-07T23:30:00+08:00")
-        patch.delenv("PUHUI_DATABASE_URL", raising=False)
-        assert run(["init", str(folder / "home"), "--config", str(SUZHOU / "puhui.toml")]) == 0
-        assert run(["user", "add", "admin", "--role", "access_administrator"]) == 0
-        assert run(["user", "add", "manager", "--role", "programme_manager", "--as", "admin"]) == 0
-        yield folder / "home"
-        server.destroy(folder / "home")
+    with fresh_home(tmp_path_factory.mktemp("night"), manager="programme_manager") as made:
+        yield made
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

@@ -12,10 +12,9 @@ from sqlalchemy import insert, select, text
 
 from portal.cli.main import run
 from portal.session import open_session
-from settlement.store import server
 from settlement.store import tables as t
+from tests.portal.homes import SUZHOU, fresh_home
 
-SUZHOU = Path(__file__).resolve().parents[2] / "examples" / "suzhou"
 FIRST, NEXT = date(2026, 5, 7), date(2026, 5, 8)
 ABOUT = "D-20260507-000001"
 
@@ -23,25 +22,15 @@ ABOUT = "D-20260507-000001"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose first night was killed before its last step; it has one open bank line of 5,000.00."""
-    folder = tmp_path_factory.mktemp("decisions")
-    with pytest.MonkeyPatch.context() as patch:
-        (folder / "passphrase").write_text("correct horse\n", "utf-8")
-        patch.setenv("PUHUI_PASSPHRASE_FILE", str(folder / "passphrase"))
-        patch.setenv("PUHUI_HOME", str(folder / "home"))
-        patch.setenv("PUHUI_NOW", "2026-05-07T23:30:00+08:00")
-        patch.delenv("PUHUI_DATABASE_URL", raising=False)
-        assert run(["init", str(folder / "home"), "--config", str(SUZHOU / "puhui.toml")]) == 0
-        assert run(["user", "add", "admin", "--role", "access_administrator"]) == 0
-        for name, role in (("manager", "programme_manager"), ("wang", "finance_maker"), ("li", "finance_checker")):
-            assert run(["user", "add", name, "--role", role, "--as", "admin"]) == 0
+    users = {"manager": "programme_manager", "wang": "finance_maker", "li": "finance_checker"}
+    with fresh_home(tmp_path_factory.mktemp("decisions"), **users) as made:
         for kind, file in (("calendar", "calendar.csv"), ("programme", "programme"), ("accounts", "accounts.csv")):
             assert run(["import", kind, str(SUZHOU / file), "--as", "manager" if kind != "accounts" else "wang"]) == 0
         with pytest.MonkeyPatch.context() as killed:
             killed.setattr("batch.night.close", _killed)
             assert run(["night"]) != 0
-        _find(folder / "home")
-        yield folder / "home"
-        server.destroy(folder / "home")
+        _find(made)
+        yield made
 
 
 def _killed(*_: object) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import text
 
+from settlement.model.persons import mask_name
+from settlement.store import intake
 from tests.batch.reconcile.nights import theirs
 from tests.batch.reconcile.test_reconcile import PAID, sale
 from tests.batch.settle.books import FRI, MON, SAT, SUN, THU
@@ -46,17 +49,27 @@ def paid(bank: Bank) -> Bank:
     return bank
 
 
-def in_clear(bank: Bank) -> None:
+def in_clear(bank: Bank, name: str = "欧阳小明") -> None:
     """As the line was stored before names were masked."""
     with bank.books.base.owner.begin() as owner:
         owner.execute(text("ALTER TABLE puhui.bank_line DISABLE TRIGGER USER"))
-        owner.execute(text("UPDATE puhui.bank_line SET counterparty_name = '欧阳小明' WHERE line_id = 'main:fri/1'"))
+        update = text("UPDATE puhui.bank_line SET counterparty_name = :name WHERE line_id = 'main:fri/1'")
+        owner.execute(update, {"name": name})
         owner.execute(text("ALTER TABLE puhui.bank_line ENABLE TRIGGER USER"))
-    assert names(bank)[0] == ("main:fri/1", "欧阳小明")
+    assert names(bank)[0] == ("main:fri/1", name)
 
 
 def test_only_the_name_of_a_member_who_was_paid_is_masked(paid: Bank) -> None:
     assert [name for _, name in names(paid)] == ["欧***", "欧阳小明", "面包店"]
+
+
+@pytest.mark.parametrize("name", ["欧阳小明", "欧", "", "O'Brien 明", "欧***", "*"])
+def test_a_name_is_masked_alike_at_the_door_and_where_it_was_stored_in_clear(paid: Bank, name: str) -> None:
+    in_clear(paid, name)
+    with paid.books.base.engine.connect() as connection:
+        read = intake.lines_of(connection, "main:fri").filter(pl.col("end_to_end_id") == ITEM)
+        came = intake.members_masked(connection, read.with_columns(counterparty_name=pl.lit(name)))
+    assert (read["counterparty_name"].to_list(), came["counterparty_name"].to_list()) == ([mask_name(name)],) * 2
 
 
 @pytest.mark.parametrize("before", [False, True])
