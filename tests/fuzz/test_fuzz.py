@@ -22,6 +22,7 @@ from adapters.base import Closing, Context, Parsed
 
 NAMES = sorted(subjects())
 EXECUTIONS = 40
+MORE = {"unionpay_zm": 200}  # without the samples most changes of its three seeds end at the length of a record
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,9 +35,10 @@ def test_the_first_seed_of_every_variant_is_accepted_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_changed_files_never_break_a_reader(name: str, tmp_path: Any) -> None:
-    run = Run(subjects()[name], EXECUTIONS, 0)
+    executions = MORE.get(name, EXECUTIONS)
+    run = Run(subjects()[name], executions, 0)
     assert run_mutator(run, 20260507, tmp_path) == 0
-    assert sum(run.outcomes.values()) == EXECUTIONS + run.batches
+    assert sum(run.outcomes.values()) == executions + run.batches
     assert len(run.outcomes) > 2, run.outcomes
 
 
