@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from batch import two_people
 from batch.run import Run
-from batch.two_people import OPEN, WAITING, Case, Matter, Word
+from batch.two_people import WAITING, Case, Matter, Word
 from settlement.model.errors import BadInput
 from settlement.payout.paid import Debit, Other, doubts, not_refused, why_not
 from settlement.payout.unpaid import Sent
@@ -68,7 +68,8 @@ def _facts(connection: Connection, batch_no: str, lines: Sequence[str], events: 
     debits = {}
     for row in rows.debits(connection, batch_no, lines).to_dicts():
         row["event"] = events.get(row["case"], row["event"])
-        debits[row["line_id"]] = Debit(**row, is_open=row["event"] not in CLOSING and row["was"] is None)
+        is_open = row["event"] not in CLOSING and row["was"] is None and not row["undone"]
+        debits[row["line_id"]] = Debit(**row, is_open=is_open)
     others: dict[str, Other] = {}
     for row in rows.others(connection, batch_no).to_dicts():
         name = row.pop("end_to_end_id")
@@ -159,14 +160,19 @@ def ways_of(connection: Connection, about: Mapping[str, Any]) -> list[str]:
 def ways(connection: Connection, batch_no: str, line: str | None = None, item: str | None = None) -> list[str]:
     """Sentences about open debits (`line`, or any) that may be payments of a batch (of `item`, or any).
 
-    Not those that somebody has proposed.
+    Of those that somebody has proposed only that, and where one line or item is asked for.
     """
     words = two_people.words(connection, batch_no, people.PAID)
     facts = _facts(connection, batch_no, (), {})
     found = []
     for row in facts.items:
         name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
-        if item not in (None, name) or word.state != OPEN or not_refused(_sent(row)):
+        if item not in (None, name) or not_refused(_sent(row)):
+            continue
+        if word.state in WAITING and word.said is not None:
+            own = word.said["line_id"]
+            if line == own or item is not None:
+                found.append(f"{own} is proposed as the payment of {name} (puhui payout show {batch_no})")
             continue
         for debit in facts.debits.values():
             if line not in (None, debit.line_id) or not debit.may_be(_sent(row), row["account"]):

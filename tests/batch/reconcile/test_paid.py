@@ -11,6 +11,7 @@ import pytest
 from batch import paid, release, unpaid
 from batch.steps.reconcile import reconcile
 from settlement.model.errors import BadInput, NotAllowed, NotFound
+from settlement.store import tables as t
 from tests.batch.reconcile.nights import bank, decide, discrepancies, night, theirs
 from tests.batch.reconcile.nights import run as reconciled
 from tests.batch.reconcile.test_reconcile import PAID, paid_out, sale
@@ -63,10 +64,11 @@ def late(silent: tuple[Books, str]) -> tuple[Books, str]:
 def test_two_people_say_that_a_debit_was_the_payment(late: tuple[Books, str]) -> None:
     books, item = late
     suspense, payable = balance(books, "1901"), balance(books, "2202")
-    assert ways(books) == [
+    (way,) = ways(books)
+    assert way == (
         f"{LINE}, -3.00 of 2026-05-14, may be the payment of {item}; if it was: puhui payout paid {BATCH} {item}"
         f" --line {LINE} --reason …"
-    ]
+    )
     decided(books, item)
     assert ways(books) == []
     summary = lived(books, FRIDAY)
@@ -82,8 +84,8 @@ def test_two_people_say_that_a_debit_was_the_payment(late: tuple[Books, str]) ->
     assert entries == [("paid_after_all", f"cleared:{LINE}")]
     assert (balance(books, "1901"), balance(books, "2202")) == (suspense - 300, payable + 300)
     assert (balance(books, "2205"), balance(books, "2202")) == (0, 0)
-    last = books.rows("SELECT discrepancy_id, actor, checker, reason, evidence, decision_id FROM puhui.discrepancy_event"
-                      " WHERE business_date = :d ORDER BY 1", d=FRIDAY)  # fmt: skip
+    columns = "discrepancy_id, actor, checker, reason, evidence, decision_id"
+    last = books.rows(f"SELECT {columns} FROM puhui.discrepancy_event WHERE business_date = :d ORDER BY 1", d=FRIDAY)
     assert last == [(row[0], "wang", "li", LETTER, LINE, number) for row in discrepancies(books)[1:]]
     assert [row[1::3] for row in discrepancies(books)] == [
         ("UNPAID", "explained"), ("RETURNED", "explained"), ("UNKNOWN_DEBIT", "explained")
@@ -241,7 +243,7 @@ def test_what_is_no_open_debit_of_it_is_refused(late: tuple[Books, str]) -> None
     lines = [f"main:{FRIDAY}/{n}" for n in range(1, 6)]
     closed = next(line for line in lines if numbers[line] == "D-20260515-000005")
     messages = {
-        lines[0]: rf"-5.00 of 2026-05-15, is not its amount of 3.00; ask the bank what that is \(puhui recon show",
+        lines[0]: r"-5.00 of 2026-05-15, is not its amount of 3.00; ask the bank what that is \(puhui recon show",
         lines[1]: "-4.00 of 2026-05-15, is not its amount of 3.00",
         lines[2]: "is no debit but 1.00 that came in",
         lines[3]: f"names {item[:-1]}2, another payment",
@@ -309,6 +311,34 @@ def test_a_debit_beside_a_payment_that_has_left_is_one_too_many(silent: tuple[Bo
     lived(books, tuesday, (-300, {"end_to_end_id": again}))
     with pytest.raises(NotAllowed, match=f"{item} replaces it and has left in {BATCH}"):
         say(books, again, f"main:{tuesday}/1", batch=batch)
+
+
+def test_a_restated_statement_takes_the_debit_back(late: tuple[Books, str]) -> None:
+    """The payment is in transit again, as one is whose line the bank takes back; its debit may come once more."""
+    books, item = late
+    decided(books, item)
+    lived(books, FRIDAY)
+    books.begin(SATURDAY)
+    bank(books, SATURDAY, (300, {"end_to_end_id": item}))
+    mark = {"row_id": f"main:{SATURDAY}/1", "base_id": f"main:{NEXT}", "version": None, "ends": LINE}
+    books.put(t.correction, mark | {"decision_id": 3, "business_date": SATURDAY})
+    assert lived(books, SATURDAY, statement=False)["discrepancies"] == {"UNPAID": 1}
+    assert [row[2] for row in results_of(books)] == ["unpaid", "paid", "unknown"]
+    assert (balance(books, "2205"), balance(books, "2202")) == (-300, 0)
+    lived(books, SUNDAY, (-300, {"end_to_end_id": item}))
+    assert (balance(books, "2205"), balance(books, "2202"), balance(books, "1901")) == (0, 0, 0)
+    assert [row[2] for row in results_of(books)][3:] == ["paid"]
+
+
+def test_a_decision_for_a_night_that_is_taken_back_before_it_has_no_effect(late: tuple[Books, str]) -> None:
+    books, item = late
+    decided(books, item)
+    books.begin(FRIDAY)
+    bank(books, FRIDAY, (300, {"end_to_end_id": item}))
+    mark = {"row_id": f"main:{FRIDAY}/1", "base_id": f"main:{NEXT}", "version": None, "ends": LINE}
+    books.put(t.correction, mark | {"decision_id": 3, "business_date": FRIDAY})
+    (refused,) = lived(books, FRIDAY, statement=False)["decisions_refused"]
+    assert refused.endswith(f"{LINE} was taken back by a restated statement, or takes a line back; it pays nothing")
 
 
 def left(books: Books, batch: str) -> None:
