@@ -230,7 +230,7 @@ class Books:
         if approve:
             day = self.run.business_date
             last = self.rows("SELECT coalesce(max(decision_id), 0) FROM puhui.decision")[0][0]
-            decision = {"decision_id": last + 1, "business_date": day, "at": at(day), "actor": "qian"}
+            decision = {"decision_id": max(number, last + 1), "business_date": day, "at": at(day), "actor": "qian"}
             self.put(t.decision, decision | {"kind": "approve_account", "subject": str(number), "reason": "checked"})
 
     def contract(self, merchant: str, payee: str, **terms: Any) -> None:
