@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from batch import two_people
 from batch.run import Run
-from batch.two_people import WAITING, Case, Matter, Word
+from batch.two_people import PROPOSED, WAITING, Case, Matter, Word
 from settlement.model.errors import BadInput
 from settlement.payout.paid import Debit, Other, doubts, not_refused, why_not
 from settlement.payout.unpaid import Sent
@@ -31,12 +31,21 @@ from settlement.store import unpaid as item_rows
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is known of a batch: its items, debits that may be theirs, what replaces them, adjusted differences."""
+    """What is known of a batch: its items, debits that may be theirs, what replaces them, adjusted differences.
+
+    `named`: the debits that name an item, by it; `loose`: those that name nothing of ours.
+    """
 
     items: list[dict[str, Any]]
     debits: dict[str, Debit]
+    named: dict[str, list[Debit]]
+    loose: list[Debit]
     others: dict[str, Other]
     adjusted: dict[str, str]
+
+    def dead(self) -> Iterator[dict[str, Any]]:
+        """The items that a debit may still pay."""
+        return (row for row in self.items if not not_refused(_sent(row)))
 
     def why_not(self, row: dict[str, Any], line: str, word: Word) -> str:
         """Why the line may not be called the payment of an item."""
@@ -44,19 +53,20 @@ class _Facts:
             return why
         if line not in self.debits:
             return f"there is no bank line {line}; `puhui recon list --kind UNKNOWN_DEBIT` and `recon show` name them"
-        name, every = row["end_to_end_id"], list(self.debits.values())
-        facts = (self.others.get(name), self.adjusted.get(name), word.proposed)
-        return why_not(_sent(row), row["account"], self.debits[line], every, *facts)
+        name = row["end_to_end_id"]
+        facts = (self.named.get(name, ()), self.others.get(name), self.adjusted.get(name), word.proposed)
+        return why_not(_sent(row), row["account"], self.debits[line], *facts)
 
     def doubts(self, row: dict[str, Any], line: str) -> list[str]:
         """What people should look at before they say it."""
-        debit = self.debits[line]
-        alike = [
-            other["end_to_end_id"]
-            for other in self.items
-            if other is not row and not not_refused(_sent(other)) and debit.may_be(_sent(other), other["account"])
-        ]
-        return doubts(_sent(row), debit, alike)
+        debit, sent = self.debits[line], _sent(row)
+        others = (other for other in self.dead() if other is not row and debit.names is None)
+        return doubts(sent, debit, [o["end_to_end_id"] for o in others if debit.may_be(_sent(o), o["account"])])
+
+    def may_be(self, row: dict[str, Any]) -> Iterator[Debit]:
+        """Debits that may be the payment of an item, by what they say; first those that name it."""
+        found = [*self.named.get(row["end_to_end_id"], ()), *self.loose]
+        return (debit for debit in found if debit.may_be(_sent(row), row["account"]))
 
 
 def _sent(row: dict[str, Any]) -> Sent:
@@ -70,34 +80,40 @@ def _facts(connection: Connection, batch_no: str, lines: Sequence[str], events: 
         row["event"] = events.get(row["case"], row["event"])
         is_open = row["event"] not in CLOSING and row["was"] is None and not row["undone"]
         debits[row["line_id"]] = Debit(**row, is_open=is_open)
+    named: dict[str, list[Debit]] = {}
+    for debit in debits.values():
+        if debit.names is not None:
+            named.setdefault(debit.names, []).append(debit)
+    loose = [debit for debit in debits.values() if debit.names is None]
     others: dict[str, Other] = {}
     for row in rows.others(connection, batch_no).to_dicts():
         name = row.pop("end_to_end_id")
         others.setdefault(name, Other(row.pop("other"), **row))
     cases = rows.cases(connection, batch_no).iter_rows()
     adjusted = {name: case for name, case, event in cases if events.get(case, event) == "adjusted"}
-    return _Facts(item_rows.items(connection, batch_no).to_dicts(), debits, others, adjusted)
+    items = item_rows.items(connection, batch_no).to_dicts()
+    return _Facts(items, debits, named, loose, others, adjusted)
 
 
 def look(
     connection: Connection,
     run: Run,
     batch_no: str,
-    line: str | None = None,
+    meant: Mapping[str, str] | None = None,
     events: Mapping[str, str | None] | None = None,
 ) -> list[Case]:
-    """Every item of a batch, in order of EndToEndId; `line`: the one that is meant where nobody has named any yet."""
+    """Every item of a batch, in order of EndToEndId; `meant`: lines by item where nobody has named one yet."""
     del run  # every matter is looked at alike
     words = two_people.words(connection, batch_no, people.PAID)
-    meant = {name: word.said["line_id"] for name, word in words.items() if word.said and word.state in WAITING}
-    lines = {*meant.values(), *([line] if line is not None else [])}
-    facts = _facts(connection, batch_no, sorted(lines), events or {})
+    said = {name: word.said["line_id"] for name, word in words.items() if word.said and word.state in WAITING}
+    lines = {**(meant or {}), **said}
+    facts = _facts(connection, batch_no, sorted(set(lines.values())), events or {})
     cases = []
     for row in facts.items:
         name = row["end_to_end_id"]
-        word, own = words.get(name, Word()), meant.get(name, line)
-        why = not_refused(_sent(row)) if own is None else facts.why_not(row, own, word)
-        cases.append(Case(row, word, why, facts.doubts(row, own) if own in facts.debits else [], own))
+        word, line = words.get(name, Word()), lines.get(name)
+        why = not_refused(_sent(row)) if line is None else facts.why_not(row, line, word)
+        cases.append(Case(row, word, why, facts.doubts(row, line) if line in facts.debits else [], line))
     return cases
 
 
@@ -108,15 +124,38 @@ withdraw = partial(two_people.withdraw, MATTER)
 
 
 def propose(
-    connection: Connection, run: Run, batch_no: str, item: str, line: str, actor: str, reason: str
+    connection: Connection, run: Run, batch_no: str, lines: Mapping[str, str], actor: str, reason: str
 ) -> Sequence[Case]:
-    """Notes that `actor` says that a bank line was the payment of an item, and gives it (two_people.propose)."""
+    """Notes that `actor` says that bank lines were the payments of items (`lines`: by item), and gives those."""
     payouts.batch(connection, batch_no)
-    cases = two_people.choose(look(connection, run, batch_no, line), batch_no, [item])
+    cases = two_people.choose(look(connection, run, batch_no, lines), batch_no, list(lines))
     for case in cases:
-        if case.state in WAITING and case.line != line:
+        if case.line != lines[case.name]:
             raise BadInput(f"{case.name}: {case.line} is proposed as its payment; withdraw that first")
     return two_people.propose(MATTER, connection, run, cases, actor, reason)
+
+
+def possible(connection: Connection, batch_no: str, actor: str) -> dict[str, str]:
+    """By item the debit that names it and that `actor` may call its payment, or has; BadInput where there is none."""
+    payouts.batch(connection, batch_no)
+    words = two_people.words(connection, batch_no, people.PAID)
+    facts = _facts(connection, batch_no, (), {})
+    found, whys = {}, []
+    for row in facts.dead():
+        name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
+        if word.state in WAITING:
+            if word.said and word.state == PROPOSED and word.said["actor"] == actor:
+                found[name] = word.said["line_id"]
+            continue
+        for debit in facts.may_be(row):
+            why = facts.why_not(row, debit.line_id, word)
+            if debit.names is not None and not why:
+                found.setdefault(name, debit.line_id)
+            elif debit.names is not None:
+                whys.append(f", as {name}: {why}")
+    if not found:
+        raise BadInput(f"payout {batch_no}: --all: no payment of it can be meant{''.join(whys[:1])}")
+    return found
 
 
 def tonight(connection: Connection, run: Run, known: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -131,20 +170,15 @@ def tonight(connection: Connection, run: Run, known: pl.DataFrame) -> tuple[pl.D
 
 
 def _each_once(cases: Iterator[Case]) -> Iterator[Case]:
-    """A line pays one item, and a statement is paid by one line: what a case before has taken is not there any more."""
-    lines: dict[str | None, str] = {}
-    statements: dict[str, str] = {}
+    """A statement is paid by one attempt: what a case before has taken is not there any more."""
+    paid: dict[str, str] = {}
     for case in cases:
-        paid = statements.get(case.item["statement_no"])
-        if not case.why_not and case.line in lines:
-            yield replace(case, why_not=f"{case.line} is the payment of {lines[case.line]} by now")
-            continue
-        if not case.why_not and paid is not None:
-            yield replace(case, why_not=f"{paid} replaces it and is paid by now: the debit is one payment too many")
+        before = paid.get(case.item["statement_no"])
+        if before is not None and not case.why_not:
+            yield replace(case, why_not=f"{before} replaces it and is paid by now: the debit is one payment too many")
             continue
         if not case.why_not:
-            lines[case.line] = case.name
-            statements[case.item["statement_no"]] = case.name
+            paid[case.item["statement_no"]] = case.name
         yield case
 
 
@@ -165,17 +199,17 @@ def ways(connection: Connection, batch_no: str, line: str | None = None, item: s
     words = two_people.words(connection, batch_no, people.PAID)
     facts = _facts(connection, batch_no, (), {})
     found = []
-    for row in facts.items:
+    for row in facts.dead():
         name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
-        if item not in (None, name) or not_refused(_sent(row)):
+        if item not in (None, name):
             continue
         if word.state in WAITING and word.said is not None:
             own = word.said["line_id"]
             if line == own or item is not None:
                 found.append(f"{own} is proposed as the payment of {name} (puhui payout show {batch_no})")
             continue
-        for debit in facts.debits.values():
-            if line not in (None, debit.line_id) or not debit.may_be(_sent(row), row["account"]):
+        for debit in facts.may_be(row):
+            if line not in (None, debit.line_id):
                 continue
             why = facts.why_not(row, debit.line_id, word)
             command = f"puhui payout paid {batch_no} {name} --line {shlex.quote(debit.line_id)} --reason …"

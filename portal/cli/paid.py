@@ -44,9 +44,10 @@ def register(payout_app: typer.Typer) -> None:
 
 def paid(
     batch_no: BatchNo,
-    item: Annotated[str, typer.Argument(metavar="ITEM", help="The payment (付款编号).")],
     reason: Reason,
+    item: Annotated[str | None, typer.Argument(metavar="ITEM", help="The payment (付款编号).")] = None,
     line: Line = None,
+    every: Annotated[bool, typer.Option("--all", help="All payments of the batch that an open debit names.")] = False,
     back: Back = False,
     home: Home = HERE,
     who: As = None,
@@ -64,16 +65,19 @@ def paid(
 
     if not reason.strip():
         raise BadInput("--reason: say why; it is kept with the decision")
-    if line is None and not back:
+    if (item is None) != every or (line is not None and every):
+        raise BadInput("name one payment and its --line, or give --all (puhui payout show)")
+    if line is None and not back and not every:
         raise BadInput("--line: name the debit that was the payment, as `puhui payout show` and `recon show` do")
 
     def work(connection: Connection, run: Run, actor: str) -> tuple[str, list[str], list[str]]:
         if back:
-            decisions.withdraw(connection, run, batch_no, [item], actor, reason)
-            return withdrawn([item], actor), [item], []
-        assert line is not None, "it was asked for above"
-        cases = decisions.propose(connection, run, batch_no, item, line, actor, reason)
-        return proposed(batch_no, decisions.MATTER, cases, actor), [item], doubts(cases)
+            names = [item] if item is not None else decisions.waiting(connection, run, batch_no)
+            decisions.withdraw(connection, run, batch_no, names, actor, reason)
+            return withdrawn(names, actor), names, []
+        lines = decisions.possible(connection, batch_no, actor) if item is None or line is None else {item: line}
+        cases = decisions.propose(connection, run, batch_no, lines, actor, reason)
+        return proposed(batch_no, decisions.MATTER, cases, actor), list(lines), doubts(cases)
 
     act(home, who, MAKERS, batch_no, "paid", work, line=line, reason=reason, withdraw=back)
 

@@ -66,21 +66,23 @@ def why_not(
     item: Sent,
     account: str,
     debit: Debit,
-    debits: Sequence[Debit],
+    named: Sequence[Debit],
     other: Other | None,
     adjusted: str | None,
     proposed: date | None,
 ) -> str:
     """Why `debit` may not be called the payment of an item that was refused (`not_refused`); "" where it may.
 
-    `debits`: those that nothing has matched, `debit` or not. `other`: what replaces the item. `adjusted`: a difference
+    `named`: the debits that name the item. `other`: what replaces the item. `adjusted`: a difference
     of the item that people closed by an adjustment. `proposed`: as in payout/unpaid.py.
     """
     if why := _not_free(debit) or _not_its(item, account, debit):
         return why
-    named = next((one for one in debits if one.is_open and one.names == item.end_to_end_id), None)
-    if named is not None and debit.names is None:
-        return f"{named.told} names it: propose that line, or decide about {named.case or 'it after this night'} first"
+    better = next((one for one in named if one.is_open), None)
+    if better is not None and debit.names is None:
+        return (
+            f"{better.told} names it: propose that line, or decide about {better.case or 'it after this night'} first"
+        )
     if other is not None and other.left:
         return (
             f"{other.end_to_end_id} replaces it and has left in {other.batch_no}: the debit is one payment too many;"

@@ -28,7 +28,7 @@ FRIDAY, SATURDAY, SUNDAY, MONDAY = (NEXT + timedelta(days=n) for n in range(1, 5
 
 
 def say(books: Books, item: str, line: str = LINE, actor: str = "wang", batch: str = BATCH) -> None:
-    books.do(lambda c: paid.propose(c, books.run, batch, item, line, actor, LETTER))
+    books.do(lambda c: paid.propose(c, books.run, batch, {item: line}, actor, LETTER))
 
 
 def agree(books: Books, fen: int = 300, checker: str = "li", batch: str = BATCH) -> None:
@@ -339,6 +339,31 @@ def test_a_decision_for_a_night_that_is_taken_back_before_it_has_no_effect(late:
     books.put(t.correction, mark | {"decision_id": 3, "business_date": FRIDAY})
     (refused,) = lived(books, FRIDAY, statement=False)["decisions_refused"]
     assert refused.endswith(f"{LINE} was taken back by a restated statement, or takes a line back; it pays nothing")
+
+
+def test_of_two_attempts_that_people_call_paid_in_one_night_one_is(silent: tuple[Books, str]) -> None:
+    """Each was refused when the other was looked at."""
+    books, item = silent
+    propose(books, item)
+    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
+    lived(books, WED)
+    again, batch = item[:-1] + "2", "B-20260513-1"
+    left(books, batch)
+    books.begin(NEXT)
+    told(books, {"end_to_end_id": again, "result": "rejected"})
+    lived(books, NEXT)
+    lived(books, FRIDAY, (-300, {"end_to_end_id": item}), (-300, {"end_to_end_id": again}))
+    for number, (name, of) in enumerate(((item, BATCH), (again, batch)), 1):
+        say(books, name, f"main:{FRIDAY}/{number}", batch=of)
+        agree(books, batch=of)
+    summary = lived(books, SATURDAY)
+    assert summary["bank_lines"] == {"paid_decided": 1, "unknown": 1}
+    (refused,) = summary["decisions_refused"]
+    assert refused.endswith(f"{item} replaces it and is paid by now: the debit is one payment too many")
+    assert [row[1::3] for row in discrepancies(books)][-2:] == [
+        ("UNKNOWN_DEBIT", "explained"), ("UNKNOWN_DEBIT", None)
+    ]  # fmt: skip
+    assert balance(books, "2202") == 0
 
 
 def left(books: Books, batch: str) -> None:

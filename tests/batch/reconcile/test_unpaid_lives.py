@@ -107,7 +107,7 @@ class Life:
             who, luck = self.other.choice(PEOPLE), self.other.random()
             with suppress(*REFUSED):
                 if luck < 0.4:
-                    self.say(paid.propose, batch_no, item, line, who, "letter")
+                    self.say(paid.propose, batch_no, {item: line}, who, "letter")
                 elif luck < 0.8:
                     self.say(paid.approve, batch_no, [item], who, fen)
                 elif luck < 0.82:

@@ -96,10 +96,34 @@ def test_a_debit_without_a_number_is_told_with_its_doubt(silent, says):
     assert says("payout", "approve-paid", BATCH, "--effect", "3.00", "--as", "li")[2].endswith(doubt)
 
 
+def test_a_batch_that_the_bank_paid_late_as_a_whole(silent, says):
+    """Its file still lay there."""
+    assert says("payout", "unpaid", BATCH, "--all", "--reason", "file lost", "--as", "wang")[0] == 0
+    assert says("payout", "approve-unpaid", BATCH, "--effect", "8.00", "--as", "li")[0] == 0
+    lived(silent, WED)
+    every = ("payout", "paid", BATCH, "--all", "--reason", "paid late", "--as", "wang")
+    none = f"puhui: payout {BATCH}: --all: no payment of it can be meant\n"
+    assert says(*every) == (2, "", none)
+    lived(silent, THURSDAY, (-300, {"end_to_end_id": ITEM}), (-500, {"end_to_end_id": OTHER}))
+    for _ in range(2):
+        status, _, error = says(*every)
+        assert (status, error.startswith(f"{BATCH}: 2 payments of 8.00 proposed as paid by wang;")) == (0, True)
+    assert says(*every, "--withdraw")[2] == f"{BATCH}: withdrawn by wang: {ITEM}, {OTHER}\n"
+    assert says(*every)[0] == 0
+    assert says("payout", "approve-paid", BATCH, "--effect", "8.00", "--as", "li")[0] == 0
+    lived(silent, FRIDAY)
+    assert silent.rows("SELECT count(*) FROM puhui.payout_result WHERE result = 'paid'") == [(2,)]
+    assert [row["结果"] for row in told(says).values()] == ["成功", "成功"]
+    said = f"puhui: payout {BATCH}: --all: no payment of it can be meant\n"
+    assert says(*every) == (2, "", said)
+
+
 def test_what_cannot_be_said_is_told_and_a_proposal_is_withdrawn(late, says):
     paid = PROPOSE[:2]
     for arguments, message in (
         ((BATCH, ITEM, "--reason", "x"), "--line: name the debit that was the payment, as `puhui payout show` and"),
+        ((BATCH, "--line", LINE, "--reason", "x"), "name one payment and its --line, or give --all"),
+        ((BATCH, ITEM, "--all", "--reason", "x"), "name one payment and its --line, or give --all"),
         ((BATCH, ITEM, "--line", LINE, "--reason", " "), "--reason: say why; it is kept with the decision"),
         ((BATCH, "X", "--line", LINE, "--reason", "x"), f"payout {BATCH}: it has no item X"),
         ((BATCH, OTHER, "--line", LINE, "--reason", "x"), f"{OTHER}: nobody has refused it"),
