@@ -59,9 +59,17 @@ class _Facts:
 
     def doubts(self, row: dict[str, Any], line: str) -> list[str]:
         """What people should look at before they say it."""
-        debit, sent = self.debits[line], _sent(row)
-        others = (other for other in self.dead() if other is not row and debit.names is None)
-        return doubts(sent, debit, [o["end_to_end_id"] for o in others if debit.may_be(_sent(o), o["account"])])
+        debit = self.debits[line]
+        alike = (
+            []
+            if debit.names is not None
+            else [
+                other["end_to_end_id"]
+                for other in self.dead()
+                if other is not row and debit.may_be(_sent(other), other["account"])
+            ]
+        )
+        return doubts(_sent(row), debit, alike)
 
     def may_be(self, row: dict[str, Any]) -> Iterator[Debit]:
         """Debits that may be the payment of an item, by what they say; first those that name it."""

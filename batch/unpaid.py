@@ -25,7 +25,9 @@ from settlement.store import unpaid as rows
 def look(connection: Connection, run: Run, batch_no: str) -> list[Case]:
     """Every item of a batch, in order of EndToEndId."""
     found = rows.items(connection, batch_no).to_dicts()
-    lines = [Line(**row) for row in rows.lines(connection, batch_no).to_dicts()]
+    named: dict[str | None, list[Line]] = {None: []}
+    for line in rows.lines(connection, batch_no).to_dicts():
+        named.setdefault(line["end_to_end_id"], []).append(Line(**line))
     reached = {account: rows.reached(connection, account) for account in {i["account"] for i in found}}
     calendar, days = reference.calendar(connection, run.last_import), run.config.payout.unpaid_after_days
     words = two_people.words(connection, batch_no, people.UNPAID)
@@ -33,6 +35,7 @@ def look(connection: Connection, run: Run, batch_no: str) -> list[Case]:
     for row in found:
         sent = Sent(**{name: row[name] for name in Sent.__dataclass_fields__})
         word = words.get(sent.end_to_end_id, Word())
+        lines = [*named.get(sent.end_to_end_id, ()), *named[None]]
         why = why_not(sent, lines, reached[row["account"]], days, calendar, word.proposed)
         cases.append(Case(row, word, why, doubts(sent, lines)))
     return cases
