@@ -1,8 +1,10 @@
-"""What people say of a debit that came for a dead payment: it was the payment. One proposes, another approves.
+"""What people say of a debit that nothing explains: it was a payment of ours. One proposes, another approves.
 
 A payment that the bank refused, or people called unpaid, is payable again. Where the bank's statement shows its debit
-after all, that is an UNKNOWN_DEBIT which holds what replaces it: this is the way out that pays nobody twice. The night
-asks once more, before it names its own lines, whether anything speaks against it (settlement/payout/paid.py).
+after all, that is an UNKNOWN_DEBIT which holds what replaces it: this is the way out that pays nobody twice. So it is
+for a payment that no statement has shown, where the bank lost its number: while the debit is open nobody may call the
+payment unpaid, and once it is explained as something else everybody may. The night asks once more, before it names its
+own lines, whether anything speaks against it (settlement/payout/paid.py).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -20,7 +23,7 @@ from batch import two_people
 from batch.run import Run
 from batch.two_people import PROPOSED, WAITING, Case, Matter, Word
 from settlement.model.errors import BadInput
-from settlement.payout.paid import Debit, Other, doubts, not_refused, why_not
+from settlement.payout.paid import ALIKE, Debit, Other, doubts, not_awaited, why_not
 from settlement.payout.unpaid import Sent
 from settlement.reconciliation.discrepancies import CLOSING
 from settlement.store import paid as rows
@@ -33,23 +36,23 @@ from settlement.store import unpaid as item_rows
 class _Facts:
     """What is known of a batch: its items, debits that may be theirs, what replaces them, adjusted differences.
 
-    `named`: the debits that name an item, by it; `loose`: those that name nothing of ours.
+    `named`: the debits that name an item, by it; `loose`: those that name nothing of ours, by their fen.
     """
 
     items: list[dict[str, Any]]
     debits: dict[str, Debit]
     named: dict[str, list[Debit]]
-    loose: list[Debit]
+    loose: dict[int, list[Debit]]
     others: dict[str, Other]
     adjusted: dict[str, str]
 
-    def dead(self) -> Iterator[dict[str, Any]]:
+    def awaited(self) -> Iterator[dict[str, Any]]:
         """The items that a debit may still pay."""
-        return (row for row in self.items if not not_refused(_sent(row)))
+        return (row for row in self.items if not not_awaited(_sent(row)))
 
     def why_not(self, row: dict[str, Any], line: str, word: Word) -> str:
         """Why the line may not be called the payment of an item."""
-        if why := not_refused(_sent(row)):
+        if why := not_awaited(_sent(row)):
             return why
         if line not in self.debits:
             return f"there is no bank line {line}; `puhui recon list --kind UNKNOWN_DEBIT` and `recon show` name them"
@@ -61,19 +64,15 @@ class _Facts:
         """What people should look at before they say it."""
         debit = self.debits[line]
         alike = (
-            []
-            if debit.names is not None
-            else [
-                other["end_to_end_id"]
-                for other in self.dead()
-                if other is not row and debit.may_be(_sent(other), other["account"])
-            ]
+            other["end_to_end_id"]
+            for other in self.awaited()
+            if other is not row and debit.names is None and debit.may_be(_sent(other), other["account"])
         )
-        return doubts(_sent(row), debit, alike)
+        return doubts(_sent(row), debit, list(islice(alike, ALIKE + 1)))
 
     def may_be(self, row: dict[str, Any]) -> Iterator[Debit]:
         """Debits that may be the payment of an item, by what they say; first those that name it."""
-        found = [*self.named.get(row["end_to_end_id"], ()), *self.loose]
+        found = [*self.named.get(row["end_to_end_id"], ()), *self.loose.get(row["amount_fen"], ())]
         return (debit for debit in found if debit.may_be(_sent(row), row["account"]))
 
 
@@ -89,10 +88,12 @@ def _facts(connection: Connection, batch_no: str, lines: Sequence[str], events: 
         is_open = row["event"] not in CLOSING and row["was"] is None and not row["undone"]
         debits[row["line_id"]] = Debit(**row, is_open=is_open)
     named: dict[str, list[Debit]] = {}
+    loose: dict[int, list[Debit]] = {}
     for debit in debits.values():
         if debit.names is not None:
             named.setdefault(debit.names, []).append(debit)
-    loose = [debit for debit in debits.values() if debit.names is None]
+        else:
+            loose.setdefault(-debit.amount_fen, []).append(debit)
     others: dict[str, Other] = {}
     for row in rows.others(connection, batch_no).to_dicts():
         name = row.pop("end_to_end_id")
@@ -120,7 +121,7 @@ def look(
     for row in facts.items:
         name = row["end_to_end_id"]
         word, line = words.get(name, Word()), lines.get(name)
-        why = not_refused(_sent(row)) if line is None else facts.why_not(row, line, word)
+        why = not_awaited(_sent(row)) if line is None else facts.why_not(row, line, word)
         cases.append(Case(row, word, why, facts.doubts(row, line) if line in facts.debits else [], line))
     return cases
 
@@ -149,7 +150,7 @@ def possible(connection: Connection, batch_no: str, actor: str) -> dict[str, str
     words = two_people.words(connection, batch_no, people.PAID)
     facts = _facts(connection, batch_no, (), {})
     found, whys = {}, []
-    for row in facts.dead():
+    for row in facts.awaited():
         name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
         if word.state in WAITING:
             if word.said and word.state == PROPOSED and word.said["actor"] == actor:
@@ -190,13 +191,17 @@ def _each_once(cases: Iterator[Case]) -> Iterator[Case]:
         yield case
 
 
-def ways_of(connection: Connection, about: Mapping[str, Any]) -> list[str]:
-    """The same of what an open difference (a row of `discrepancy` with its last `event`) is about."""
+def ways_of(connection: Connection, about: Mapping[str, Any], most: int) -> list[str]:
+    """The same of what an open difference (a row of `discrepancy` with its last `event`) is about; `most`, or more."""
     if about["kind"] not in ("UNKNOWN_DEBIT", "RETURNED", "UNPAID") or about["event"] in CLOSING:
         return []
     line = about["theirs_id"] if about["kind"] == "UNKNOWN_DEBIT" else None
-    batches = rows.batches_of(connection, about["discrepancy_id"])
-    return [told for batch_no in batches for told in ways(connection, batch_no, line, about["ours_id"])]
+    found: list[str] = []
+    for batch_no in rows.batches_of(connection, about["discrepancy_id"]):
+        found += ways(connection, batch_no, line, about["ours_id"])
+        if len(found) > most:  # of amounts that everybody gets there are many batches
+            break
+    return found
 
 
 def ways(connection: Connection, batch_no: str, line: str | None = None, item: str | None = None) -> list[str]:
@@ -207,7 +212,7 @@ def ways(connection: Connection, batch_no: str, line: str | None = None, item: s
     words = two_people.words(connection, batch_no, people.PAID)
     facts = _facts(connection, batch_no, (), {})
     found = []
-    for row in facts.dead():
+    for row in facts.awaited():
         name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
         if item not in (None, name):
             continue

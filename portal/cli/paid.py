@@ -52,11 +52,11 @@ def paid(
     home: Home = HERE,
     who: As = None,
 ) -> None:
-    """Propose that a debit was the payment, which the bank had refused or people had called unpaid.
+    """Propose that a debit was a payment that had been called refused or unpaid, or that no statement has shown.
 
-    For an UNKNOWN_DEBIT that came after all: the payment is paid by it, and nothing replaces it. Ask the bank first, in
-    writing. Another person approves (`puhui payout approve-paid`). Refused where the debit is not its amount or is
-    something else, or where what replaces the payment is drafted or has left.
+    For an UNKNOWN_DEBIT that came after all, or without our number: the payment is paid by it, and nothing replaces it.
+    Ask the bank first, in writing. Another person approves (`puhui payout approve-paid`). Refused where the debit is
+    not its amount or is something else, or where what replaces the payment is drafted or has left.
 
     Example: puhui payout paid B-20260507-1 SZ-2026-000001-1 --line main:2026-05-14/1 --reason "letter of 2026-05-15"
     --as wang
@@ -124,4 +124,4 @@ def print_ways(told: Sequence[str]) -> None:
     for line in told[:SHOWN]:
         print(line)
     if len(told) > SHOWN:
-        print(f"and {len(told) - SHOWN} more; decide about these first")
+        print("and more; decide about these first")

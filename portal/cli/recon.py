@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from portal.cli.common import HERE, As, Home, Json, day, local, note, print_rows, said, signed_yuan
+from portal.cli.common import HERE, SHOWN, As, Home, Json, day, local, note, print_rows, said, signed_yuan
 from settlement.model.errors import BadInput, NotAllowed, NotFound
 from settlement.model.money import format_yuan
 
@@ -187,7 +187,7 @@ def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
     with open_session(home) as session, session.database.engine.connect() as connection:
         row = _one(connection, identity).row(0, named=True)
         life = recon_reports.events(connection, identity)
-        ways = ways_of(connection, row)
+        ways = ways_of(connection, row, SHOWN)
     zone, apart = session.config.programme.zone, ("event", "actor", "checker", "reason")
     told = {name: _plain(value, zone) for name, value in row.items() if name not in apart}
     steps = [{name: _plain(value, zone) for name, value in step.items()} for step in life.iter_rows(named=True)]

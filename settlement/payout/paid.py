@@ -1,4 +1,4 @@
-"""When two people may say that a debit of the bank was a payment after all, which the bank or people had called dead.
+"""When two people may say that a debit of the bank was a payment, which was called dead or which no statement showed.
 
 The danger is on both sides: a payee that is paid twice, where what replaces the payment leaves too, and one that is
 never paid, where the debit was something else. So the debit must be open, of the very amount, and nobody else's.
@@ -15,6 +15,7 @@ from settlement.payout.items import FAILED, UNPAID
 from settlement.payout.unpaid import RESULTS, Sent
 
 DEAD = (*FAILED, UNPAID)
+ALIKE = 3  # so many other items are named beside a proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Other:
     left: bool
 
 
-def not_refused(item: Sent) -> str:
-    """Why no debit can be named as the payment, whichever it is; "" where the payment was called dead."""
-    if item.result is None:
-        return "nobody has refused it; a debit with its number pays it by itself (puhui payout show)"
-    return "" if item.result in DEAD else f"{RESULTS[item.result]} (puhui payout show)"
+def not_awaited(item: Sent) -> str:
+    """Why no debit can be named as the payment, whichever it is; "" where one may come yet, or was not expected."""
+    if not item.left:
+        return "its batch has not left; no debit can be its payment (puhui payout list)"
+    return "" if item.result is None or item.result in DEAD else f"{RESULTS[item.result]} (puhui payout show)"
 
 
 def why_not(
@@ -71,7 +72,7 @@ def why_not(
     adjusted: str | None,
     proposed: date | None,
 ) -> str:
-    """Why `debit` may not be called the payment of an item that was refused (`not_refused`); "" where it may.
+    """Why `debit` may not be called the payment of an item that awaits one (`not_awaited`); "" where it may.
 
     `named`: the debits that name the item. `other`: what replaces the item. `adjusted`: a difference
     of the item that people closed by an adjustment. `proposed`: as in payout/unpaid.py.
@@ -84,9 +85,10 @@ def why_not(
             f"{better.told} names it: propose that line, or decide about {better.case or 'it after this night'} first"
         )
     if other is not None and other.left:
+        its = "" if debit.names else "that one's payment, or "
         return (
-            f"{other.end_to_end_id} replaces it and has left in {other.batch_no}: the debit is one payment too many;"
-            f" ask the bank for it back ({debit.case})"
+            f"{other.end_to_end_id} replaces it and has left in {other.batch_no}: the debit is {its}one payment too"
+            f" many; ask the bank for it back ({debit.case})"
         )
     if other is not None:
         return (
@@ -136,7 +138,8 @@ def doubts(item: Sent, debit: Debit, alike: Sequence[str]) -> list[str]:
     found = []
     if debit.names is None:
         found.append(f"{debit.told}, names no payment of ours; banks lose numbers, but it may be something else")
-        found += [f"{debit.line_id} may as well be the payment of {other}" for other in alike]
+        more = ", …" if len(alike) > ALIKE else ""
+        found += [f"{debit.line_id} may as well be the payment of {', '.join(alike[:ALIKE])}{more}"] if alike else []
     if item.answer is not None and item.answer != "paid":
         found.append(f"the bank called it {item.answer} in {item.answer_file}")
     return found

@@ -81,8 +81,10 @@ def why_not(
         if line.end_to_end_id is not None and line.amount_fen < 0 < out:
             return f"a bank line names it ({said}); ask the bank what that is"
         if line.is_open:
+            its = line.case and line.amount_fen == -item.amount_fen
+            way = "if it was, `puhui payout paid` says so; if not, " if its else ""
             case = line.case or "this night's"
-            return f"a bank line that nobody has explained may be it ({said}); decide about {case} first"
+            return f"a bank line that nobody has explained may be it ({said}); {way}decide about {case} first"
     if reached is None:
         return "no statement of its account has come; wait for one"
     # counted back from what is there: days to come may lie beyond the calendar

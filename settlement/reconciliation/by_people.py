@@ -4,8 +4,8 @@ Unpaid: as if the bank had refused the item. Its open UNPAID is explained by the
 until what replaces it is paid. A debit of it that comes after all finds a result, so it is an UNKNOWN_DEBIT that holds
 what replaces it.
 
-Paid: the debit that they name was the payment of an item that the bank refused, or people called unpaid. It is matched
-as any payment is, and these people explain the debit and what still told that the item failed.
+Paid: the debit that they name was the payment of an item that the bank refused, people called unpaid, or nothing had
+answered. It is matched as any payment is, and these people explain the debit and what still told that the item failed.
 """
 
 from __future__ import annotations

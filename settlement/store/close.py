@@ -192,7 +192,7 @@ SIDES: dict[str, tuple[str, str]] = {
                AND (r.result = 'paid' OR r.line_id IS NULL) AND NOT EXISTS (
                  SELECT 1 FROM puhui.payout_result u WHERE u.end_to_end_id = r.end_to_end_id AND u.seq > r.seq
                    AND u.result = 'unknown' AND u.business_date <= :day))""",
-        """SELECT coalesce(m.subject, regexp_replace(e.entry_key, '^[a-z]+:', '')) AS subject,
+        """SELECT coalesce(m.subject, regexp_replace(e.entry_key, '^[a-z]+:|/.*$', '', 'g')) AS subject,
              -sum(l.amount_fen)::bigint AS fen
            FROM puhui.entry_line l JOIN puhui.entry e USING (entry_id)
            LEFT JOIN puhui.money_match m ON e.event = 'paid' AND m.line_id = regexp_replace(e.entry_key, '^[a-z]+:', '')

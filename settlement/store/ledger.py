@@ -73,9 +73,12 @@ SELECT i.end_to_end_id AS subject, s.programme, i.payee_kind, i.payee_no, i.amou
 FROM puhui.payout_decision d JOIN puhui.payout_item i USING (batch_no) JOIN puhui.statement s USING (statement_no)
 WHERE d.step = 'released' AND d.business_date = :day
 """
-# Refused by the bank without a line on its statement, or not paid, as people decided: the money never left.
+# Refused by the bank without a line on its statement, or not paid, as people decided: the money never left. One whose
+# later payment was taken back may be refused once more, which is an entry of its own.
 _REJECTIONS = """
-SELECT i.end_to_end_id AS subject, s.programme, i.payee_kind, i.payee_no, i.amount_fen
+SELECT i.end_to_end_id || CASE WHEN EXISTS (
+    SELECT 1 FROM puhui.payout_result b WHERE b.end_to_end_id = r.end_to_end_id AND b.seq < r.seq AND b.line_id IS NULL)
+  THEN '/' || r.seq ELSE '' END AS subject, s.programme, i.payee_kind, i.payee_no, i.amount_fen
 FROM puhui.payout_result r JOIN puhui.payout_item i USING (end_to_end_id) JOIN puhui.statement s USING (statement_no)
 WHERE r.business_date = :day AND r.line_id IS NULL AND r.result IN ('rejected', 'returned', 'unpaid')
 """

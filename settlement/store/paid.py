@@ -1,4 +1,4 @@
-"""Debits that may be payments which the bank refused, or people called unpaid; and what speaks against that."""
+"""Debits that may be payments which were called dead, or which nothing has answered; and what speaks against that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from settlement.model.frames import Schema
 from settlement.store.copy import copy_out
-from settlement.store.two_people import ITEM_OF, LINE_OF, PAID
+from settlement.store.two_people import PROMISED
 
 DEAD = ["returned", "rejected", "unpaid"]  # last results after which a statement is payable again
 
@@ -32,7 +32,7 @@ WITH item AS (
   FROM puhui.payout_item i JOIN puhui.payout_batch b USING (batch_no) WHERE i.batch_no = :batch_no)
 """
 # The lines asked for; debits that name an item of the batch and are no payment; and those of the amount of one that are
-# a difference. `promised`: the item as whose payment people have proposed the line, or decided it for a night to come.
+# a difference. `promised`: the item as whose payment people have proposed the line (PROMISED).
 _DEBITS = f"""{_ITEM}, wanted AS (
   SELECT unnest(cast(:lines AS text[])) AS line_id
   UNION
@@ -42,12 +42,7 @@ _DEBITS = f"""{_ITEM}, wanted AS (
   SELECT l.line_id FROM puhui.discrepancy d JOIN puhui.bank_line l ON l.line_id = d.theirs_id
   JOIN item i ON i.account = l.account AND i.amount_fen = -l.amount_fen AND i.execution_date <= l.booking_date
   WHERE d.kind = 'UNKNOWN_DEBIT' AND NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = l.line_id)),
-last AS (
-  SELECT DISTINCT ON (1) {ITEM_OF.format("d.subject")} AS item, {LINE_OF.format("d.subject")} AS line_id, d.kind,
-    d.business_date FROM puhui.decision d WHERE d.kind = ANY (:kinds) ORDER BY 1, d.decision_id DESC),
-promise AS (
-  SELECT p.line_id, min(p.item) AS item FROM last p WHERE p.kind = :propose OR (p.kind = :decide AND NOT EXISTS (
-    SELECT 1 FROM puhui.step_run s WHERE s.business_date = p.business_date AND s.step = 'reconcile')) GROUP BY 1)
+promise AS (SELECT q.line_id, min(q.item) AS item FROM ({PROMISED}) q GROUP BY 1)
 SELECT l.line_id, l.account, l.booking_date AS day, l.amount_fen, o.end_to_end_id AS names, m.kind AS was, m.subject,
   EXISTS (SELECT 1 FROM puhui.correction c WHERE c.ends = l.line_id OR (c.row_id = l.line_id AND c.version IS NULL))
     AS undone,
@@ -93,8 +88,7 @@ ORDER BY 1, 2
 
 def debits(connection: Connection, batch_no: str, lines: Sequence[str]) -> pl.DataFrame:
     """`lines`, and debits (DEBIT) that may be payments of a batch and that nothing has matched."""
-    kinds = {"kinds": PAID.every, "propose": PAID.propose, "decide": PAID.decide}
-    query = text(_DEBITS).bindparams(batch_no=batch_no, lines=list(lines), **kinds)
+    query = text(_DEBITS).bindparams(batch_no=batch_no, lines=list(lines))
     return copy_out(connection, query, DEBIT)
 
 
@@ -109,16 +103,21 @@ def cases(connection: Connection, batch_no: str) -> pl.DataFrame:
 
 
 def batches_of(connection: Connection, discrepancy_id: str) -> list[str]:
-    """The batches with payments that a difference may be about: the item that it names, or dead ones of its amount."""
+    """The batches with payments that a difference may be about: the item it names, or awaited ones of its amount.
+
+    The last to be executed first: a debit comes soon.
+    """
     sql = """
-    SELECT i.batch_no FROM puhui.discrepancy d JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id
+    SELECT b.batch_no, b.execution_date FROM puhui.discrepancy d
+    JOIN puhui.payout_item i ON i.end_to_end_id = d.ours_id JOIN puhui.payout_batch b USING (batch_no)
     WHERE d.discrepancy_id = :case
     UNION
-    SELECT i.batch_no FROM puhui.discrepancy d JOIN puhui.bank_line l ON l.line_id = d.theirs_id
+    SELECT b.batch_no, b.execution_date FROM puhui.discrepancy d JOIN puhui.bank_line l ON l.line_id = d.theirs_id
     JOIN puhui.payout_item i ON i.amount_fen = -l.amount_fen
     JOIN puhui.payout_batch b ON b.batch_no = i.batch_no AND b.account = l.account
       AND b.execution_date <= l.booking_date
-    CROSS JOIN LATERAL (SELECT r.result FROM puhui.payout_result r WHERE r.end_to_end_id = i.end_to_end_id
-      ORDER BY r.seq DESC LIMIT 1) q
-    WHERE d.discrepancy_id = :case AND d.ours_id IS NULL AND q.result = ANY (:dead) ORDER BY 1"""
-    return [row[0] for row in connection.execute(text(sql), {"case": discrepancy_id, "dead": DEAD})]
+    JOIN puhui.payout_decision w ON w.batch_no = b.batch_no AND w.step = 'written'
+    LEFT JOIN LATERAL (SELECT r.result FROM puhui.payout_result r WHERE r.end_to_end_id = i.end_to_end_id
+      ORDER BY r.seq DESC LIMIT 1) q ON true
+    WHERE d.discrepancy_id = :case AND d.ours_id IS NULL AND q.result IS DISTINCT FROM 'paid' ORDER BY 2 DESC, 1"""
+    return [row[0] for row in connection.execute(text(sql), {"case": discrepancy_id})]

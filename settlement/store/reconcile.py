@@ -13,7 +13,7 @@ from settlement.model.frames import INSTANT, Schema
 from settlement.store import intake
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
-from settlement.store.two_people import ITEM_OF, LINE_OF, PAID
+from settlement.store.two_people import PROMISED
 
 # Kinds that hold the award of `ours_id` until they are explained (reconciliation.md, "What it means for money").
 HOLDING = ("OURS_ONLY", "AMOUNT_MISMATCH", "STATUS_MISMATCH", "AMBIGUOUS", "DUPLICATE")
@@ -356,7 +356,7 @@ def doubted(connection: Connection) -> pl.DataFrame:
     """Statements (DOUBTED) of which the bank may have paid an item that it refused: an open difference names it.
 
     So may an open debit without a number of ours hold one that people, and not the bank, called unpaid; and any debit
-    one as whose payment somebody has proposed it.
+    one as whose payment somebody has proposed it, until the night has done it.
     """
     sql = f"""SELECT q.statement_no, min(d.discrepancy_id) AS discrepancy_id FROM (
         SELECT d.discrepancy_id, i.statement_no
@@ -371,17 +371,13 @@ def doubted(connection: Connection) -> pl.DataFrame:
         JOIN puhui.discrepancy d ON d.theirs_id = k.line_id AND d.ours_id IS NULL AND d.kind = 'UNKNOWN_DEBIT'
         WHERE r.result = 'unpaid'
         UNION ALL
-        SELECT d.discrepancy_id, i.statement_no FROM (
-          SELECT DISTINCT ON (1) {ITEM_OF.format("c.subject")} AS item, {LINE_OF.format("c.subject")} AS line_id, c.kind
-          FROM puhui.decision c WHERE c.kind = ANY (:kinds) ORDER BY 1, c.decision_id DESC) p
+        SELECT d.discrepancy_id, i.statement_no FROM ({PROMISED}) p
         JOIN puhui.payout_item i ON i.end_to_end_id = p.item
-        JOIN puhui.discrepancy d ON d.theirs_id = p.line_id AND d.kind = 'UNKNOWN_DEBIT'
-        WHERE p.kind = :propose) q
+        JOIN puhui.discrepancy d ON d.theirs_id = p.line_id AND d.kind = 'UNKNOWN_DEBIT') q
       JOIN puhui.discrepancy d USING (discrepancy_id) {_LAST}
       WHERE coalesce(l.event, '') <> ALL (:closing)
       GROUP BY q.statement_no"""
-    values = {"closing": list(CLOSING), "kinds": PAID.every, "propose": PAID.propose}
-    return _read(connection, sql, DOUBTED, values)
+    return _read(connection, sql, DOUBTED, {"closing": list(CLOSING)})
 
 
 ACKNOWLEDGED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String}

@@ -158,7 +158,8 @@ PAYABLE: Schema = {
     "reason": pl.String,
 }
 # Every statement that pays something, but those that have been paid: with the attempt that counts, which is the last
-# that was not voided, but one that is paid goes before any. `attempt`: the number of the last, whichever counts.
+# that was not voided, but one that is paid goes before any, and before the dead one that the bank may yet pay (people
+# called it paid, and the bank took that debit back). `attempt`: the number of the last, whichever counts.
 _PAYABLE = """
 SELECT s.statement_no, s.payee_kind, s.payee_no, s.settled_fen, i.last_attempt AS attempt, i.end_to_end_id,
   i.account_import_id, i.account_valid_from, i.voided, i.result, i.reason
@@ -171,7 +172,8 @@ LEFT JOIN LATERAL (
     SELECT q.result, q.reason FROM puhui.payout_result q WHERE q.end_to_end_id = p.end_to_end_id
     ORDER BY q.seq DESC LIMIT 1) r ON true
   WHERE p.statement_no = s.statement_no
-  ORDER BY r.result IS NOT DISTINCT FROM 'paid' DESC, v.step IS NOT NULL, p.attempt DESC LIMIT 1) i ON true
+  ORDER BY r.result IS NOT DISTINCT FROM 'paid' DESC, v.step IS NOT NULL, coalesce(r.result, 'unknown') <> 'unknown',
+    p.attempt DESC LIMIT 1) i ON true
 WHERE s.settled_fen > 0 AND i.result IS DISTINCT FROM 'paid' AND s.business_date <= :day
 """
 

@@ -246,7 +246,7 @@ payout_decision = Table(
 )
 
 # `unknown` where a decision took back the line that said paid; `unpaid` where two people say that the bank did not pay,
-# `paid` with a decision where they say that a debit which came after a refusal was the payment
+# `paid` with a decision where they say that a debit which came after a refusal, or without a number, was the payment
 payout_result = Table(
     "payout_result",
     metadata,

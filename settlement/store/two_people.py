@@ -31,6 +31,16 @@ UNPAID = Kinds("propose_unpaid", "withdraw_unpaid", "unpaid")
 PAID = Kinds("propose_paid", "withdraw_paid", "paid")
 
 ITEM_OF, LINE_OF = "split_part({0}, ' ', 1)", "nullif(substr({0}, strpos({0} || ' ', ' ') + 1), '')"  # of a subject
+# (item, line_id): as whose payment people have proposed a line, or decided it for a night that has not looked yet.
+PROMISED = f"""
+SELECT p.item, p.line_id FROM (
+  SELECT DISTINCT ON (1) {ITEM_OF.format("d.subject")} AS item, {LINE_OF.format("d.subject")} AS line_id, d.kind,
+    d.business_date
+  FROM puhui.decision d WHERE d.kind IN ('{PAID.propose}', '{PAID.withdraw}', '{PAID.decide}')
+  ORDER BY 1, d.decision_id DESC) p
+WHERE p.kind = '{PAID.propose}' OR (p.kind = '{PAID.decide}' AND NOT EXISTS (
+  SELECT 1 FROM puhui.step_run s WHERE s.business_date = p.business_date AND s.step = 'reconcile'))
+"""
 SAID: Schema = {
     "decision_id": pl.Int64,
     "end_to_end_id": pl.String,

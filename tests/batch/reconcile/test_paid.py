@@ -259,7 +259,7 @@ def test_what_is_paid_or_nobody_refused_is_no_case(paid_out: tuple[Books, str]) 
     books, item = paid_out
     with pytest.raises(NotFound, match="it has no item X"):
         say(books, "X")
-    with pytest.raises(NotAllowed, match="nobody has refused it; a debit with its number pays it by itself"):
+    with pytest.raises(NotAllowed, match="its batch has not left; no debit can be its payment"):
         say(books, item)
     written(books)
     lived(books, FRI, (-300, {"end_to_end_id": item}), (-300, {"end_to_end_id": item}))

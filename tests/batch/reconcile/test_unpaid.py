@@ -28,9 +28,10 @@ WED = TUE + timedelta(days=1)
 NEXT = TUE + timedelta(days=2)
 REASON = "letter of the bank"
 MAY_BE = (
-    "a bank line that nobody has explained may be it (main:2026-05-12/1, {} of 2026-05-12);"
+    "a bank line that nobody has explained may be it (main:2026-05-12/1, {} of 2026-05-12);{}"
     " decide about D-20260512-000001 first"
 )
+WAY = " if it was, `puhui payout paid` says so; if not,"
 
 
 def half(books: Books, day: date, *lines: tuple[int, dict[str, Any]], statement: bool = True) -> dict[str, Any]:
@@ -201,10 +202,10 @@ def test_a_debit_in_the_night_of_the_decision_is_the_payment(silent: tuple[Books
     ("line", "message"),
     [
         ((-200, "own"), "a bank line names it (main:2026-05-12/1, -2.00 of 2026-05-12); ask the bank what that is"),
-        ((300, "own"), MAY_BE.format("3.00")),
-        ((-300, None), MAY_BE.format("-3.00")),
-        ((-300, "theirs"), MAY_BE.format("-3.00")),
-        ((-900, None), MAY_BE.format("-9.00")),
+        ((300, "own"), MAY_BE.format("3.00", "")),
+        ((-300, None), MAY_BE.format("-3.00", WAY)),
+        ((-300, "theirs"), MAY_BE.format("-3.00", WAY)),
+        ((-900, None), MAY_BE.format("-9.00", "")),
         ((-200, None), ""),
     ],
 )

@@ -126,7 +126,7 @@ def test_what_cannot_be_said_is_told_and_a_proposal_is_withdrawn(late, says):
         ((BATCH, ITEM, "--all", "--reason", "x"), "name one payment and its --line, or give --all"),
         ((BATCH, ITEM, "--line", LINE, "--reason", " "), "--reason: say why; it is kept with the decision"),
         ((BATCH, "X", "--line", LINE, "--reason", "x"), f"payout {BATCH}: it has no item X"),
-        ((BATCH, OTHER, "--line", LINE, "--reason", "x"), f"{OTHER}: nobody has refused it"),
+        ((BATCH, OTHER, "--line", LINE, "--reason", "x"), f"{OTHER}: {LINE} names {ITEM}, another payment"),
         ((BATCH, ITEM, "--reason", "x", "--withdraw"), f"{ITEM}: nothing waits to be withdrawn"),
     ):
         status, out, error = says(*paid, *arguments, "--as", "wang")
@@ -137,3 +137,22 @@ def test_what_cannot_be_said_is_told_and_a_proposal_is_withdrawn(late, says):
     assert (status, error) == (0, f"{BATCH}: withdrawn by li: {ITEM}\n")
     assert told(says)[ITEM]["认定已付"] == ""
     assert says("payout", "show", BATCH)[1].endswith(WAY)
+
+
+def test_a_payment_that_nobody_answered_and_a_debit_without_its_number(silent, says):
+    """From the case that a person finds, whichever it is, to the command."""
+    lived(silent, WED, (-300, {"end_to_end_id": "NOTPROVIDED"}))
+    line, case = f"main:{WED}/1", f"D-{WED:%Y%m%d}-000001"
+    command = f"puhui payout paid {BATCH} {ITEM} --line {line} --reason …"
+    way = f"{line}, -3.00 of {WED}, may be the payment of {ITEM}; if it was: {command}\n"
+    status, _, error = says("payout", "unpaid", BATCH, ITEM, "--reason", "x", "--as", "wang")
+    assert (status, f"if it was, `puhui payout paid` says so; if not, decide about {case} first" in error) == (2, True)
+    ((unpaid,),) = silent.rows("SELECT discrepancy_id FROM puhui.discrepancy WHERE ours_id = :i", i=ITEM)
+    for shown in (("payout", "show", BATCH), ("recon", "show", case), ("recon", "show", unpaid)):
+        assert says(*shown)[1].endswith(way)
+    status, _, error = says(*PROPOSE[:5], line, *PROPOSE[6:])
+    assert (status, "names no payment of ours; banks lose numbers" in error) == (0, True)
+    assert says("payout", "approve-paid", BATCH, "--effect", "3.00", "--as", "li")[0] == 0
+    lived(silent, THURSDAY)
+    assert told(says)[ITEM]["结果"] == "成功"
+    assert "may be the payment" not in says("recon", "show", case)[1]
