@@ -19,6 +19,7 @@ _BOM = b"\xef\xbb\xbf"
 _TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
 _BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
 _OPENED = b"{4::20:"  # some write the first field on the line where its block begins
+_DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")  # savings banks write `-:61:`; the field begins all the same
 _CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
 # line, or blanks. It would be text of the field before, and no balance shows the loss of lines that sum to nothing.
@@ -61,6 +62,8 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         data = carry + chunk
         if _OPENED in data:
             data = data.replace(_OPENED, b"{4\n:20:")
+        if b"\n-:" in data:
+            data = _DASHED.sub(b"\n\n", data)  # as many bytes as there were
         cut = max(data.rfind(mark) for mark in _CUTS) + 1 if following else len(data)
         if len(data) - cut > 2 * _CHUNK:
             raise _too_long(base)

@@ -175,3 +175,17 @@ def test_a_payer_who_quotes_a_line_stops_no_statement() -> None:
     frame, rejects, closing = read("mt940", (HEAD + ":86:/REMI/as :61:2605070507C5,00 says/\r\n" + TAIL).encode())
     assert (rejects, closing.refused, closing.notes) == ([], None, ())
     assert frame["remittance"].to_list() == ["as :61:2605070507C5,00 says"]
+
+
+def test_a_dash_in_front_of_a_field_hides_no_line() -> None:
+    """A payout and its return would be text of the balance before, and the balances would agree."""
+    more = "-:61:2605070507D20,00NTRFE2//B2\r\n-:86:PAY\r\n-:61:2605070507C20,00NTRFE3//B3\r\n"
+    raw = (HEAD.replace(":25:", "-:25:").replace(":61:", f"{more}:61:") + "-" + TAIL + "-\r\n").encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "remittance").rows() == [
+        (-2000, "E2", "PAY"),
+        (2000, "E3", None),
+        (-150, "E1", None),
+    ]
+    assert all(raw[start:].startswith(b":61:2605070507") for start in frame["byte_start"])
