@@ -189,3 +189,17 @@ def test_a_dash_in_front_of_a_field_hides_no_line() -> None:
         (-150, "E1", None),
     ]
     assert all(raw[start:].startswith(b":61:2605070507") for start in frame["byte_start"])
+
+
+@pytest.mark.parametrize("wrap", ["\r\n", "\n"])
+def test_a_tag_that_is_torn_behind_its_first_colon_begins_a_field(wrap: str) -> None:
+    torn = ":\r\n61:2605070507D20,00NTRFE2//B2\r\n:\r\n86:106?00PAY?20EREF+E2X\r\n"
+    raw = (HEAD.replace(":61:", f"{torn}:61:") + TAIL.replace("98,50", "78,50")).replace("\r\n", wrap).encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "remittance").rows() == [
+        (-2000, "E2X", "PAY"),
+        (-150, "E1", None),
+    ]
+    start, end = frame.select("byte_start", "byte_end").row(0)
+    assert raw[start:end].strip().startswith(b"61:2605070507D20,00")
