@@ -24,10 +24,10 @@ RESULTS = ("paid", "rejected", "unknown")
 _COPY = re.compile(
     r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\b(?:not|be) unique\b"
     r"|\b(?:already|previously) (?:been |in )?"
-    r"(?:exist|process|paid|received|executed|submitted|sent|used|complete|settled|booked|posted|credited|debited)"
-    r"|重[复覆復]|重[账帐](?![户号])|[须不]唯一"
-    r"|已(?:经|被)?(?:存在|处理|受理|提交|使用|成功|完成|结算|代付|代发|发放|支付|付款|付讫|扣款|划款|汇款|汇出|导入"
-    r"|[入记转上出][账帐])"
+    r"(?:exist|process|paid|made|received|executed|submitted|sent|used|complete|settled|booked|posted|credited|debited)"
+    r"|重[复覆復]|疑重|重[账帐](?![户号])|[须不]唯一|[有在]相同"
+    r"|已(?:经|被)?(?:存在|处理|受理|提交|使用|成功|完成|结算|代付|代发|发放|支付|付款|付讫|扣款|划款|划付|汇款|汇出|导入|占用"
+    r"|[入记转上出到][账帐])"
     r"(?!的?[总金限额度笔次]|[,\uff0c]?(?:失败|退))",
     re.ASCII | re.IGNORECASE,
 )
