@@ -278,7 +278,8 @@ def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_an
         "交易重帐", "该批次已处理", "流水号已被使用", "业务参考号必须唯一", "has already been processed",
         "already in process", "order number not unique", "previously paid", "该笔业务已记帐", "款项已入帐", "已上账",
         "此批次已代发成功", "补贴已发放", "该笔已汇出", "文件已导入", "already been booked", "already credited",
-        "重復交易", "疑重交易", "存在相同的业务参考号", "流水号已被占用", "款项已到账", "该笔已划付", "has already been made",
+        "重復交易", "疑重交易", "存在相同的业务参考号", "流水号已被占用", "款项已到账", "该笔已划付",
+        "has already been made",
     ],
 )  # fmt: skip
 def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
