@@ -18,7 +18,9 @@ _BOM = b"\xef\xbb\xbf"
 # A message ends with `-` alone, `-}`, or where the blocks of the next one begin.
 _NAME = rb"(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
 _TAG = rb":" + _NAME
-_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
+# Nor is `:20:37 Karten` a tag behind `2019-04-22T16`.
+_TIME = rb":(?:13|2[0158]):[0-5]\d[ ?Z+.](?:(?<=\dT[0-2]\d\n.{7})|(?<=\dT[0-2]\d\r\n.{7}))"
+_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))(?!" + _TIME + rb")")
 _OPENED = b"{4::20:"  # some write the first field on the line where its block begins
 # savings banks write `-:61:`, and a tag with a line end behind its first colon; the field begins all the same
 _DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")
