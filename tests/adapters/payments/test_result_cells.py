@@ -312,3 +312,27 @@ def test_a_last_quoted_cell_that_closes_was_not_cut(last: str, code: str | None)
     layout = f"{head}header:\n  - fields: [{{name: n, type: count, declares: count}}]\nrecord:\n  fields: [{fields}]\n"
     closing = results(f'1\n"A1",{last}'.encode(), layout)[2]
     assert (closing.refused and closing.refused.code) == code
+
+
+@pytest.mark.parametrize(
+    ("cell", "fen"),
+    [
+        ("1.00元", 100),  # 工商银行, 广发银行
+        ('"1,002.50元"', 100250),
+        ('"1,002.50"', 100250),
+        (".01", 1),  # 建设银行
+        ("￥ 12 元", 1200),
+    ],
+)
+def test_an_amount_may_be_written_as_people_are_shown_it(cell: str, fen: int) -> None:
+    total = f"{fen // 100}.{fen % 100:02}元"
+    rows, codes, closing = results(quoted(f"E1,{cell},成功,", total=total, count=1))
+    assert (rows, codes, closing.refused) == ([("E1", fen, "paid", "成功")], [], None)
+
+
+@pytest.mark.parametrize("cell", ['"1,02"', '"1,0000.00"', "元", ".", "-1.00元", "1.00万元", "1.005元", "1.0.0"])
+def test_another_amount_than_one_in_yuan_is_none(cell: str) -> None:
+    rows, _, closing = results(quoted(f"E1,{cell},成功,", total="1.00", count=1))
+    assert rows == []
+    assert closing.refused is not None
+    assert closing.refused.code == "TOTAL_UNPROVEN"
