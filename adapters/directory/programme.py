@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from adapters.directory.csv_table import Table, read_table
 from adapters.directory.programme_columns import Reader
-from adapters.directory.programme_table import Table, read_table
 from settlement.model.errors import BadInput
 from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT, Schema, conform, empty
 from settlement.model.outcomes import INSTRUMENTS, Kind

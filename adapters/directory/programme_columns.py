@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from adapters.directory.programme_table import Table
+from adapters.directory.csv_table import Table
 from settlement.model.frames import INSTANT, unique
 from settlement.model.money import parse_amount_column
 from settlement.model.rejects import Reject

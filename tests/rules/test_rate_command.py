@@ -141,7 +141,7 @@ REFUSED = [
     ("transactions.csv", HEAD + SALE + "t2,SALE\n", "transactions.csv:3: 2 fields; write 9"),
     ("transactions.csv", HEAD + SALE + '"t2,SALE\n', "transactions.csv:3"),
     ("transactions.csv", HEAD.replace(",gross", "") + SALE, "transactions.csv:1: gross: column gross is missing"),
-    ("transactions.csv", HEAD.replace("claimed", "claimed,note") + SALE, "transactions.csv:1: unknown column note"),
+    ("transactions.csv", HEAD.replace("claimed", "claimed,note") + SALE, "transactions.csv:1: unknown column 'note'"),
     ("transactions.csv", "", "transactions.csv:1: the file is empty"),
     ("members.csv", MEMBERS + MEMBERS.splitlines()[1] + "\n", "members.csv:3: member_no: stands twice"),
     ("members.csv", MEMBERS.replace("a|b,,", "a|b,2026-02-30,"), "members.csv:2: valid_from: not a date"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.directory import csv_table
 from adapters.directory.formats import FORMATS
 from adapters.directory.table import read_table
 
@@ -28,14 +29,22 @@ def test_a_good_file_is_typed() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "f.csv:1: no column date, kind; the columns are date,kind [HEADER]"),
-        (b"date\n", "f.csv:1: no column kind; the columns are date,kind [HEADER]"),
-        (b"date,kind,colour\n", "f.csv:1: unknown column colour; the columns are date,kind [HEADER]"),
-        (b"date,kind,kind\n", "f.csv:1: a column stands twice; the columns are date,kind [HEADER]"),
-        (b"date,kind\n2026-01-05,workday,x\n", "f.csv:2: 3 cells where the heading has 2; write 2 [COLUMNS]"),
-        (b'date,kind\n"2026\n",workday\n', "f.csv:3: a line break inside a cell; write it on one line [LINE_BREAK]"),
-        (b"date,kind\n\xff\n", "f.csv:2: not UTF-8; save the file as CSV UTF-8 [ENCODING]"),
-        (b"date,kind\n\x00\n", "f.csv:2: a NUL byte; save the file as plain CSV in UTF-8 [NUL_BYTE]"),
+        (b"", "f.csv:1: the file is empty; write the header row date,kind [EMPTY]"),
+        (b"date\n", "f.csv:1: kind: column kind is missing; the header is date,kind [MISSING_COLUMN]"),
+        (b"date,kind,colour\n", "f.csv:1: unknown column 'colour'; the header is date,kind [UNKNOWN_COLUMN]"),
+        (
+            b"date,kind,6222021234567890123\n",
+            "f.csv:1: unknown column '622202*********0123'; the header is date,kind [UNKNOWN_COLUMN]",
+        ),
+        (b"date,kind,kind\n", "f.csv:1: kind: column kind stands twice; keep one [COLUMN_TWICE]"),
+        (b"date,kind\n2026-01-05,workday,x\n", "f.csv:2: 3 fields; write 2, as the header has [FIELDS]"),
+        (b"date,kind\n2026-01-05", "f.csv:2: 1 fields; write 2, as the header has [FIELDS]"),
+        (
+            b'date,kind\n"2026\n",workday\n',
+            "f.csv:2: date: a line break inside a cell; write it on one line [LINE_BREAK]",
+        ),
+        (b"date,kind\n\xff\n", "f.csv:2: not UTF-8; save the file as UTF-8 [ENCODING]"),
+        (b"date,kind\n\x00\n", "f.csv:2: a NUL character; remove it [NUL]"),
         (
             b"date,kind\n2026-02-30,workday\n",
             "f.csv:2: date: wrong value '2026-02-30'; write a real date as YYYY-MM-DD [VALUE]",
@@ -69,6 +78,44 @@ def test_amounts_and_percentages() -> None:
     assert messages(f"{head}\n{row.replace('5.00', '5.001')}\n".encode(), "contracts") == [
         "f.csv:2: minimum: wrong value '5.001'; write yuan with at most two decimals, like 12.34 [VALUE]"
     ]
+
+
+ORGANISATIONS = "org,name,district,parent\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        ("1,N,D\n2,N,D,P\n3,N,D\n", [2, 3, 4]),  # Excel and OnlyOffice leave out separators of blank fields
+        ('1,"N""x",D\r\n2,"N,M",D,P\r\n', [2, 3]),
+        ("1,N,D\n\n2,N,D,P\n\n", [2, 4]),
+        ("1,\tN\t,D,P\n2,N,D", None),  # the last one may have been cut, and its parent lost
+        ('1,"N",D\n2,N,D', None),
+        ("1,N\r2,N,D\n", None),
+        ("1,N,D,P,\n", None),
+    ],
+)
+def test_rows_may_end_early_where_they_were_not_cut(rows: str, lines: list[int] | None) -> None:
+    read = read_table((ORGANISATIONS + rows).encode(), "f.csv", FORMATS["organisations"])
+    assert ([] if read.rejects else read.frame["line"].to_list()) == (lines or [])
+    assert (lines is None) == bool(read.rejects)
+
+
+FIELDS = st.sampled_from(["1", "N", "", " ", "\t7", '""', '"a,b"', '"q""q"', "苏州"])
+
+
+@given(
+    st.lists(st.lists(FIELDS, max_size=4), max_size=5), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans()
+)
+def test_polars_and_the_csv_module_give_the_same(rows: list[list[str]], end: str, last: bool, short: bool) -> None:
+    columns = ("org", "name", "district", "parent")
+    data = (end.join([",".join(columns), *(",".join(row) for row in rows)]) + end * last).encode()
+    quick = csv_table._fast(data, data, "f", list(columns), short)
+    if quick is not None:
+        exact = csv_table._exact(data, "f", list(columns), short)
+        assert isinstance(exact, csv_table.Table)
+        assert quick.frame.equals(exact.frame)
+        assert [quick.line(row) for row in range(quick.frame.height)] == list(exact.lines)
 
 
 @given(st.binary(max_size=200))
