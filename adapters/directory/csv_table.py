@@ -154,7 +154,7 @@ def _exact(content: bytes | mmap.mmap, file: str, names: list[str], short: bool)
     try:
         text = data.decode()
     except UnicodeDecodeError as bad:
-        return _bad(file, data.count(b"\n", 0, bad.start) + 1, "ENCODING", "not UTF-8; save the file as UTF-8")
+        return _bad(file, data.count(b"\n", 0, bad.start) + 1, "ENCODING", "not UTF-8; save the file as CSV UTF-8")
     if "\0" in text:
         return _bad(file, text.count("\n", 0, text.index("\0")) + 1, "NUL", "a NUL character; remove it")
     reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)  # a CR alone ends no row

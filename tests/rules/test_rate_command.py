@@ -170,7 +170,7 @@ def test_wrong_encoding_names_the_line(tmp_path: Path) -> None:
     folder = town(tmp_path)
     (folder / "merchants.csv").write_bytes(MERCHANTS.encode("gb18030"))
     result = rated(folder)
-    assert (result.exit_code, "merchants.csv:2: not UTF-8; save the file as UTF-8" in result.output) == (2, True)
+    assert (result.exit_code, "merchants.csv:2: not UTF-8; save the file as CSV UTF-8" in result.output) == (2, True)
 
 
 def test_a_blank_head_office_is_refused_where_the_district_pays(tmp_path: Path) -> None:

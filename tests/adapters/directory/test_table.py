@@ -43,7 +43,7 @@ def test_a_good_file_is_typed() -> None:
             b'date,kind\n"2026\n",workday\n',
             "f.csv:2: date: a line break inside a cell; write it on one line [LINE_BREAK]",
         ),
-        (b"date,kind\n\xff\n", "f.csv:2: not UTF-8; save the file as UTF-8 [ENCODING]"),
+        (b"date,kind\n\xff\n", "f.csv:2: not UTF-8; save the file as CSV UTF-8 [ENCODING]"),
         (b"date,kind\n\x00\n", "f.csv:2: a NUL character; remove it [NUL]"),
         (
             b"date,kind\n2026-02-30,workday\n",
