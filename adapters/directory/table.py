@@ -111,10 +111,22 @@ def _typed(cells: pl.Series, field: Field, lines: pl.Series, file: str, rejects:
     if field.required:
         ok &= cells.is_not_null()
     ok &= (cells.str.len_bytes() <= MAX_FIELD) | cells.is_null()
+    if field.secret and _is_rounded(cells):
+        message = (
+            "numbers of 16 digits or more were rounded by a workbook program; export again with the column as text"
+        )
+        rejects.append(Reject(file, 0, -1, field.name, "ROUNDED", message, line=1))
     bad = pl.DataFrame({"line": lines, "cell": cells}).filter(~ok).head(MAX_REJECTS)
     for line, cell in bad.iter_rows():
         rejects.append(_cell_reject(file, line, field, cell, shape))
     return values
+
+
+def _is_rounded(cells: pl.Series) -> bool:
+    """True where all numbers of 16 digits or more have zeros behind the 15th, as Excel keeps them: three at least."""
+    long = cells.filter(cells.str.contains(r"^[0-9]{16,}$"))
+    zeros = long.str.len_bytes().cast(pl.Int64).sum() - 15 * len(long)
+    return bool(zeros >= 3 and long.str.contains(r"^.{15}0+$").all())
 
 
 def _cell_reject(file: str, line: int, field: Field, cell: str | None, shape: str) -> Reject:

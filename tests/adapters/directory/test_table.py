@@ -70,6 +70,24 @@ def test_secrets_are_not_repeated() -> None:
     assert "62999901234567" not in said
 
 
+@pytest.mark.parametrize(
+    ("numbers", "rounded"),
+    [
+        (["6299990123456780000", "6299990123456790000"], True),
+        (["629999012345678000", "322501988236012"], True),
+        (["6299990123456780000", "6299990123456791234"], False),  # a number may end with zeros by chance
+        (["6299990123456780", "6299990123456790"], False),
+        (["322501988236000"], False),
+    ],
+)
+def test_numbers_that_excel_has_rounded_are_refused(numbers: list[str], rounded: bool) -> None:
+    head = ",".join(field.name for field in FORMATS["accounts"].fields)
+    rows = [f"merchant,M{number},店,{number},行,103305001014,2026-01-01," for number in numbers]
+    said = messages("\n".join([head, *rows, ""]).encode(), "accounts")
+    assert ["[ROUNDED]" in one for one in said] == [True] * rounded
+    assert not any("6299990" in one for one in said)
+
+
 def test_amounts_and_percentages() -> None:
     head = ",".join(field.name for field in FORMATS["contracts"].fields)
     row = "M1,M1,T+1,,5.00,0.5,30,0.38,none,2026-01-01,"
