@@ -179,3 +179,9 @@ def _exact(content: bytes | mmap.mmap, file: str, names: list[str], short: bool)
 
 def _ragged(file: str, line: int, fields: int, width: int) -> Reject:
     return _bad(file, line, "FIELDS", f"{fields} fields; write {width}, as the header has")
+
+
+def days(text: pl.Series) -> pl.Series:
+    """YYYY-MM-DD as dates; null where it is none, or of the year 0, which Python has not."""
+    formed = text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$") & ~text.str.starts_with("0000")
+    return text.set(~formed, None).str.to_date("%Y-%m-%d", strict=False)

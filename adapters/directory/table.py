@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from adapters.directory.csv_table import Table, table_of
+from adapters.directory.csv_table import Table, days, table_of
 from settlement.model.cards import mask_digits
 from settlement.model.money import parse_amount_column
 from settlement.model.rejects import Reject
@@ -152,27 +152,15 @@ def _twice(frame: pl.DataFrame, table: TableFormat, file: str) -> list[Reject]:
     return out
 
 
-def _date(cells: pl.Series) -> pl.Series:
-    exact = pl.when(pl.col("c").str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")).then(pl.col("c"))
-    return pl.DataFrame({"c": cells}).select(exact.str.to_date("%Y-%m-%d", strict=False)).to_series()
-
-
-def _int(cells: pl.Series) -> pl.Series:
-    exact = pl.when(pl.col("c").str.contains(r"^[0-9]{1,15}$")).then(pl.col("c"))
-    return pl.DataFrame({"c": cells}).select(exact.cast(pl.Int64, strict=False)).to_series()
-
-
-def _digits(cells: pl.Series) -> pl.Series:
-    return (
-        pl.DataFrame({"c": cells}).select(pl.when(pl.col("c").str.contains(r"^[0-9]+$")).then(pl.col("c"))).to_series()
-    )
+def _matching(cells: pl.Series, pattern: str) -> pl.Series:
+    return cells.set(~cells.str.contains(pattern), None)
 
 
 _CONVERT: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
     "text": (lambda cells: cells.cast(pl.String), "write text of at most 4000 bytes"),
-    "date": (_date, "write a real date as YYYY-MM-DD"),
+    "date": (days, "write a real date as YYYY-MM-DD"),
     "yuan": (parse_amount_column, "write yuan with at most two decimals, like 12.34"),
     "ppm": (lambda cells: parse_amount_column(cells, 4), "write percent with at most four decimals, like 0.38"),
-    "int": (_int, "write a whole number"),
-    "digits": (_digits, "write digits only"),
+    "int": (lambda cells: _matching(cells, "^[0-9]{1,15}$").cast(pl.Int64), "write a whole number"),
+    "digits": (lambda cells: _matching(cells, "^[0-9]+$"), "write digits only"),
 }

@@ -145,6 +145,7 @@ REFUSED = [
     ("transactions.csv", "", "transactions.csv:1: the file is empty"),
     ("members.csv", MEMBERS + MEMBERS.splitlines()[1] + "\n", "members.csv:3: member_no: stands twice"),
     ("members.csv", MEMBERS.replace("a|b,,", "a|b,2026-02-30,"), "members.csv:2: valid_from: not a date"),
+    ("members.csv", MEMBERS.replace("a|b,,", "a|b,0000-01-01,"), "members.csv:2: valid_from: not a date"),
     ("entitlements.csv", "entitlement_no,member_no,scheme,uses,amount,valid_from,valid_to\ne1,U1,bread,x,,,\n",
      "entitlements.csv:2: uses: not a whole number"),
     ("calendar.csv", "date,kind\n2026-05-01,holiday\n", "calendar.csv:2: kind: unknown kind; write workday, restday"),

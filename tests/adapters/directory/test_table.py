@@ -49,6 +49,10 @@ def test_a_good_file_is_typed() -> None:
             b"date,kind\n2026-02-30,workday\n",
             "f.csv:2: date: wrong value '2026-02-30'; write a real date as YYYY-MM-DD [VALUE]",
         ),
+        (
+            b"date,kind\n0000-01-01,workday\n",
+            "f.csv:2: date: wrong value '0000-01-01'; write a real date as YYYY-MM-DD [VALUE]",
+        ),
         (b"date,kind\n2026-01-05,feast\n", "f.csv:2: kind: wrong value 'feast'; write one of workday, restday [VALUE]"),
         (b"date,kind\n,workday\n", "f.csv:2: date: blank; write a real date as YYYY-MM-DD [BLANK]"),
         (
