@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.directory import csv_table
@@ -126,6 +126,7 @@ def test_rows_may_end_early_where_they_were_not_cut(rows: str, lines: list[int] 
 FIELDS = st.sampled_from(["1", "N", "", " ", "\t7", '""', '"a,b"', '"q""q"', "苏州"])
 
 
+@settings(deadline=None)  # a busy machine
 @given(
     st.lists(st.lists(FIELDS, max_size=4), max_size=5), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans()
 )
@@ -140,6 +141,7 @@ def test_polars_and_the_csv_module_give_the_same(rows: list[list[str]], end: str
         assert [quick.line(row) for row in range(quick.frame.height)] == list(exact.lines)
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.binary(max_size=200))
 @example(b"\r\x01")
 def test_rubbish_is_never_an_exception(data: bytes) -> None:
@@ -147,6 +149,7 @@ def test_rubbish_is_never_an_exception(data: bytes) -> None:
     assert read.rejects or read.frame.schema == {"line": pl.Int64, "date": pl.Date, "kind": pl.String}
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.lists(st.text(alphabet='ab,"\n\r ', max_size=12), max_size=5))
 def test_rubbish_after_a_good_heading(lines: list[str]) -> None:
     read = read_table(("date,kind\n" + "\n".join(lines)).encode(), "f.csv", CALENDAR)
