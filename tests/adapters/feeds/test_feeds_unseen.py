@@ -212,6 +212,13 @@ def test_in_a_workbook_a_number_has_its_point():
         assert (refused and refused.code) == code
 
 
+def test_a_carriage_return_within_a_line_is_named():
+    """Of a line end that was damaged two rows could become one: the file is refused, and says for what."""
+    text = ",".join(HEAD) + "\n1,2026-05-07 09:05:03,消费,1.00,0\r2,2026-05-07 09:05:03,消费,1.00,0\n"
+    refused = _read(text.encode(), _mapping("YYYY-MM-DD hh:mm:ss"))[2].refused
+    assert (refused.code, "carriage return" in refused.message) == ("BAD_QUOTES", True)
+
+
 FUNDS = (
     "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\n"
     "`2026-05-07 04:21:23,`50001,`19001,`退款,`退款,`支出,`0.02,`0.17,`system,`缺货,退,`REF1\n"
