@@ -4,9 +4,9 @@ cups  CUPS host: ASCII message type and fields, binary bitmap, ASCII lengths.
 pos   POS terminal: BCD message type and numbers, BCD lengths counted in digits, ASCII for 37 38 39 41 42 44 49.
 
 Free and private fields (43, 48, 57, 59 to 63, 104 and above) are latin-1: one character per byte, since real messages
-carry GBK cut in mid-character, binary PIN blocks and more there, and go beyond the sizes that are stated: of each only
-what LLL cannot say is refused. Sources: ../samples/iso8583-spec (alatka CUPS), the
-messages in ../samples/iso8583, samples/notes.md A.
+carry GBK cut in mid-character, binary PIN blocks and more there. They go beyond the sizes that are stated, and may be
+as long as LLL can say. Sources: ../samples/iso8583-spec (alatka CUPS), the messages in ../samples/iso8583,
+samples/notes.md A.
 """
 
 from __future__ import annotations

@@ -72,6 +72,7 @@ def _rules(mapping: CsvMapping) -> list[str]:
     marks += ["the kind says the direction, signs are taken off"] * (mapping.sign == "ignore")
     marks += [f"the sign of {' and '.join(mapping.turned)} is turned over"] * bool(mapping.turned)
     marks += ["rows may lack their last, blank cells"] * mapping.ragged
+    marks += ["no line end need stand behind the last row"] * mapping.open_end
     said += ["; ".join(marks)] * bool(marks)
     said += [f"the heading {other} stands for {title}" for other, title in mapping.also.items()]
     said += [f"no record: a row that begins with {pattern}" for pattern in mapping.ignore]
