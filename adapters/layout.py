@@ -246,6 +246,12 @@ class Layout(Document):
         return {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[self.newline]
 
     @property
+    def ends_by_itself(self) -> bool:
+        """Whether the last line of the trailer can be told to be whole without a line end: by what it declares."""
+        fields = self.trailer[-1].fields if self.trailer and not self.end_mark else ()
+        return any(field.constant is not None or field.declares in {"count", "total"} for field in fields)
+
+    @property
     def end_mark_bytes(self) -> bytes:
         """The end mark in the file's encoding, without a line end."""
         return self.end_mark.encode(self.text_encoding)

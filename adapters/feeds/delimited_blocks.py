@@ -54,10 +54,12 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 
 def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
-    """The lines of the rest of a file, each ended; the end mark may stand with or without a line end."""
+    """The lines of the rest of a file, each ended; an end mark or trailer may stand with or without a line end."""
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
+    elif layout.ends_by_itself:
+        lines[-1] += b"\r" if layout.newline == "crlf" else b""
     elif not layout.end_mark:
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
     if len(lines) > 1 and lines[-1] in {b"", b"\r"}:

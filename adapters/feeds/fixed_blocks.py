@@ -64,6 +64,8 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
             beyond = {mark + newline} if mark else {newline * 2, newline}
             if data[-len((mark or newline) + newline) :].tobytes() in beyond:
                 data = data[: -len(newline)]
+            elif layout.ends_by_itself and data[-len(newline) :].tobytes() != newline:
+                data = np.concatenate([data, np.frombuffer(newline, np.uint8)])
         count = max(len(data) - (0 if more else tail), 0) // stride
         rest = data[count * stride :].tobytes()
         if count:

@@ -143,6 +143,11 @@ class CsvMapping(Document):
     )
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
+    open_end: bool = given(
+        "true: the sender writes no line end behind the last row; a cut within its last cell cannot be seen then. "
+        "Without it a CSV that ends so is refused, where no row ends the records",
+        default=False,
+    )
     sign: Literal["keep", "ignore"] = given(
         "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` of a sale or "
         "refund with another sign than most of its kind is a reject. A `fee` is above zero with the sign that most "
