@@ -230,6 +230,21 @@ class BankMap(Form):
         keys = [heading_key(heading) for heading in self.headings]
         return keys, places_of(keys, self) or {}
 
+    @cached_property
+    def trailer_keys(self) -> Headings:
+        """`trailers` as they are compared with what a row begins with."""
+        return tuple(map(heading_key, self.trailers))
+
+    @cached_property
+    def no_line_keys(self) -> frozenset[str]:
+        """`no_lines` as they are compared with cells."""
+        return frozenset("".join(word.split()) for word in self.no_lines)
+
+    @cached_property
+    def account_keys(self) -> frozenset[str]:
+        """`account_labels` as they are compared with labels."""
+        return frozenset(map(heading_key, self.account_labels))
+
     @property
     def forms(self) -> tuple[Form, ...]:
         """Every table this mapping reads, in the order in which they are tried."""
