@@ -48,6 +48,7 @@ class Kinds:
     table: Table  # the last whose headings were seen
     foot: bool = False  # a trailer was the last thing seen
     any_line: bool = False
+    in_words: bool = False  # the first cell of a line was
 
     def of(self, row: Row, texts: list[str], above: list[Cell]) -> Kind:
         """The kind of the next row; `above` is the row before it, where that is no line."""
@@ -73,6 +74,7 @@ class Kinds:
         if self._is_in_foot(row, texts) or self._is_sentence(row, texts):
             return Kind.NOTHING
         self.any_line = True
+        self.in_words = self.in_words or not texts[0].isascii()
         return Kind.LINE
 
     def _is_line(self, row: Row, first: str) -> bool:
@@ -100,16 +102,23 @@ class Kinds:
 
     def _is_sentence(self, row: Row, texts: list[str]) -> bool:
         """True for words without money, other side and day; what may be part of a line, or other headings, is none."""
-        told = [text for text in texts if text]
-        if self.table.has_number(row, "balance") or (self.bank.headings and not self.any_line) or not are_words(told):
+        if self.table.has_number(row, "balance") or (self.bank.headings and not self.any_line):
             return False
-        is_cut = not row.whole and self.table.columns["booking_date"][0] > 0
-        if is_cut or NUMBER.match(self.table.day_text(row)) or self.table.is_like_a_day(row):
+        told = [text for text in texts if text]
+        if not are_words(told):
+            return False
+        if self._may_be_cut(row, texts) or NUMBER.match(self.table.day_text(row)) or self.table.is_like_a_day(row):
             return False
         if self.any_line:
             return len(told) == 1 or (":" in heading_key("".join(told)) and not self._names_somebody(row))
         check_unit(" ".join(told), self.bank.unit, row.start)  # a second row of headings may say it
         return True
+
+    def _may_be_cut(self, row: Row, texts: list[str]) -> bool:
+        """True for what may be the beginning of a last line; where lines begin with numbers, words are none."""
+        is_number_due = self.any_line and not self.in_words
+        before_day = self.table.columns["booking_date"][0] > 0
+        return not row.whole and before_day and (texts[0].isascii() or not is_number_due)
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""

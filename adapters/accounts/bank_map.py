@@ -136,6 +136,10 @@ class Form(Document):
             raise MisfitError("give amount, or income and expense", "columns")
         if columns.direction and not self.directions:
             raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
+        for name in ("amount", "income", "expense"):
+            for heading in getattr(columns, name):
+                if heading_key(heading) in self.heading_keys["balance"]:
+                    raise MisfitError(f"{heading} is the balance or the {name}, not both", "columns", "balance")
         return self
 
     @cached_property

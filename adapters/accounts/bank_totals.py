@@ -36,6 +36,8 @@ _SUM = re.compile(
     rf"|(?:汇总|总){_SIDE.replace('side', 'other')}(?:发生)?(?:额|金额)?"
 )
 _SPOKEN = re.compile(r"[0-9]+笔[,，]共([0-9.,]+)元", re.ASCII)  # behind 收入合计
+# whole numbers before another one: the thousands of an amount that has no quotes around it, or a count before a sum
+_IN_PIECES = re.compile(r"(?:^|[\t:：])\s*[0-9]+(?:\t[0-9]+)*\t[0-9]+(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
 _SIDES = {"借方": "expense", "支出": "expense", "贷方": "income", "收入": "income"}
 Sums = Counter[tuple[str, str]]
 
@@ -70,7 +72,7 @@ class Totals:
 
     def see_count(self, texts: list[str]) -> None:
         """The declared number of lines, where a row says it, or a row of labels above it; and declared sums."""
-        for names, value in labels_of(texts):
+        for names, value in () if _IN_PIECES.search("\t".join(texts)) else labels_of(texts):
             found = next((match for match in map(_SUM.fullmatch, sorted(names)) if match), None)
             if found:
                 spoken = _SPOKEN.fullmatch("".join(value.split()))
@@ -95,10 +97,13 @@ class Totals:
     def sum_notes(self, records: int) -> Iterator[str]:
         """What is wrong with sums behind their words: the last is of all, or each is of one account or page."""
         currencies = {currency for currency, _ in self.all}
-        if self.lines < records or len(currencies) != 1:
+        if len(currencies) != 1:
             return
         (currency,) = currencies
         for side, cells in self.said.items():
+            if self.lines < records:
+                yield f"{TOTAL_UNPROVEN}: {cells[-1][0]}: an amount of its lines cannot be read"
+                continue
             declared = [abs(amount) for _, cell in cells if (amount := self._amount(cell, currency)) is not None]
             have = {abs(self.all[currency, side]), self.gross[currency, side]}
             if declared and have.isdisjoint({declared[-1], sum(declared)}):
@@ -113,7 +118,8 @@ class Totals:
 
     def see_labelled(self, texts: list[str]) -> None:
         """The same of a foot that writes them behind their words: 期末余额：950.00."""
-        for names, value in labels_of(texts):
+        row = _IN_PIECES.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts))
+        for names, value in labels_of(row.split("\t")):
             self.see_carried(names, value)
 
     def carried_notes(self, statement: Statement) -> Iterator[str]:
