@@ -26,7 +26,7 @@ from adapters.accounts.bank_cells import (
 )
 from adapters.accounts.bank_feet import cut_notes, is_head
 from adapters.accounts.bank_headings import headings_of, no_headings, places_of
-from adapters.accounts.bank_kinds import Kind, Kinds, first_of, words_of
+from adapters.accounts.bank_kinds import Kind, Kinds, first_of
 from adapters.accounts.bank_map import CANONICAL, BankMap, bank_map, separator_of
 from adapters.accounts.bank_preamble import Preamble, heading_key, names_account
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
@@ -184,7 +184,7 @@ class _Reader:
             table = self.kinds.table
             self.notes.extend(self.totals.notes(row, first_of(texts), table.columns, table.headings, self.records))
         elif kind is Kind.CARRIED:
-            self.totals.see_carried(words_of(texts), self._cell(row, "balance"))
+            self.totals.see_carried(texts, self._cell(row, "balance"))
         if kind is not Kind.HEADINGS:
             self.between.append(row)
             self.totals.see_count(texts)

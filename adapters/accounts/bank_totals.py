@@ -37,7 +37,8 @@ _SUM = re.compile(
 )
 _SPOKEN = re.compile(r"[0-9]+笔[,，]共([0-9.,]+)元", re.ASCII)  # behind 收入合计
 # whole numbers before another one: the thousands of an amount that has no quotes around it, or a count before a sum
-_IN_PIECES = re.compile(r"(?:^|[\t:：])\s*[0-9]+(?:\t[0-9]+)*\t[0-9]+(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
+_IN_PIECES = re.compile(r"(?<![^\t:：]) *[0-9]+(?:\t[0-9]+)*\t[0-9]+(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
+_VALUE = re.compile(r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?元?", re.ASCII)
 _SIDES = {"借方": "expense", "支出": "expense", "贷方": "income", "收入": "income"}
 Sums = Counter[tuple[str, str]]
 
@@ -110,17 +111,25 @@ class Totals:
                 said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
                 yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
 
-    def see_carried(self, words: set[str], balance: Cell) -> None:
-        """The balance before the lines or after them, of a row with those words."""
+    def see_carried(self, texts: list[str], balance: Cell) -> None:
+        """The balance before the lines or after them: in a row of words and amounts behind its word, else `balance`."""
+        told = ["".join(text.split()) for text in _put_together(texts) if text]
+        words, values = told[::2], told[1::2]
+        if len(words) == len(values) and all(map(_VALUE.fullmatch, values)) and not any(map(_VALUE.match, words)):
+            for word, value in zip(words, values, strict=True):
+                self._see_balance({word}, value)
+        else:
+            self._see_balance(set(told), balance)
+
+    def _see_balance(self, words: set[str], balance: Cell) -> None:
         for word, cells in zip(_CARRIED, self.carried, strict=True):
             if word in words:
                 cells.append(balance)
 
     def see_labelled(self, texts: list[str]) -> None:
         """The same of a foot that writes them behind their words: 期末余额：950.00."""
-        row = _IN_PIECES.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts))
-        for names, value in labels_of(row.split("\t")):
-            self.see_carried(names, value)
+        for names, value in labels_of(_put_together(texts)):
+            self._see_balance(names, value)
 
     def carried_notes(self, statement: Statement) -> Iterator[str]:
         """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
@@ -163,3 +172,8 @@ class Totals:
             return amount_of(cell, self.bank.digits_of(currency), self.bank.decimal)
         except CellError:
             return None
+
+
+def _put_together(texts: list[str]) -> list[str]:
+    """The cells of a row in which behind a word an amount stands in one cell, whose thousands were cut from it."""
+    return _IN_PIECES.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts)).split("\t")
