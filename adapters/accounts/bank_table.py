@@ -77,6 +77,8 @@ class Table:
 
     def unread(self, row: Row) -> str:
         """The first column with a cell that could not be read; "" where there is none."""
+        if UNREAD not in row.cells:  # as nearly always
+            return ""
         for column, places in self.columns.items():
             if any(row.cells[place] == UNREAD for place in places if place < len(row.cells)):
                 return column
