@@ -136,6 +136,10 @@ class Form(Document):
             raise MisfitError("give amount, or income and expense", "columns")
         if columns.direction and not self.directions:
             raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
+        for name in ("amount", "income", "expense"):
+            for heading in getattr(columns, name):
+                if heading_key(heading) in self.heading_keys["balance"]:
+                    raise MisfitError(f"{heading} is the balance or the {name}, not both", "columns", "balance")
         return self
 
     @cached_property
@@ -229,6 +233,21 @@ class BankMap(Form):
         """(headings as they are compared, where each column stands) of a file without a row of headings."""
         keys = [heading_key(heading) for heading in self.headings]
         return keys, places_of(keys, self) or {}
+
+    @cached_property
+    def trailer_keys(self) -> Headings:
+        """`trailers` as they are compared with what a row begins with."""
+        return tuple(map(heading_key, self.trailers))
+
+    @cached_property
+    def no_line_keys(self) -> frozenset[str]:
+        """`no_lines` as they are compared with cells."""
+        return frozenset("".join(word.split()) for word in self.no_lines)
+
+    @cached_property
+    def account_keys(self) -> frozenset[str]:
+        """`account_labels` as they are compared with labels."""
+        return frozenset(map(heading_key, self.account_labels))
 
     @property
     def forms(self) -> tuple[Form, ...]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from adapters.refused import FileRefusedError
+
+if TYPE_CHECKING:  # it makes its words comparable here
+    from adapters.accounts.bank_map import BankMap
 
 _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")
@@ -31,6 +37,38 @@ def heading_key(text: str) -> str:
     return "".join(plain.split()).casefold()
 
 
+@dataclass(slots=True)
+class Preamble:
+    """What the rows above the lines say of them: whose they are, the currency as it is written there, the month."""
+
+    bank: BankMap
+    account: str = ""
+    currency: str = ""
+    latest: date | None = None
+
+    def read(self, texts: Sequence[str], start: int) -> None:
+        """Takes what one row says: "账号：123" in one cell, or the value in the next cell."""
+        for names, value in labels_of(texts):
+            if not names.isdisjoint(self.bank.account_keys):
+                self.account = self.account or account_in(value)
+            elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
+                self.currency = value.strip("[] ")
+        check_unit_above(texts, self.bank.unit, start)
+        for text in texts:
+            self.latest = month_end(text) or self.latest
+
+    def begin_again(self, rows: Sequence[tuple[Sequence[str], int]]) -> bool:
+        """Takes the rows between two lines, of which one names an account; False where that is the one of before."""
+        account, currency = self.account, self.currency
+        self.account = self.currency = ""
+        for texts, start in rows:
+            self.read(texts, start)
+        if self.account != account:
+            return True
+        self.currency = self.currency or currency  # the next page need not say it again
+        return False
+
+
 def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
     """(what the label may be called, what stands behind it) of every label of a line.
 
@@ -49,9 +87,14 @@ def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
             yield names, value or after.strip() or behind
 
 
-def has_label(texts: Sequence[str], labels: Sequence[str]) -> bool:
+def has_label(texts: Sequence[str], labels: AbstractSet[str]) -> bool:
     """True where a cell is one of the labels and nothing else."""
-    return not {heading_key(text).rstrip(":") for text in texts}.isdisjoint(map(heading_key, labels))
+    return not labels.isdisjoint(heading_key(text).rstrip(":") for text in texts)
+
+
+def names_account(texts: Sequence[str], labels: AbstractSet[str]) -> bool:
+    """True where an account stands behind one of the labels."""
+    return any(account_in(value) and not labels.isdisjoint(names) for names, value in labels_of(texts))
 
 
 def account_in(text: str) -> str:

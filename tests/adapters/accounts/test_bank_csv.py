@@ -352,6 +352,16 @@ def test_each_preset_loads_and_describes_itself(name: str) -> None:
             },
             "needs directions",
         ),
+        (
+            {
+                "layout": {
+                    "format": "x",
+                    "title": "x",
+                    "columns": {"booking_date": ["a"], "amount": ["金额(元)"], "balance": ["余额", "金额（元）"]},
+                }
+            },
+            r"columns\.balance: 金额\(元\) is the balance or the amount, not both",
+        ),
     ],
 )
 def test_a_wrong_mapping_is_named(settings: dict[str, Any], says: str) -> None:
