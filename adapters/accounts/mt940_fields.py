@@ -25,7 +25,8 @@ _OPENED = b"{4::20:"  # some write the first field on the line where its block b
 # savings banks write `-:61:`, and a tag with a line end behind its first colon; the field begins all the same
 _DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")
 _TORN = re.compile(rb"\n:(\r?\n)(?=" + _NAME + rb")")
-_CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
+# where a chunk may be cut: no text holds these, while `:20:` may be the rest of a time, which what stands before shows
+_CUTS = (b"\n:61:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
 # line, or blanks. It would be text of the field before, and no balance shows the loss of lines that sum to nothing.
 _HIDDEN = re.compile(

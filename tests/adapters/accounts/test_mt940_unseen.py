@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from accounts_support import read, refusal
 
+from adapters.accounts import mt940_fields
+
 HEAD = ":20:S\r\n:25:0003220001\r\n:28C:1/1\r\n:60F:C260506CNY100,00\r\n:61:2605070507D1,50NTRFE1//B1\r\n"
 TAIL = ":62F:C260507CNY98,50\r\n"
 
@@ -20,6 +22,18 @@ def test_a_line_that_is_the_rest_of_a_time_is_text(minute: str, end: str) -> Non
     assert frame["counterparty_name"].to_list() == ["NAME"]
     assert f"{minute}:37 No" in str(frame["remittance"][0])
     assert "te 007" in str(frame["remittance"][0])
+
+
+@pytest.mark.parametrize("pad", range(0, 120, 15))
+def test_the_rest_of_a_time_is_text_wherever_the_file_is_cut_into_chunks(
+    pad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mt940_fields, "_CHUNK", 1024)
+    line = ":61:2605070507C1,00NTRFE1//B1\r\n:86:106?00PAY?20KARTE 2026-05-07T16\r\n:20:37 No?32NAME\r\n"
+    raw = HEAD.replace(":20:S", f":20:{'S' * pad}") + line * 20 + TAIL.replace("98,50", "118,50")
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["counterparty_name"].to_list() == [None, *["NAME"] * 20]
 
 
 def test_a_field_that_looks_like_the_rest_of_a_time_is_one_behind_other_text() -> None:

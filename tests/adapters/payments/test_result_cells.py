@@ -280,7 +280,7 @@ def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_an
         "此批次已代发成功", "补贴已发放", "该笔已汇出", "文件已导入", "already been booked", "already credited",
         "重復交易", "疑重交易", "存在相同的业务参考号", "流水号已被占用", "款项已到账", "该笔已划付",
         "has already been made", "订单交易成功，不允许再次交易", "订单正在交易中", "交易结果未知，请稍后查询",
-        "交易状态未明", "接收行超时", "通讯超时", "区域中心通讯可疑",
+        "交易状态未明", "接收行超时", "通讯超时", "区域中心通讯可疑", "流水号状态未知", "系统内已有相同的流水",
     ],
 )  # fmt: skip
 def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
@@ -296,6 +296,8 @@ def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reas
         "账号户名不符", "当日已支付金额超限", "已使用额度不足", "已处理，失败", "款项已成功退回", "严重账户异常",
         "account already closed", "unique id missing", "已代发笔数超限", "已汇款，退回", "账户已转久悬", "账户已结清",
         "收付款账号相同", "已占用额度超限", "超时未授权", "账户状态可疑", "卡状态未知", "处理超时，已自动撤销",
+        "交易超时，系统已自动撤销", "接收行超时拒绝", "收款人状态可疑", "联网核查结果不明", "可用额度已被占用",
+        "资金已占用", "没有相同户名的账户", "收款人不在相同机构", "可疑重点账户", "原交易失败，不允许再次提交",
     ],
 )  # fmt: skip
 def test_what_is_refused_for_another_reason_goes_back_to_its_payee(reason: str) -> None:
