@@ -13,14 +13,13 @@ from datetime import date, timedelta
 import polars as pl
 from sqlalchemy import Connection
 
-from batch import unpaid
+from batch import paid, unpaid
 from batch.config import ChannelConfig
 from batch.run import Run, Summary
 from settlement.model.frames import INSTANT, conform
 from settlement.model.outcomes import Discrepancy, Outcome
+from settlement.reconciliation import by_people, money, rated, restated
 from settlement.reconciliation import discrepancies as life
-from settlement.reconciliation import money, rated, restated
-from settlement.reconciliation import unpaid as by_people
 from settlement.reconciliation.matching import MATCH, RECON_ITEM, Matching, match
 from settlement.store import reconcile as rows
 from settlement.store import reference, runs
@@ -150,6 +149,7 @@ def _money(connection: Connection, run: Run, night: Night, undecided: list[str])
     Sentences about decisions that have no effect go to `undecided`.
     """
     config, day = run.config, run.business_date
+    said_paid = _decided_paid(connection, run, night, undecided)
     lines = rows.bank_lines(connection, money.LINE, day)
     undone = _undone(connection, run)
     decided = pl.concat([undone.known["line_id"], undone.counters["line_id"]])
@@ -180,7 +180,7 @@ def _money(connection: Connection, run: Run, night: Night, undecided: list[str])
     unsaid = _decided_unpaid(connection, run, night, undecided)
     _unpaid(connection, run, night, doubted["end_to_end_id"])
     counts = dict(every.group_by("kind").len().sort("kind").iter_rows())
-    more = {"unknown": lines.height - every.height, "rejected": refused, "unpaid": unsaid}
+    more = {"unknown": lines.height - every.height, "rejected": refused, "unpaid": unsaid, "paid_decided": said_paid}
     return counts | {name: count for name, count in more.items() if count}
 
 
@@ -205,7 +205,7 @@ def _money_closed(connection: Connection, night: Night, known: pl.DataFrame, res
     night.happened(life.closed_because(night.known, UNKNOWN, "theirs_id", named.drop("kind"), "后到资料已说明此笔"))
     answered = results.select(ours_id="end_to_end_id", evidence="line_id")
     night.happened(life.closed_because(night.known, [Discrepancy.UNPAID], "ours_id", answered, "银行已答复"))
-    anew = rows.attempts_before(connection, results.filter(pl.col("result") == "paid")["end_to_end_id"])
+    anew = rows.attempts(connection, results.filter(pl.col("result") == "paid")["end_to_end_id"])
     night.happened(life.closed_because(night.known, [Discrepancy.RETURNED], "ours_id", anew, "另起付款已付"))
 
 
@@ -238,12 +238,27 @@ def _put_results(connection: Connection, run: Run, results: pl.DataFrame) -> Non
     rows.store(connection, {"payout_result": results.with_columns(**stamp)})
 
 
+def _decided_paid(connection: Connection, run: Run, night: Night, undecided: list[str]) -> int:
+    """Debits that two people say were payments, where nothing speaks against it; how many.
+
+    Before tonight's lines are named, so that one which gives the money back finds a paid item.
+    """
+    taken, refused = paid.tonight(connection, run, night.known)
+    undecided += refused
+    stamp = pl.lit(run.business_date, pl.Date).alias("business_date")
+    rows.store(connection, {"money_match": by_people.matches(taken).with_columns(stamp)})
+    _put_results(connection, run, by_people.results(taken, by_people.PAID))
+    attempts = rows.attempts(connection, taken["end_to_end_id"])
+    night.happened(by_people.paid_explained(night.known, taken, attempts))
+    return taken.height
+
+
 def _decided_unpaid(connection: Connection, run: Run, night: Night, undecided: list[str]) -> int:
     """What two people say that the bank did not pay, where tonight's files do not speak against it; how many items."""
     taken, refused = unpaid.tonight(connection, run)
     undecided += refused
-    _put_results(connection, run, by_people.results(taken))
-    night.happened(by_people.explained(night.known, taken))
+    _put_results(connection, run, by_people.results(taken, by_people.UNPAID))
+    night.happened(by_people.unpaid_explained(night.known, taken))
     night.found.append(by_people.found(taken))
     return taken.height
 

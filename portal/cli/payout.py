@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli import unpaid
+from portal.cli import paid, two_people, unpaid
 from portal.cli.common import HERE, As, BatchNo, Home, Json, day, local, note, print_rows
 from settlement.model.errors import BadInput
 from settlement.model.outcomes import RESULT_ZH
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     from batch.run import Run
 
-payout_app = typer.Typer(help="Payout batches: list, show, approve, release, confirm, unpaid.", no_args_is_help=True)
+payout_app = typer.Typer(
+    help="Payout batches: list, show, approve, release, confirm, unpaid, paid.", no_args_is_help=True
+)
 
 _STATES = {"drafted": "待批准", "approved": "待发出", "released": "已发出", "sent": "银行已收", "voided": "已作废"}
 _ITEM = ("付款编号", "收款方", "金额(元)", "近90天平均(元)", "变化(元)", "账号(掩码)", "开户行",
-         "替代", "结果", "原因", "回盘", "回盘文件", "认定未付")  # fmt: skip
+         "替代", "结果", "原因", "回盘", "回盘文件", "认定未付", "认定已付")  # fmt: skip
 _ALWAYS = 7  # of these, from the first
 
 
@@ -30,6 +32,7 @@ def register(app: typer.Typer) -> None:
     """Adds the verbs."""
     app.add_typer(payout_app, name="payout")
     unpaid.register(payout_app)
+    paid.register(payout_app)
 
 
 @payout_app.command("list")
@@ -75,8 +78,11 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     """Show a batch before deciding on it: total, count, digest, items, largest changes first.
 
     结果 is what the account statement (or a refusal) made of an item, 回盘 the last word of the bank's result files,
-    认定未付 who said that the bank did not pay it. Example: puhui payout show B-20260507-1
+    认定未付 who said that the bank did not pay it, 认定已付 that a debit was the payment after all.
+
+    Example: puhui payout show B-20260507-1
     """
+    from batch import paid as debits
     from batch.unpaid import look
     from portal.session import open_session
     from settlement.model.money import format_yuan
@@ -89,7 +95,8 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         steps = payouts.decisions(connection, batch_no)
         run = session.reader(connection)
         cases = look(connection, run, batch_no)
-    said = unpaid.told_of(cases)
+        paid_cases, ways = debits.look(connection, run, batch_no), debits.ways(connection, batch_no)
+    said, said_paid = two_people.told_of(cases), two_people.told_of(paid_cases)
     rows = sorted(
         items.iter_rows(named=True),
         key=lambda item: (-abs(item["amount_fen"] - (item["usual_fen"] or 0)), item["end_to_end_id"]),
@@ -115,6 +122,7 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
             " ".join(filter(None, (RESULT_ZH.get(item["answer"], ""), item["answer_reason"]))),
             item["answer_file"],
             said.get(item["end_to_end_id"]),
+            said_paid.get(item["end_to_end_id"]),
         )
         for item in rows
     ]
@@ -123,6 +131,7 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     print_rows([_ITEM[place] for place in shown], [[row[place] for place in shown] for row in told], as_json=as_json)
     if not as_json:
         unpaid.print_next(run, batch_no, cases)
+        paid.print_next(batch_no, paid_cases, ways)
 
 
 @payout_app.command("draft")

@@ -175,16 +175,19 @@ def _listed(row: dict[str, Any]) -> list[Any]:
 
 @recon.command("show")
 def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
-    """Show one discrepancy and its life.
+    """Show one discrepancy and its life, and where a debit may be a payment of ours how to say so.
 
     Example: puhui recon show D-20260508-000001
     """
+    from batch.paid import ways_of
+    from portal.cli.paid import print_ways
     from portal.session import open_session
     from settlement.store import recon_reports
 
     with open_session(home) as session, session.database.engine.connect() as connection:
         row = _one(connection, identity).row(0, named=True)
         life = recon_reports.events(connection, identity)
+        ways = ways_of(connection, row)
     zone, apart = session.config.programme.zone, ("event", "actor", "checker", "reason")
     told = {name: _plain(value, zone) for name, value in row.items() if name not in apart}
     steps = [{name: _plain(value, zone) for name, value in step.items()} for step in life.iter_rows(named=True)]
@@ -196,6 +199,7 @@ def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
             print(f"{name}: {value}")
     if steps:
         print_rows(list(steps[0]), [list(step.values()) for step in steps])
+    print_ways(ways)
 
 
 def _plain(value: Any, zone: ZoneInfo) -> Any:

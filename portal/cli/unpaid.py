@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli.common import HERE, SHOWN, As, BatchNo, Home, note, said, signed_yuan
+from portal.cli.common import HERE, As, BatchNo, Home, signed_yuan
+from portal.cli.two_people import (
+    CHECKERS,
+    MAKERS,
+    Back,
+    Items,
+    Reason,
+    act,
+    doubts,
+    many,
+    print_proposed,
+    proposed,
+    withdrawn,
+)
 from settlement.model.errors import BadInput
 from settlement.model.money import format_yuan
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
     from batch.run import Run
-    from batch.unpaid import Case
-
-Items = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Payments (付款编号) of the batch.")]
-Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept and printed with the payment.")]
+    from batch.two_people import Case
 
 
 def register(payout_app: typer.Typer) -> None:
@@ -33,7 +43,7 @@ def unpaid(
     reason: Reason,
     items: Items = None,
     every: Annotated[bool, typer.Option("--all", help="All payments of the batch that may be called unpaid.")] = False,
-    back: Annotated[bool, typer.Option("--withdraw", help="Take it back, until a night has done it.")] = False,
+    back: Back = False,
     home: Home = HERE,
     who: As = None,
 ) -> None:
@@ -56,15 +66,13 @@ def unpaid(
         if back:
             names = list(items or decisions.waiting(connection, run, batch_no))
             decisions.withdraw(connection, run, batch_no, names, actor, reason)
-            return f"withdrawn by {actor}: {', '.join(names) or 'nothing'}", names, []
+            return withdrawn(names, actor), names, []
         names = list(items or decisions.possible(connection, run, batch_no, actor))
         cases = decisions.propose(connection, run, batch_no, names, actor, reason)
-        total = format_yuan(sum(case.fen for case in cases))
-        told = f"{_many(cases)} of {total} proposed as unpaid by {actor}; nothing moves until another person says:"
-        told += f" puhui payout approve-unpaid {batch_no} --effect {total} --as NAME"
+        told = proposed(batch_no, decisions.MATTER, cases, actor)
         return told, names, _warnings(run, batch_no, cases, decisions.look(connection, run, batch_no))
 
-    _act(home, who, ("finance_maker", "finance_checker"), batch_no, "unpaid", work, reason=reason, withdraw=back)
+    act(home, who, MAKERS, batch_no, "unpaid", work, reason=reason, withdraw=back)
 
 
 def approve_unpaid(
@@ -88,45 +96,19 @@ def approve_unpaid(
 
     def work(connection: Connection, run: Run, actor: str) -> tuple[str, list[str], list[str]]:
         cases = decisions.approve(connection, run, batch_no, list(items or ()), actor, fen)
-        told = f"{_many(cases)} of {format_yuan(fen)} unpaid, approved by {actor};"
+        told = f"{many(cases)} of {format_yuan(fen)} unpaid, approved by {actor};"
         told += f" the night of {run.business_date} makes them payable again"
         every = decisions.look(connection, run, batch_no)
         return told, [case.name for case in cases], _warnings(run, batch_no, cases, every)
 
-    _act(home, who, ("finance_checker",), batch_no, "approve-unpaid", work, effect_fen=fen)
+    act(home, who, CHECKERS, batch_no, "approve-unpaid", work, effect_fen=fen)
 
 
-def _act(home: Path, who: str | None, roles: tuple[str, ...], batch_no: str, verb: str, work: Any, **more: Any) -> None:
-    """Decides in one transaction with its audit row, and tells it."""
-    from portal.cli.people import acting, audit
-    from portal.session import open_session
-
-    with open_session(home) as session:
-        actor = acting(session, who, *roles)
-
-        def decide(connection: Connection) -> tuple[str, list[str]]:
-            run = session.desk(connection)
-            told, names, warnings = work(connection, run, actor)
-            audit(connection, session, actor, f"payout {verb}", batch=batch_no, items=names, **more)
-            return told, warnings
-
-        told, warnings = session.database.in_transaction(decide)
-    note(f"{batch_no}: {told}")
-    for line in warnings:
-        note(line)
-
-
-def _many(cases: list[Case]) -> str:
-    return f"{len(cases)} payment{'s' * (len(cases) != 1)}"
-
-
-def _warnings(run: Run, batch_no: str, cases: list[Case], every: list[Case]) -> list[str]:
+def _warnings(run: Run, batch_no: str, cases: Sequence[Case], every: Sequence[Case]) -> list[str]:
     """What people should look at before `cases` leave again; `every`: all of the batch."""
     from batch.release import lies_at
 
-    found = [f"look at this first: {case.name}: {doubt}" for case in cases for doubt in case.doubts]
-    if len(found) > SHOWN:
-        found = [*found[:SHOWN], f"and {len(found) - SHOWN} more; look at these first"]
+    found = doubts(cases)
     path = lies_at(run, batch_no)
     if cases and path is not None and not any(_told(case) for case in every):
         found.append(f"look at this first: {path} still lies there; take it away, or the bank may pay it yet")
@@ -138,41 +120,16 @@ def _told(case: Case) -> bool:
     return bool(case.item["answer"]) or case.item["result"] not in (None, "unpaid")
 
 
-# --- showing -------------------------------------------------------------------------------------------------------
-
-
-def told_of(cases: list[Case]) -> dict[str, str]:
-    """By EndToEndId what people said, in the words of the column."""
-    from batch.unpaid import APPROVED, DONE, OPEN, PROPOSED
-
-    words = {PROPOSED: "提出", APPROVED: "已定, 待夜间处理", DONE: "已定", OPEN: "未能执行"}
-    told = {}
-    for case in cases:
-        if case.said is None or (case.state == OPEN and not case.failed):
-            continue
-        people = "、".join(filter(None, (case.said["actor"], case.said["checker"])))
-        said = words[case.state]
-        told[case.name] = f"{people} {said}: {case.said['reason']}"
-    return told
-
-
-def print_next(run: Run, batch_no: str, cases: list[Case]) -> None:
+def print_next(run: Run, batch_no: str, cases: Sequence[Case]) -> None:
     """Prints what may be done about payments that nothing has settled, if anything."""
-    from batch.unpaid import OPEN, PROPOSED
+    from batch.two_people import OPEN
+    from batch.unpaid import MATTER
 
-    proposed = [case for case in cases if case.state == PROPOSED]
-    for case in proposed:
-        if case.why_not:
-            print(f"{case.name}: cannot be approved: {case.why_not}")
-    ready = [case for case in proposed if not case.why_not]
-    if ready:
-        total = format_yuan(sum(case.fen for case in ready))
-        named = "".join(f" {case.name}" for case in ready) if len(ready) < len(proposed) else ""
-        print(f"next, by another person: puhui payout approve-unpaid {batch_no}{named} --effect {total} --as NAME")
+    waiting = print_proposed(batch_no, MATTER, cases)
     silent = [case for case in cases if case.state == OPEN and not case.why_not]
     if silent:
         total = format_yuan(sum(case.fen for case in silent))
-        print(f"{_many(silent)} of {total} that no statement shows; if the bank says that it did not pay:"
+        print(f"{many(silent)} of {total} that no statement shows; if the bank says that it did not pay:"
               f" puhui payout unpaid {batch_no} ITEM --reason …")  # fmt: skip
-    for line in _warnings(run, batch_no, proposed, cases):
+    for line in _warnings(run, batch_no, waiting, cases):
         print(line)

@@ -34,7 +34,8 @@ PAYEE_AMOUNT: Schema = {
     "payee_no": pl.String,
     "amount_fen": pl.Int64,
 }
-# One bank line of ours. kind: what it was (null: not known yet); `suspended`: an earlier night booked it to suspense.
+# One bank line of ours. kind: what it was (null: not known yet; paid_after_all: the payment of an item that was payable
+# again); `suspended`: an earlier night booked it to suspense.
 MONEY: Schema = {
     "line_id": pl.String,
     "kind": pl.String,
@@ -148,7 +149,7 @@ def _counter_account(chart: Chart) -> pl.Expr:
     return (
         pl.when(kind == "paid")
         .then(_text(chart.code(Role.PAYOUT_IN_TRANSIT)))
-        .when(kind == "returned")
+        .when(kind.is_in(["returned", "paid_after_all"]))
         .then(_payable(chart))
         .when((kind == "sponsor_funds") & own)
         .then(_text(chart.code(Role.OWN_FUNDS)))
@@ -165,6 +166,7 @@ def _counter_account(chart: Chart) -> pl.Expr:
 
 _MONEY_TITLE = {
     "paid": "银行已付",
+    "paid_after_all": "银行已付 (认定)",
     "returned": "退汇",
     "sponsor_funds": "出资款到账",
     "charge": "银行手续费",

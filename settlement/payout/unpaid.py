@@ -13,8 +13,8 @@ from datetime import date
 from settlement.model.dates import Calendar
 from settlement.model.money import format_yuan
 
-_RESULTS = {"paid": "the bank paid it", "returned": "the bank returned it", "rejected": "the bank refused it",
-            "unpaid": "it is unpaid by decision"}  # fmt: skip
+RESULTS = {"paid": "the bank paid it", "returned": "the bank returned it", "rejected": "the bank refused it",
+           "unpaid": "it is unpaid by decision"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,11 @@ def why_not(
     """
     if not item.left:
         return "its batch has not left; it is paid by nobody (puhui payout list)"
-    if item.result is not None:
-        return f"{_RESULTS[item.result]} (puhui payout show)"
     about = lines_about(item, lines)
+    if item.result is not None:
+        late = next((one for one in about if one.is_open and one.amount_fen == -item.amount_fen), None)
+        way = f"; if {late.line_id} was the payment, `puhui payout paid` says so" if late else ""
+        return f"{RESULTS[item.result]}{way} (puhui payout show)"
     out = -sum(line.amount_fen for line in about if line.end_to_end_id is not None)  # less what the bank gave back
     for line in about:
         said = f"{line.line_id}, {format_yuan(line.amount_fen)} of {line.day}"

@@ -41,6 +41,7 @@ MONEY: Schema = {
     "amount_fen": pl.Int64,
     "reason": pl.String,
 }
+_DEAD = ("returned", "rejected", "unpaid")  # results after which an item is payable again
 _NO_TEXT = pl.lit(None, pl.String)
 _NO_FEN = pl.lit(None, pl.Int64)
 
@@ -118,6 +119,10 @@ def found_lines(lines: pl.DataFrame, known: pl.DataFrame, sent: pl.DataFrame) ->
         .then(pl.format("银行退汇: {}; 更正收款账户后另起付款", pl.col("told").fill_null("未给原因")))
         .when(ours & (pl.col("amount_fen").abs() != pl.col("item_fen")))
         .then(pl.format("与付款 {} 同号而金额不同, 应为 {} 元", "end_to_end_id", "item"))
+        .when(ours & (pl.col("amount_fen") < 0) & pl.col("item_result").is_in(_DEAD))
+        .then(
+            pl.format("付款 {} 未付或已退, 而后付出; 确为该笔付款的, 由两人认定 (puhui payout paid)", "end_to_end_id")
+        )
         .when(ours & (pl.col("amount_fen") < 0))
         .then(pl.format("付款 {} 已有结果, 又付一次", "end_to_end_id"))
         .when(ours)

@@ -79,9 +79,14 @@ SELECT i.end_to_end_id AS subject, s.programme, i.payee_kind, i.payee_no, i.amou
 FROM puhui.payout_result r JOIN puhui.payout_item i USING (end_to_end_id) JOIN puhui.statement s USING (statement_no)
 WHERE r.business_date = :day AND r.line_id IS NULL AND r.result IN ('rejected', 'returned', 'unpaid')
 """
-# A line that nothing explained in its own night goes to suspense; one explained later leaves it.
+# A line that nothing explained in its own night goes to suspense; one explained later leaves it. A payment that was
+# payable again, as people say that this line is it, is not in transit any more.
 _MONEY = """
-SELECT l.line_id, m.kind, m.subject, l.amount_fen, l.account, l.business_date < :day AS suspended,
+SELECT l.line_id, CASE WHEN m.kind = 'paid' AND EXISTS (
+    SELECT 1 FROM puhui.payout_result r JOIN puhui.payout_result b ON b.end_to_end_id = r.end_to_end_id
+      AND b.seq = r.seq - 1 AND b.result IN ('returned', 'rejected', 'unpaid')
+    WHERE r.end_to_end_id = m.subject AND r.line_id = l.line_id AND r.result = 'paid') THEN 'paid_after_all'
+  ELSE m.kind END AS kind, m.subject, l.amount_fen, l.account, l.business_date < :day AS suspended,
   i.payee_kind, i.payee_no
 FROM puhui.bank_line l
 LEFT JOIN puhui.money_match m ON m.line_id = l.line_id AND m.business_date = :day

@@ -13,6 +13,7 @@ from settlement.model.frames import INSTANT, Schema
 from settlement.store import intake
 from settlement.store import tables as t
 from settlement.store.copy import copy_in, copy_out
+from settlement.store.two_people import ITEM_OF, LINE_OF, PAID
 
 # Kinds that hold the award of `ours_id` until they are explained (reconciliation.md, "What it means for money").
 HOLDING = ("OURS_ONLY", "AMOUNT_MISMATCH", "STATUS_MISMATCH", "AMBIGUOUS", "DUPLICATE")
@@ -315,12 +316,12 @@ def sent_unanswered(connection: Connection, day: date) -> pl.DataFrame:
     return _read(connection, _SENT + " AND coalesce(r.result, 'unknown') = 'unknown'", SENT, {"day": day})
 
 
-def attempts_before(connection: Connection, paid: pl.Series) -> pl.DataFrame:
-    """(ours_id, evidence): every item that an item of `paid`, the evidence, pays again; one between may be voided."""
+def attempts(connection: Connection, paid: pl.Series) -> pl.DataFrame:
+    """(ours_id, evidence): every attempt of what an item of `paid`, the evidence, pays; one may be voided, or dead."""
     intake.wanted(connection, paid.unique().rename("id"))
     sql = """SELECT b.end_to_end_id AS ours_id, i.end_to_end_id AS evidence FROM wanted_id w
       JOIN puhui.payout_item i ON i.end_to_end_id = w.id
-      JOIN puhui.payout_item b ON b.statement_no = i.statement_no AND b.attempt < i.attempt"""
+      JOIN puhui.payout_item b ON b.statement_no = i.statement_no"""
     return _read(connection, sql, SUBJECT, {})
 
 
@@ -354,7 +355,8 @@ DOUBTED: Schema = {"statement_no": pl.String, "discrepancy_id": pl.String}
 def doubted(connection: Connection) -> pl.DataFrame:
     """Statements (DOUBTED) of which the bank may have paid an item that it refused: an open difference names it.
 
-    So may an open debit without a number of ours hold one that people, and not the bank, called unpaid.
+    So may an open debit without a number of ours hold one that people, and not the bank, called unpaid; and any debit
+    one as whose payment somebody has proposed it.
     """
     sql = f"""SELECT q.statement_no, min(d.discrepancy_id) AS discrepancy_id FROM (
         SELECT d.discrepancy_id, i.statement_no
@@ -367,11 +369,19 @@ def doubted(connection: Connection) -> pl.DataFrame:
         JOIN puhui.bank_line k ON k.account = b.account AND k.booking_date >= b.execution_date
           AND -k.amount_fen >= i.amount_fen
         JOIN puhui.discrepancy d ON d.theirs_id = k.line_id AND d.ours_id IS NULL AND d.kind = 'UNKNOWN_DEBIT'
-        WHERE r.result = 'unpaid') q
+        WHERE r.result = 'unpaid'
+        UNION ALL
+        SELECT d.discrepancy_id, i.statement_no FROM (
+          SELECT DISTINCT ON (1) {ITEM_OF.format("c.subject")} AS item, {LINE_OF.format("c.subject")} AS line_id, c.kind
+          FROM puhui.decision c WHERE c.kind = ANY (:kinds) ORDER BY 1, c.decision_id DESC) p
+        JOIN puhui.payout_item i ON i.end_to_end_id = p.item
+        JOIN puhui.discrepancy d ON d.theirs_id = p.line_id AND d.kind = 'UNKNOWN_DEBIT'
+        WHERE p.kind = :propose) q
       JOIN puhui.discrepancy d USING (discrepancy_id) {_LAST}
       WHERE coalesce(l.event, '') <> ALL (:closing)
       GROUP BY q.statement_no"""
-    return _read(connection, sql, DOUBTED, {"closing": list(CLOSING)})
+    values = {"closing": list(CLOSING), "kinds": PAID.every, "propose": PAID.propose}
+    return _read(connection, sql, DOUBTED, values)
 
 
 ACKNOWLEDGED: Schema = {"batch_no": pl.String, "maker": pl.String, "digest": pl.String}

@@ -157,19 +157,22 @@ PAYABLE: Schema = {
     "result": pl.String,
     "reason": pl.String,
 }
-# Every statement that pays something, but those whose last item has been paid.
+# Every statement that pays something, but those that have been paid: with the attempt that counts, which is the last
+# that was not voided, but one that is paid goes before any. `attempt`: the number of the last, whichever counts.
 _PAYABLE = """
-SELECT s.statement_no, s.payee_kind, s.payee_no, s.settled_fen, i.attempt, i.end_to_end_id, i.account_import_id,
-  i.account_valid_from, i.voided, r.result, r.reason
+SELECT s.statement_no, s.payee_kind, s.payee_no, s.settled_fen, i.last_attempt AS attempt, i.end_to_end_id,
+  i.account_import_id, i.account_valid_from, i.voided, i.result, i.reason
 FROM puhui.statement s
 LEFT JOIN LATERAL (
-  SELECT p.*, EXISTS (SELECT 1 FROM puhui.payout_decision v
-                      WHERE v.batch_no = p.batch_no AND v.step = 'voided') AS voided
-  FROM puhui.payout_item p WHERE p.statement_no = s.statement_no ORDER BY p.attempt DESC LIMIT 1) i ON true
-LEFT JOIN LATERAL (
-  SELECT q.result, q.reason FROM puhui.payout_result q WHERE q.end_to_end_id = i.end_to_end_id
-  ORDER BY q.seq DESC LIMIT 1) r ON true
-WHERE s.settled_fen > 0 AND r.result IS DISTINCT FROM 'paid' AND s.business_date <= :day
+  SELECT p.*, max(p.attempt) OVER () AS last_attempt, r.result, r.reason, v.step IS NOT NULL AS voided
+  FROM puhui.payout_item p
+  LEFT JOIN puhui.payout_decision v ON v.batch_no = p.batch_no AND v.step = 'voided'
+  LEFT JOIN LATERAL (
+    SELECT q.result, q.reason FROM puhui.payout_result q WHERE q.end_to_end_id = p.end_to_end_id
+    ORDER BY q.seq DESC LIMIT 1) r ON true
+  WHERE p.statement_no = s.statement_no
+  ORDER BY r.result IS NOT DISTINCT FROM 'paid' DESC, v.step IS NOT NULL, p.attempt DESC LIMIT 1) i ON true
+WHERE s.settled_fen > 0 AND i.result IS DISTINCT FROM 'paid' AND s.business_date <= :day
 """
 
 ACCOUNT: Schema = {

@@ -245,7 +245,8 @@ payout_decision = Table(
     "sent on the bank's answer",
 )
 
-# `unknown` where a decision took back the line that said paid; `unpaid` where two people say that the bank did not pay
+# `unknown` where a decision took back the line that said paid; `unpaid` where two people say that the bank did not pay,
+# `paid` with a decision where they say that a debit which came after a refusal was the payment
 payout_result = Table(
     "payout_result",
     metadata,

@@ -87,6 +87,7 @@ audit = Table(
     comment="portal: every change by a person, chained by digest",
 )
 
+# Kinds since revision 0005: propose_paid withdraw_paid paid, whose subject is end_to_end_id and line_id.
 decision = Table(
     "decision",
     metadata,

@@ -1,9 +1,8 @@
-"""Items that people say the bank did not pay: what speaks against it, and what was decided."""
+"""Items that people may call unpaid, and the bank lines that speak against it."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -12,10 +11,9 @@ from settlement.model.frames import Schema
 from settlement.store.copy import copy_out
 from settlement.store.reconcile import CLOSING
 
-PROPOSE, WITHDRAW, DECIDE = "propose_unpaid", "withdraw_unpaid", "unpaid"
-
 ITEM: Schema = {
     "end_to_end_id": pl.String,
+    "statement_no": pl.String,
     "payee_no": pl.String,
     "amount_fen": pl.Int64,
     "batch_fen": pl.Int64,
@@ -30,7 +28,7 @@ ITEM: Schema = {
     "answer_file": pl.String,
 }
 _ITEMS = """
-SELECT i.end_to_end_id, i.payee_no, i.amount_fen, b.total_fen AS batch_fen, b.account,
+SELECT i.end_to_end_id, i.statement_no, i.payee_no, i.amount_fen, b.total_fen AS batch_fen, b.account,
   (SELECT count(*) FROM puhui.payout_decision d WHERE d.batch_no = i.batch_no
      AND d.step IN ('released', 'written')) = 2 AS left,
   nullif(r.result, 'unknown') AS result, coalesce(r.seq, 0) AS seq,
@@ -79,25 +77,6 @@ WHERE NOT EXISTS (SELECT 1 FROM puhui.money_match m WHERE m.line_id = l.line_id)
     c.row_id = l.line_id AND c.version IS NULL))
 ORDER BY l.line_id
 """
-SAID: Schema = {
-    "decision_id": pl.Int64,
-    "end_to_end_id": pl.String,
-    "kind": pl.String,
-    "business_date": pl.Date,
-    "actor": pl.String,
-    "checker": pl.String,
-    "reason": pl.String,
-    "taken": pl.Boolean,
-    "over": pl.Boolean,
-}
-# `taken`: its night did it; `over`: its night is past.
-_SAID = """
-SELECT d.decision_id, d.subject AS end_to_end_id, d.kind, d.business_date, d.actor, d.checker, d.reason,
-  EXISTS (SELECT 1 FROM puhui.payout_result q WHERE q.decision_id = d.decision_id) AS taken,
-  EXISTS (SELECT 1 FROM puhui.step_run s WHERE s.business_date = d.business_date AND s.step = 'reconcile') AS over
-FROM puhui.decision d JOIN puhui.payout_item i ON i.end_to_end_id = d.subject
-WHERE d.kind = ANY (:kinds) AND i.batch_no = :batch_no ORDER BY d.decision_id
-"""
 
 
 def items(connection: Connection, batch_no: str) -> pl.DataFrame:
@@ -116,16 +95,3 @@ def reached(connection: Connection, account: str) -> date | None:
     sql = "SELECT max(least(statement_date, business_date)) FROM puhui.bank_statement WHERE account = :account"
     newest: date | None = connection.execute(text(sql), {"account": account}).scalar_one()
     return newest
-
-
-def said(connection: Connection, batch_no: str) -> list[dict[str, Any]]:
-    """What people said of the items of a batch (SAID), in order."""
-    query = text(_SAID).bindparams(batch_no=batch_no, kinds=[PROPOSE, WITHDRAW, DECIDE])
-    return copy_out(connection, query, SAID).to_dicts()
-
-
-def decided(connection: Connection, day: date) -> list[str]:
-    """Batches with items that two people called unpaid for the night of `day`, in order."""
-    sql = """SELECT DISTINCT i.batch_no FROM puhui.decision d JOIN puhui.payout_item i ON i.end_to_end_id = d.subject
-      WHERE d.kind = :kind AND d.business_date = :day ORDER BY 1"""
-    return [row[0] for row in connection.execute(text(sql), {"kind": DECIDE, "day": day})]

@@ -229,7 +229,8 @@ class Books:
         self.put(t.payee_account, row | {"valid_from": since})
         if approve:
             day = self.run.business_date
-            decision = {"decision_id": number, "business_date": day, "at": at(day), "actor": "qian"}
+            last = self.rows("SELECT coalesce(max(decision_id), 0) FROM puhui.decision")[0][0]
+            decision = {"decision_id": max(number, last + 1), "business_date": day, "at": at(day), "actor": "qian"}
             self.put(t.decision, decision | {"kind": "approve_account", "subject": str(number), "reason": "checked"})
 
     def contract(self, merchant: str, payee: str, **terms: Any) -> None:
