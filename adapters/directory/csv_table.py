@@ -97,7 +97,7 @@ def _header(content: bytes | mmap.mmap, file: str, columns: tuple[str, ...]) -> 
     try:
         names = next(csv.reader([first.decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error):
-        return _bad(file, 1, "HEADER", f"the header cannot be read; write {','.join(columns)} in UTF-8")
+        return _bad(file, 1, "HEADER", f"the header cannot be read; save as CSV UTF-8 with {','.join(columns)}")
     for name in columns:
         if name not in names:
             return _bad(file, 1, "MISSING_COLUMN", f"column {name} is missing; the header is {','.join(columns)}", name)
@@ -134,10 +134,13 @@ def _fast(content: bytes | mmap.mmap, source: Path | bytes, file: str, names: li
         return None
     if frame.height != rows or frame.columns != names:
         return None
-    # Polars fills a short line up in silence, also a blank one; too few commas give it away.
+    # Polars fills a short line up in silence, also a blank one and one cut by a loose quote; too few commas tell.
     inside = sum(frame.select(pl.all().str.count_matches(",", literal=True).sum()).row(0)) if quotes else 0
     if commas - inside != (len(names) - 1) * (rows + 1) and (
-        not short or content[-1] != ord("\n") or frame.select(pl.all_horizontal(pl.all().is_null()).any()).item()
+        not short
+        or quotes
+        or content[-1] != ord("\n")
+        or frame.select(pl.all_horizontal(pl.all().is_null()).any()).item()
     ):
         return None
     lengths = frame.select(pl.all().str.len_bytes().max()).row(0)
@@ -170,7 +173,8 @@ def _exact(content: bytes | mmap.mmap, file: str, names: list[str], short: bool)
                 lines.append(begin)
             begin = reader.line_num + 1
     except csv.Error as bad:
-        return _bad(file, begin, "CSV", f"{str(bad)[:80]}; correct the quotes and line ends, or shorten the field")
+        said = str(bad).split(" - ")[0]  # behind it stands advice to programmers
+        return _bad(file, begin, "CSV", f"{said}; correct the quotes and line ends, or shorten the field")
     if 0 < len(row) < width and not text.endswith("\n"):
         return _ragged(file, lines[-1], len(row), width)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -92,9 +92,10 @@ def _line_breaks(texts: Table) -> list[Reject]:
 
 
 def _cells(texts: Table) -> pl.DataFrame:
-    """`line`, and all cells without the blanks around them; blank = null."""
+    """`line`, and all cells without the blanks around them; blank = null. Rows of blanks (Excel: `,,,`) are skipped."""
     lines = pl.int_range(2, texts.frame.height + 2, eager=True) if texts.lines is None else texts.lines
-    return texts.frame.select(lines.alias("line"), pl.all().str.strip_chars().replace("", None))
+    cells = texts.frame.select(lines.alias("line"), pl.all().str.strip_chars().replace("", None))
+    return cells.filter(pl.any_horizontal(pl.exclude("line").is_not_null()))
 
 
 def _typed(cells: pl.Series, field: Field, lines: pl.Series, file: str, rejects: list[Reject]) -> pl.Series:
@@ -113,7 +114,8 @@ def _typed(cells: pl.Series, field: Field, lines: pl.Series, file: str, rejects:
     ok &= (cells.str.len_bytes() <= MAX_FIELD) | cells.is_null()
     if field.secret and _is_rounded(cells):
         message = (
-            "numbers of 16 digits or more were rounded by a workbook program; export again with the column as text"
+            "all long numbers have zeros behind the 15th digit, as a workbook program rounds them; export again with "
+            "the column as text, or import true ones together with a long one that ends otherwise"
         )
         rejects.append(Reject(file, 0, -1, field.name, "ROUNDED", message, line=1))
     bad = pl.DataFrame({"line": lines, "cell": cells}).filter(~ok).head(MAX_REJECTS)
@@ -126,7 +128,7 @@ def _is_rounded(cells: pl.Series) -> bool:
     """True where all numbers of 16 digits or more have zeros behind the 15th, as Excel keeps them: three at least."""
     long = cells.filter(cells.str.contains(r"^[0-9]{16,}$"))
     zeros = long.str.len_bytes().cast(pl.Int64).sum() - 15 * len(long)
-    return bool(zeros >= 3 and long.str.contains(r"^.{15}0+$").all())
+    return bool(zeros >= 3 and long.str.contains(r"^[1-9].{14}0+$").all())  # Excel keeps no zero in front
 
 
 def _cell_reject(file: str, line: int, field: Field, cell: str | None, shape: str) -> Reject:

@@ -53,6 +53,17 @@ def test_a_good_file_is_typed() -> None:
             b"date,kind\n0000-01-01,workday\n",
             "f.csv:2: date: wrong value '0000-01-01'; write a real date as YYYY-MM-DD [VALUE]",
         ),
+        (
+            b"date,kind\n2026-01-05\r,workday\n",
+            (
+                "f.csv:2: new-line character seen in unquoted field; "
+                "correct the quotes and line ends, or shorten the field [CSV]"
+            ),
+        ),
+        (
+            b"date,kind\r2026-01-05,workday\r",
+            "f.csv:1: the header cannot be read; save as CSV UTF-8 with date,kind [HEADER]",
+        ),
         (b"date,kind\n2026-01-05,feast\n", "f.csv:2: kind: wrong value 'feast'; write one of workday, restday [VALUE]"),
         (b"date,kind\n,workday\n", "f.csv:2: date: blank; write a real date as YYYY-MM-DD [BLANK]"),
         (
@@ -82,6 +93,7 @@ def test_secrets_are_not_repeated() -> None:
         (["6299990123456780000", "6299990123456791234"], False),  # a number may end with zeros by chance
         (["6299990123456780", "6299990123456790"], False),
         (["322501988236000"], False),
+        (["629999012345678000", "0629990123456780000"], False),  # Excel would have lost the zero in front
     ],
 )
 def test_numbers_that_excel_has_rounded_are_refused(numbers: list[str], rounded: bool) -> None:
@@ -111,6 +123,7 @@ ORGANISATIONS = "org,name,district,parent\n"
         ("1,N,D\n2,N,D,P\n3,N,D\n", [2, 3, 4]),  # Excel and OnlyOffice leave out separators of blank fields
         ('1,"N""x",D\r\n2,"N,M",D,P\r\n', [2, 3]),
         ("1,N,D\n\n2,N,D,P\n\n", [2, 4]),
+        ("1,N,D\n,,,\n \n2,N,D,P\n,,,\n", [2, 5]),  # Excel writes blank rows so
         ("1,\tN\t,D,P\n2,N,D", None),  # the last one may have been cut, and its parent lost
         ('1,"N",D\n2,N,D', None),
         ("1,N\r2,N,D\n", None),
@@ -121,6 +134,11 @@ def test_rows_may_end_early_where_they_were_not_cut(rows: str, lines: list[int] 
     read = read_table((ORGANISATIONS + rows).encode(), "f.csv", FORMATS["organisations"])
     assert ([] if read.rejects else read.frame["line"].to_list()) == (lines or [])
     assert (lines is None) == bool(read.rejects)
+
+
+def test_loose_quotes_make_no_short_rows() -> None:
+    said = messages((ORGANISATIONS + 'x"y,z"\n","a"b,","a,b"\n').encode(), "organisations")
+    assert [one[-5:] for one in said] == ["[CSV]"]
 
 
 FIELDS = st.sampled_from(["1", "N", "", " ", "\t7", '""', '"a,b"', '"q""q"', "苏州"])
