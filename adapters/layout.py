@@ -26,6 +26,7 @@ from adapters.layout_checks import (
     dated_pattern,
     known_zone,
 )
+from adapters.layout_dates import is_varied
 from adapters.yaml_document import MisfitError, load_document, shipped_text
 from settlement.model.errors import BadInput
 
@@ -247,8 +248,13 @@ class Layout(Document):
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether the last line of the trailer can be told to be whole without a line end: by what it declares."""
+        """Whether the last line of the trailer can be told to be whole without a line end: by what it declares.
+
+        Not where the file may be cut within its clearing date, and leave another one (2026/5/17, 2026/5/1).
+        """
         fields = self.trailer[-1].fields if self.trailer and not self.end_mark else ()
+        if fields and fields[-1].declares == "clearing_date" and is_varied(fields[-1].format):
+            return False
         return any(field.constant is not None or field.declares in {"count", "total"} for field in fields)
 
     @property

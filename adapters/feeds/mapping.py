@@ -145,7 +145,8 @@ class CsvMapping(Document):
     ragged: bool = given("rows may lack their last, blank cells", default=False)
     open_end: bool = given(
         "true: the sender writes no line end behind the last row; a cut within its last cell cannot be seen then. "
-        "Without it a CSV that ends so is refused, where no row ends the records",
+        "Without it a CSV that ends so is refused, where no row ends the records. Not with `ragged`: the cells that a "
+        "cut took would lack",
         default=False,
     )
     sign: Literal["keep", "ignore"] = given(
@@ -192,6 +193,8 @@ class CsvMapping(Document):
         if strange:
             raise MisfitError(f"no column has the title {strange[0]}", "also")
         check_keys(self.key, self.original_key)
+        if self.open_end and self.ragged:
+            raise MisfitError("not with ragged: a row that was cut would be one that lacks cells", "open_end")
         for number, name in enumerate(self.turned):
             if getattr(self.column(name), "type", "") != "amount":
                 raise MisfitError(f"{name}: only an amount has a sign to turn", "turned", number)

@@ -90,6 +90,7 @@ def _end(mapping: CsvMapping) -> list[str]:
         for spec in end.fields
         if spec.declares
     ]
+    said += ["a total adds up all records, without their signs or with them"] * any(spec.of for spec in end.fields)
     said += [f"declared in a sentence{f' for each {t.kind}' if t.kind else ''}: {t.pattern}" for t in end.spoken]
     return said + ["the example lacks these sentences, without which a file is refused"] * bool(end.spoken)
 

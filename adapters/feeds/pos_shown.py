@@ -29,6 +29,7 @@ NOTES = (
     "DE54 is made of entries of 20: account type 2, amount type 2, currency 3, C or D, amount 12",
     "DE90 of the original: message type 4, trace 6, time (DE7) 10, acquirer (DE32) 11, forwarder (DE33) 11, 0 before",
     "a closing 0520 counts all messages that move money, rejected ones too; what it gives must hold",
+    "with `reconciliation: required` a 0520 gives all eight: 74 to 77 and 86 to 89",
 )
 TERMINAL_NOTES = (
     "the message type is two bytes of BCD, LL one, LLL two; lengths count digits where the size says digits",
