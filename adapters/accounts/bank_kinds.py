@@ -48,7 +48,7 @@ class Kinds:
     table: Table  # the last whose headings were seen
     foot: bool = False  # a trailer was the last thing seen
     any_line: bool = False
-    in_words: bool = False  # the first cell of a line was
+    numbered: bool = True  # the first cell of every line was a number
 
     def of(self, row: Row, texts: list[str], above: list[Cell]) -> Kind:
         """The kind of the next row; `above` is the row before it, where that is no line."""
@@ -74,7 +74,7 @@ class Kinds:
         if self._is_in_foot(row, texts) or self._is_sentence(row, texts):
             return Kind.NOTHING
         self.any_line = True
-        self.in_words = self.in_words or not texts[0].isascii()
+        self.numbered = self.numbered and texts[0].isascii() and _DIGIT.search(texts[0]) is not None
         return Kind.LINE
 
     def _is_line(self, row: Row, first: str) -> bool:
@@ -115,10 +115,11 @@ class Kinds:
         return True
 
     def _may_be_cut(self, row: Row, texts: list[str]) -> bool:
-        """True for what may be the beginning of a last line; where lines begin with numbers, words are none."""
-        is_number_due = self.any_line and not self.in_words
-        before_day = self.table.columns["booking_date"][0] > 0
-        return not row.whole and before_day and (texts[0].isascii() or not is_number_due)
+        """True for what may be a last line, cut down to its day; where lines begin with numbers, words are none."""
+        place = self.table.columns["booking_date"][0]
+        if row.whole or place == 0 or len(row.cells) > place + 1:
+            return False
+        return texts[0].isascii() or not (self.any_line and self.numbered)
 
     def _names_other_side(self, row: Row) -> bool:
         """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""

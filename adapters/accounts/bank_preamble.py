@@ -19,7 +19,13 @@ _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")
 # an account among other words: in groups of four, or as one piece
 _NUMBER = re.compile(r"[0-9*]{4}(?: [0-9*]{4}){2,}(?: [0-9*]{1,3}(?![0-9]))?|[0-9*][0-9*-]{3,}[0-9]", re.ASCII)
-_ACCOUNT_SIGN = re.compile(r"[0-9*]", re.ASCII)
+# what else has digits: an amount, a day
+_AMOUNT_OR_DAY = re.compile(
+    r"[-+¥￥]*(?:[0-9]{1,9}\.[0-9]{1,2}|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?)元?"
+    r"|20[0-9]{2}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?(?:[ T].*)?",
+    re.ASCII,
+)
+_ACCOUNT_SIGNS = re.compile(r"(?:[0-9*][^0-9*]*){4}", re.ASCII)
 _MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
 # what amounts are in, where it is not yuan: 单位：万元, 金额(分)
 _UNITS = r"\s*(?:人民币)?(百万元|万元|千元|亿元|元|角|分)"
@@ -100,9 +106,9 @@ def names_account(texts: Sequence[str], labels: AbstractSet[str]) -> bool:
 def account_in(text: str) -> str:
     """The account number among other words, without the blanks of its groups; the text itself where there is none.
 
-    "" for a kind of account (基本户), or another heading: they have no digit.
+    "" where it can be none: a kind of account (基本户), another heading, an amount, a day.
     """
-    if not _ACCOUNT_SIGN.search(text):
+    if not _ACCOUNT_SIGNS.search(text) or _AMOUNT_OR_DAY.fullmatch(text):
         return ""
     number = _NUMBER.search(" ".join(text.split()))
     return number.group().replace(" ", "") if number and not text.isalnum() else text

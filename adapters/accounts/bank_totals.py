@@ -37,8 +37,10 @@ _SUM = re.compile(
 )
 _SPOKEN = re.compile(r"[0-9]+笔[,，]共([0-9.,]+)元", re.ASCII)  # behind 收入合计
 # whole numbers before another one: the thousands of an amount that has no quotes around it, or a count before a sum
-_IN_PIECES = re.compile(r"(?<![^\t:：]) *[0-9]+(?:\t[0-9]+)*\t[0-9]+(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
-_VALUE = re.compile(r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?元?", re.ASCII)
+_IN_PIECES = re.compile(r"(?<![^\t:：]) *[-+¥￥]*[0-9]+(?:\t[0-9]+)*\t[0-9][0-9,]*(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
+# thousands and fen: whole yuan in cells side by side are several amounts
+_CUT_APART = re.compile(r"(?<![^\t:：]) *[-+¥￥]*[0-9]{1,3}(?:\t[0-9]{3})+\.[0-9]{2}元?(?=\t|$)", re.ASCII)
+_VALUE = re.compile(r"[-+¥￥]*[0-9][0-9,]*(?:\.[0-9]+)?元?", re.ASCII)
 _SIDES = {"借方": "expense", "支出": "expense", "贷方": "income", "收入": "income"}
 Sums = Counter[tuple[str, str]]
 
@@ -102,23 +104,28 @@ class Totals:
             return
         (currency,) = currencies
         for side, cells in self.said.items():
+            declared = [abs(amount) for _, cell in cells if (amount := self._amount(cell, currency)) is not None]
+            have = {abs(self.all[currency, side]), self.gross[currency, side]}
+            if not declared or not have.isdisjoint({declared[-1], sum(declared)}):
+                continue
             if self.lines < records:
                 yield f"{TOTAL_UNPROVEN}: {cells[-1][0]}: an amount of its lines cannot be read"
                 continue
-            declared = [abs(amount) for _, cell in cells if (amount := self._amount(cell, currency)) is not None]
-            have = {abs(self.all[currency, side]), self.gross[currency, side]}
-            if declared and have.isdisjoint({declared[-1], sum(declared)}):
-                said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
-                yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
+            said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
+            yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
 
     def see_carried(self, texts: list[str], balance: Cell) -> None:
-        """The balance before the lines or after them: in a row of words and amounts behind its word, else `balance`."""
+        """The balance before the lines or after them, of a row with its word.
+
+        In a row of words and amounts it may be the amount behind its word, or `balance`: 期末余额,0.00,贷,950.00.
+        """
         told = ["".join(text.split()) for text in _put_together(texts) if text]
         words, values = told[::2], told[1::2]
-        if len(words) == len(values) and all(map(_VALUE.fullmatch, values)) and not any(map(_VALUE.match, words)):
-            for word, value in zip(words, values, strict=True):
-                self._see_balance({word}, value)
-        else:
+        in_pairs = all(map(_VALUE.fullmatch, values)) and not any(map(_VALUE.match, words))
+        in_pairs = in_pairs and len(words) == len(values)
+        for word, value in zip(words, values, strict=True) if in_pairs else ():
+            self._see_balance({word}, value)
+        if not in_pairs or not set(_CARRIED) <= set(words):  # of two balances the column has one at most
             self._see_balance(set(told), balance)
 
     def _see_balance(self, words: set[str], balance: Cell) -> None:
@@ -176,4 +183,4 @@ class Totals:
 
 def _put_together(texts: list[str]) -> list[str]:
     """The cells of a row in which behind a word an amount stands in one cell, whose thousands were cut from it."""
-    return _IN_PIECES.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts)).split("\t")
+    return _CUT_APART.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts)).split("\t")

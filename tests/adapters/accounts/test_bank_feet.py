@@ -84,8 +84,13 @@ def test_words_without_a_line_end_are_a_foot_where_lines_begin_with_numbers() ->
         frame, rejects, closing = read("bank_csv", (text + end).encode(), layout=PLAIN)
         assert (rejects, closing.refused and closing.refused.code) == ([], code)
         assert frame.height == (code is None)
-    # no line above says how they begin
-    assert read("bank_csv", (text.partition("88")[0] + "甲").encode(), layout=PLAIN)[2].refused is not None
+    # no line above says how they begin, or one began with another thing
+    for first in ("", text.partition("88")[2], "VISA" + text.partition("88")[2]):
+        lines = text.partition("88")[0] + first
+        for end in ("甲", "甲,"):
+            assert read("bank_csv", (lines + end).encode(), layout=PLAIN)[2].refused is not None
+        _, rejects, closing = read("bank_csv", (lines + "以下空白,,,").encode(), layout=PLAIN)  # not cut before its day
+        assert (rejects, closing.refused) == ([], None)
 
 
 @pytest.mark.parametrize(
