@@ -10,7 +10,7 @@ layout_line.py reads and writes a single line by it (headers, trailers, payout r
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -27,8 +27,7 @@ from adapters.layout_checks import (
     known_zone,
 )
 from adapters.layout_dates import is_varied
-from adapters.yaml_document import MisfitError, load_document, shipped_text
-from settlement.model.errors import BadInput
+from adapters.yaml_document import MisfitError, load_document, shipped_document
 
 FieldType = Literal["text", "digits", "count", "amount", "date", "datetime", "hex", "card"]
 Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
@@ -296,10 +295,6 @@ def load_layout(text: str, name: str) -> Layout:
     return load_document(text, name, Layout)
 
 
-@cache
 def shipped_layout(package: str, name: str) -> Layout:
     """The layout that ships in `package`/layouts as `name`.yaml. BadInput: there is none."""
-    text = shipped_text(package, name)
-    if text is None:
-        raise BadInput(f"layout {name!r} does not ship; give one that `puhui feed list` names, or a YAML file")
-    return load_layout(text, f"{name}.yaml")
+    return shipped_document(package, name, Layout)

@@ -54,7 +54,7 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     Settings: `layout` (a shipped bank or a mapping), `encoding` (the mapping's, else auto), `account` (where the file
     does not say it), `sheet` (the first).
     """
-    bank = bank_map(context.settings, context.source)
+    bank = bank_map(context.settings)
     above = Preamble(bank, str(context.settings.get("account", "")), latest=context.clearing_date)
     return _Reader(context, bank, above, Totals(bank)).read(stream)
 

@@ -18,7 +18,7 @@ from adapters.layout import Document, Encoding, LayoutField, Unit, given, read_c
 from adapters.layout_checks import check_keys, known_zone
 from adapters.layout_dates import names_day
 from adapters.quotes import known_separator
-from adapters.yaml_document import MisfitError, document_of, load_document, shipped_text
+from adapters.yaml_document import MisfitError, chosen_document
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -327,23 +327,13 @@ def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
 
     Its encoding is the setting `encoding` where that is given.
     """
-    mapping = _chosen(settings.get("mapping"))
+    chosen = settings.get("mapping")
+    if chosen is None:
+        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
+    mapping = chosen_document(chosen, "mapping", PACKAGE, CsvMapping)
     encoding = settings.get("encoding")
     if encoding is None:
         return mapping
     if encoding not in _ENCODINGS:
         raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(_ENCODINGS)}")
     return mapping.model_copy(update={"encoding": encoding})
-
-
-def _chosen(chosen: object) -> CsvMapping:
-    if isinstance(chosen, CsvMapping):
-        return chosen
-    if isinstance(chosen, str):
-        text = shipped_text(PACKAGE, chosen)
-        if text is None:
-            raise BadInput(f"mapping {chosen!r} does not ship; give one that `puhui feed list` names, or a YAML file")
-        return load_document(text, f"{chosen}.yaml", CsvMapping)
-    if chosen is None:
-        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
-    return document_of(chosen, "setting mapping", CsvMapping)
