@@ -10,7 +10,7 @@ layout_line.py reads and writes a single line by it (headers, trailers, payout r
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -26,8 +26,8 @@ from adapters.layout_checks import (
     dated_pattern,
     known_zone,
 )
-from adapters.yaml_document import MisfitError, load_document, shipped_text
-from settlement.model.errors import BadInput
+from adapters.layout_dates import is_varied
+from adapters.yaml_document import MisfitError, load_document, shipped_document
 
 FieldType = Literal["text", "digits", "count", "amount", "date", "datetime", "hex", "card"]
 Encoding = Literal["gb18030", "gbk", "utf-8", "utf-8-sig", "ascii"]
@@ -246,6 +246,17 @@ class Layout(Document):
         return {"crlf": "CR LF", "lf": "LF", "any": "CR LF or LF"}[self.newline]
 
     @property
+    def ends_by_itself(self) -> bool:
+        """Whether the last line of the trailer can be told to be whole without a line end: by what it declares.
+
+        Not where the file may be cut within its clearing date, and leave another one (2026/5/17, 2026/5/1).
+        """
+        fields = self.trailer[-1].fields if self.trailer and not self.end_mark else ()
+        if fields and fields[-1].declares == "clearing_date" and is_varied(fields[-1].format):
+            return False
+        return any(field.constant is not None or field.declares in {"count", "total"} for field in fields)
+
+    @property
     def end_mark_bytes(self) -> bytes:
         """The end mark in the file's encoding, without a line end."""
         return self.end_mark.encode(self.text_encoding)
@@ -284,10 +295,6 @@ def load_layout(text: str, name: str) -> Layout:
     return load_document(text, name, Layout)
 
 
-@cache
 def shipped_layout(package: str, name: str) -> Layout:
     """The layout that ships in `package`/layouts as `name`.yaml. BadInput: there is none."""
-    text = shipped_text(package, name)
-    if text is None:
-        raise BadInput(f"layout {name!r} does not ship; give one that `puhui feed list` names, or a YAML file")
-    return load_layout(text, f"{name}.yaml")
+    return shipped_document(package, name, Layout)

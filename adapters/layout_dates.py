@@ -9,6 +9,7 @@ _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "
 # of one digit or two; f is a fraction, which is let go; YY has two digits, and no place in a fixed field either
 _SHORT = {"YY": "%y", "M": "%m", "D": "%d", "h": "%H", "f": "0"}
 TOKEN = re.compile("|".join((*_TOKENS, *_SHORT)))
+FIRST_YEAR = 1000  # before it a filler is misread (00000101), and UTC may have no such year
 _WIDE_BLANKS = str.maketrans("\u00a0\u3000", "  ")  # of Chinese programs, inside a time too
 
 
@@ -38,9 +39,11 @@ def moment_of(form: str, text: str) -> datetime:
     year = "" if "YY" in form else "2000"  # a leap year, so that 29 February can stand without its year
     try:
         moment = datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(form))  # noqa: DTZ007 the caller knows the zone
-        return moment if moment.year >= 2000 or "YYYY" in form else moment.replace(year=moment.year + 100)
     except ValueError:
-        raise ValueError(f"is no such day or time; write a real one as {form}") from None
+        moment = datetime.min  # noqa: DTZ901 the caller knows the zone
+    if moment.year < FIRST_YEAR:
+        raise ValueError(f"is no such day or time; write a real one as {form}")
+    return moment if moment.year >= 2000 or "YYYY" in form else moment.replace(year=moment.year + 100)
 
 
 def _digits(token: re.Match[str]) -> str:

@@ -61,9 +61,11 @@ def _parse_typed(field: LayoutField, bare: str, text: str, unit: Unit) -> Value:
         case "amount":
             return _parse_signed(field, text if field.signs else bare, unit)
         case "count":
-            if re.fullmatch("0*[0-9]{1,18}", bare, re.ASCII) is None:
+            zeros = r"(?:\.0+)?" if field.start is None else ""  # WeChat's bill of funds counts 20.0 lines
+            found = re.fullmatch(f"0*([0-9]{{1,18}}){zeros}", bare, re.ASCII)
+            if found is None:
                 raise CellError(field.name, "BAD_COUNT", "is not a whole number; write digits")
-            return int(bare[-18:])
+            return int(found[1])
         case "date" | "datetime":
             return _parse_date(field, bare)
         case "digits" | "hex" | "card":

@@ -30,7 +30,9 @@ _DIGIT_RUN = re.compile(r"\d{11,}")
 
 def describe(layout: Layout) -> list[Part]:
     """The layout for people: one row per field, then an example of every line of the file."""
-    how = "fixed width, counted in bytes" if layout.shape == "fixed" else f"delimited by {layout.separator!r}"
+    how = f"delimited by {layout.separator!r}"
+    if layout.shape == "fixed":
+        how = f"fixed width, counted in bytes, {layout.separator!r} between fields, blanks behind texts"
     one_kind = (layout.newline, layout.gives, layout.shape) == ("any", "transaction", "fixed")
     ends = layout.newline_words + (", one kind in a file" if one_kind else "")
     head = [
@@ -79,21 +81,31 @@ def _field_table(layout: Layout, title: str, line: Line) -> Part:
 
 def field_words(layout: Layout, field: LayoutField) -> str:
     """What a field is, in words: title, format, unit, signs, codes, padding, what it declares."""
-    words = [field.title, field.format]
-    words += [f"in {layout.unit_of(field)}"] if field.type == "amount" else []
+    words = [field.title, *cell_words(field, layout.unit_of(field))]
+    if layout.shape == "fixed":
+        filled = field.pad == "0" or field.type in {"amount", "count"}
+        words += ["zeros on the left"] if filled else []
+    if field.declares == "total":
+        words += [f"declares the total of {field.of}, all records added up without signs"]
+    elif field.declares:
+        words += [f"declares the {field.declares.replace('_', ' ')}"]
+    return "; ".join(word for word in [*words, field.note] if word)
+
+
+def cell_words(field: LayoutField, unit: str) -> list[str]:
+    """What a cell may hold, in words: format, unit, signs, codes."""
+    words = [field.format]
+    words += [f"in {unit}"] if field.type == "amount" else []
     words += [f"always {field.constant!r}"] if field.constant is not None else []
     signs = " ".join(f"{mark!r} {'plus' if way > 0 else 'minus'}" for mark, way in field.signs.items())
-    words += [f"first character {signs}"] if signs else []
+    words += [f"{'may begin with' if field.start is None else 'first character'} {signs}"] if signs else []
+    words += ["without a sign"] if field.type == "amount" and not signs else []
     codes = ", ".join(f"{code or 'blank'} {meaning}" for code, meaning in field.values.items())
     words += [codes] if codes else []
     words += ["any other code unknown"] if field.otherwise is not None else []
     words += [f"begins with {field.prefix!r}"] if field.prefix else []
     words += [f"also blank: {' '.join(map(repr, field.blanks))}"] if field.blanks else []
-    if layout.shape == "fixed":
-        filled = field.pad == "0" or field.type in {"amount", "count"}
-        words += ["zeros on the left"] if filled else []
-    words += [f"declares the {field.declares.replace('_', ' ')} {field.of}".rstrip()] if field.declares else []
-    return "; ".join(word for word in [*words, field.note] if word)
+    return words
 
 
 def _values(layout: Layout, line: Line) -> dict[str, Value]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -175,9 +176,28 @@ def shipped_documents(package: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield path.name.removesuffix(".yaml"), document
 
 
-def shipped_text(package: str, name: str) -> str | None:
-    """The YAML text of a layout that ships in `package`/layouts, or None."""
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None:
-        return None
+def shipped_document(package: str, name: str, model: type[D]) -> D:
+    """The layout that ships in `package`/layouts as `name`.yaml. BadInput: there is none."""
+    document = _shipped(package, name, model)
+    assert isinstance(document, model), "it is cached under its model"
+    return document
+
+
+@cache
+def _shipped(package: str, name: str, model: type[BaseModel]) -> BaseModel:
     path = resources.files(package) / "layouts" / f"{name}.yaml"
-    return path.read_text("utf-8") if path.is_file() else None
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or not path.is_file():
+        raise BadInput(f"layout {name!r} does not ship; give one that `puhui feed list` names, or a YAML file")
+    return load_document(path.read_text("utf-8"), f"{name}.yaml", model)
+
+
+def chosen_document(chosen: object, setting: str, package: str, model: type[D]) -> D:
+    """What a setting of a source gives: the name of one that ships, a mapping (YAML), or a `model` itself.
+
+    BadInput: none of these, or it is wrong.
+    """
+    if isinstance(chosen, model):
+        return chosen
+    if isinstance(chosen, str):
+        return shipped_document(package, chosen, model)
+    return document_of(chosen, f"setting {setting}", model)

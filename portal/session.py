@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batch.config import Config, load_config
 from portal import clock
@@ -15,6 +16,11 @@ from settlement.store import migrate
 from settlement.store.database import Database, connect
 from settlement.store.keys import Keys
 from settlement.store.keys import load as load_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from batch.run import Run
 
 KEYS_NAME = "puhui.keys"
 
@@ -28,6 +34,18 @@ class Session:
     keys: Keys
     database: Database
     now: datetime
+
+    def desk(self, connection: Connection) -> Run:
+        """What a decision of a person runs under, held until the transaction ends."""
+        from batch import release
+
+        return release.desk(connection, self.home, self.config, self.keys, self.now)
+
+    def reader(self, connection: Connection) -> Run:
+        """As `desk`, for looking only."""
+        from batch import release
+
+        return release.reader(connection, self.home, self.config, self.keys, self.now)
 
 
 def keys_path(home: Path) -> Path:

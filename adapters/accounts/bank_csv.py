@@ -8,11 +8,9 @@ opening and closing, in whichever direction of time the bank lists its rows.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import BinaryIO
 
 from adapters.accounts.bank_balances import Account, set_balances, unread
@@ -21,32 +19,23 @@ from adapters.accounts.bank_cells import (
     account_of,
     amount_of,
     date_of,
-    is_like_a_day,
-    is_reference,
-    is_somebody,
     name_of,
     see_minus,
     text_of,
     value_of,
 )
-from adapters.accounts.bank_feet import NUMBER, PAGE, PRINTED, TALLY, are_words, cut_notes, is_head, is_sum
-from adapters.accounts.bank_headings import check_headings, headings_of, keys_of, no_headings, places_of, tells_sign
-from adapters.accounts.bank_map import CANONICAL, BankMap, Form, bank_map, separator_of
-from adapters.accounts.bank_preamble import (
-    account_in,
-    check_unit,
-    check_unit_above,
-    has_label,
-    heading_key,
-    labels_of,
-    month_end,
-)
+from adapters.accounts.bank_feet import cut_notes, is_head
+from adapters.accounts.bank_headings import headings_of, no_headings, places_of
+from adapters.accounts.bank_kinds import Kind, Kinds, first_of
+from adapters.accounts.bank_map import CANONICAL, BankMap, bank_map, separator_of
+from adapters.accounts.bank_preamble import Preamble, heading_key, names_account
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
+from adapters.accounts.bank_table import MONEY, Table, table_at, table_without_headings
 from adapters.accounts.bank_totals import Totals
 from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
 from adapters.base import Closing, Context, Parsed
 from adapters.refused import FileRefusedError
-from adapters.safe_workbook import MAX_COLUMNS, UNREAD, UNREAD_CELL, Cell
+from adapters.safe_workbook import MAX_COLUMNS, UNREAD_CELL, Cell
 from adapters.shown import mask_text
 from adapters.text_lines import encoding_of
 from settlement.model.rejects import Reject
@@ -57,9 +46,6 @@ MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be re
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
-_SIDES = ("counterparty", "payer", "payee")
-_DIGIT = re.compile("[0-9]")
-_RULE = re.compile(r"[-=_*#+~. ]*")
 
 
 def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -68,43 +54,29 @@ def read_bank(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     Settings: `layout` (a shipped bank or a mapping), `encoding` (the mapping's, else auto), `account` (where the file
     does not say it), `sheet` (the first).
     """
-    bank = bank_map(context.settings, context.source)
-    trailers = tuple(heading_key(word) for word in bank.trailers)
-    no_lines = frozenset("".join(word.split()) for word in bank.no_lines)
-    reader = _Reader(context, bank, bank, Totals(bank), trailers=trailers, no_lines=no_lines)
-    reader.headings, reader.columns = bank.places
-    reader.latest = context.clearing_date
-    return reader.read(stream)
+    bank = bank_map(context.settings)
+    above = Preamble(bank, str(context.settings.get("account", "")), latest=context.clearing_date)
+    return _Reader(context, bank, above, Totals(bank)).read(stream)
 
 
 @dataclass(slots=True)
 class _Reader:
     context: Context
     bank: BankMap
-    form: Form
+    preamble: Preamble
     totals: Totals
-    columns: dict[str, list[int]] = field(default_factory=dict)
-    trailers: tuple[str, ...] = ()
-    account: str = ""
-    currency: str = ""  # as the lines above the headings write it
-    latest: date | None = None
+    kinds: Kinds = field(init=False)  # once the headings are found
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    headings: list[str] = field(default_factory=list)
-    upper_headings: list[str] = field(default_factory=list)  # the merged ones, where they stand in two rows
-    foot: bool = False  # a trailer was the last thing seen
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
-    no_lines: frozenset[str] = frozenset()
-    tells_sign: bool = False  # the heading of money out does
     minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where the mapping does not say it
     between: deque[Row] = field(default_factory=lambda: deque(maxlen=MAX_PREAMBLE))  # no lines, since the last line
     last: Row | None = None  # the last row that is a line
     shortest: int = MAX_COLUMNS  # cells of the shortest line before it
     records: int = 0
     text: int = 0
-    skipped: int = 0
     total_fen: int = 0
     position: int = 0
 
@@ -121,9 +93,9 @@ class _Reader:
         days = [a.statement.closing_date for a in self.accounts.values() if a.statement.closing_date is not None]
         yield Closing(
             records=self.records,
-            accepted=self.records - rejected - self.skipped if refused is None else 0,
+            accepted=self.records - rejected if refused is None else 0,
             rejected=rejected,
-            skipped=self.skipped,
+            skipped=0,
             total_fen=self.total_fen,
             clearing_date=max(days, default=None),
             notes=tuple(self.notes),
@@ -133,15 +105,25 @@ class _Reader:
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def _take_all(self, stream: BinaryIO) -> None:
+        all_rows = self._rows(stream)
+        self.kinds = Kinds(self.bank, self.preamble, table_without_headings(self.bank) or self._find_table(all_rows))
+        for row in all_rows:
+            self.position = row.end
+            self._take(row)
+        table = self.kinds.table
+        money = {place for name in (*MONEY, "balance") for place in table.columns[name]}
+        self.notes.extend(cut_notes(self.last, self.position, self.records, min(self.shortest, table.width), money))
+        self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
+
+    def _rows(self, stream: BinaryIO) -> Iterator[Row]:
         settings = self.context.settings
         given = settings.get("encoding", self.bank.encoding)
         encoding = given if given in {"auto", "utf-16"} else encoding_of(given, self.context.source)
-        self.account = str(settings.get("account", ""))
         separator = separator_of(self.bank, settings, self.context.source)
         words = ("",) * bool(self.bank.headings) or tuple(
             dict.fromkeys(heading_key(h) for form in self.bank.forms for h in form.columns.booking_date)
         )
-        all_rows = rows(
+        return rows(
             stream,
             encoding,
             separator,
@@ -152,59 +134,32 @@ class _Reader:
                 or any(places_of(k, f) for f in self.bank.forms for k in headings_of(cells, above))
             ),
         )
+
+    def _find_table(self, all_rows: Iterator[Row]) -> Table:
+        """Takes the rows down to the headings."""
         seen = ""
         above: list[Cell] = []
         for number, row in enumerate(all_rows):
-            self.position = row.end
-            if self.columns:
-                self._take(row)
-            elif number >= MAX_PREAMBLE:
+            if number >= MAX_PREAMBLE:
                 break
-            elif not self._find_headings(row, above):
-                seen += "".join(text_of(cell) for cell in row.cells)
-                self._read_preamble(row)
-                self.totals.see_count([text_of(cell) for cell in row.cells])
-                above = row.cells
-        if self.columns:
-            money = {place for name in ("income", "expense", "amount", "balance") for place in self.columns[name]}
-            self.notes.extend(cut_notes(self.last, self.position, self.records, self.shortest, self.headings, money))
-            self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
-        else:
-            raise no_headings(self.bank.forms, seen)
-
-    def _find_headings(self, row: Row, above: list[Cell]) -> bool:
-        """True for the line of headings of a form: a date and a way to know the amount."""
-        for form, keys in ((form, keys) for form in self.bank.forms for keys in headings_of(row.cells, above)):
-            found = places_of(keys, form)
-            if found is None:
-                continue
-            check_headings(row.cells, keys, found, self.bank.unit, row.start)
-            self.form, self.columns, self.headings = form, found, keys
-            self.tells_sign = tells_sign(form, keys, found)
-            self.upper_headings = [] if keys == keys_of(row.cells) else keys_of(above)
-            return True
-        return False
-
-    def _read_preamble(self, row: Row) -> None:
-        """Account, currency and month above the headings: "账号：123" in one cell, or the value in the next cell."""
-        texts = [text_of(cell) for cell in row.cells]
-        for names, value in labels_of(texts):
-            if not names.isdisjoint(map(heading_key, self.bank.account_labels)):
-                self.account = self.account or account_in(value)
-            elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
-                self.currency = value.strip("[] ")
-        check_unit_above(texts, self.bank.unit, row.start)
-        for text in texts:
-            self.latest = month_end(text) or self.latest
+            self.position = row.end
+            table = table_at(row, above, self.bank)
+            if table:
+                return table
+            texts = [text_of(cell) for cell in row.cells]
+            seen += "".join(texts)
+            self.preamble.read(texts, row.start)
+            self.totals.see_count(texts)
+            above = row.cells
+        raise no_headings(self.bank.forms, seen)
 
     # --- a row -------------------------------------------------------------------------------------------------------
 
     def _take(self, row: Row) -> None:
         texts = [text_of(cell) for cell in row.cells]
-        if self._is_no_line(row, texts):
-            self.passed += 1
-            if self.passed > MAX_PASSED:
-                raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
+        kind = self.kinds.of(row, texts, self.between[-1].cells if self.between else [])
+        if kind is not Kind.LINE:
+            self._pass(row, texts, kind)
             return
         self._begin_again()
         self.shortest = min(self.shortest, len(self.last.cells)) if self.last else self.shortest
@@ -222,141 +177,55 @@ class _Reader:
             name = CANONICAL.get(self.looked_at, self.looked_at)
             self.rejects.append(Reject(self.context.file, self.records, row.start or -1, name, error.code, str(error)))
 
-    def _is_no_line(self, row: Row, texts: list[str]) -> bool:
-        """True for blank rows and rules, for headings that come again, and for feet."""
-        first = heading_key(next((text for text in texts if not _RULE.fullmatch(text)), ""))
-        if first and not _DIGIT.search(text_of(self._cell(row, "booking_date"))):
-            # headings again, perhaps of another table: its columns may stand otherwise
-            above = self.between[-1].cells if self.between else []
-            if self._find_headings(row, above):
-                self.foot = False
-                return True
-            first = "" if keys_of(row.cells) == self.upper_headings else first
-        if first and not self._is_foot(row, texts, first):
-            return False
-        self.between.append(row)
-        self.totals.see_count(texts)
-        return True
-
-    def _is_foot(self, row: Row, texts: list[str], first: str) -> bool:
-        """True for trailers, and for the rows behind one that have no day.
-
-        Behind a trailer a row with a day, though it cannot be read, is a line again (本页小计 stands in the middle).
-        """
-        is_page = PAGE.match(first) is not None
-        if (is_page or first.startswith(self.trailers) or TALLY.match(first)) and not self._is_line(row, first):
-            self.foot = self.foot or not is_page
+    def _pass(self, row: Row, texts: list[str], kind: Kind) -> None:
+        """Takes what a row that is no line declares: sums, balances carried, the number of lines."""
+        if kind is Kind.TRAILER:
             self.totals.see_labelled(texts)
-            self.notes.extend(self.totals.notes(row, first, self.columns, self.headings, self.records))
-            return True
-        words = {"".join(text.split()) for text in texts if not text.isascii()}
-        if not self.no_lines.isdisjoint(words) and not self._names_other_side(row):
-            self.totals.see_carried(words, self._cell(row, "balance"))
-            return True
-        # without an amount, a row that names an account begins the lines of another one
-        if self.foot or self._is_labels(row, texts):
-            self.foot = self._day(row) is None and not (self._is_like_a_day(row) and self._has_amount(row))
-        return self.foot or self._is_sentence(row, texts)
-
-    def _is_sentence(self, row: Row, texts: list[str]) -> bool:
-        """True for words without money, other side and day; what may be part of a line, or other headings, is none."""
-        told, day = [text for text in texts if text], text_of(self._cell(row, "booking_date"))
-        if self._has_money(row, "balance") or (self.bank.headings and self.last is None) or not are_words(told):
-            return False
-        is_cut = not row.whole and self.columns["booking_date"][0] > 0
-        if is_cut or NUMBER.match(day) or self._is_like_a_day(row):
-            return False
-        if self.last:
-            return len(told) == 1 or (":" in heading_key("".join(told)) and not self._names_somebody(row))
-        check_unit(" ".join(told), self.bank.unit, row.start)  # a second row of headings may say it
-        return True
-
-    def _names_other_side(self, row: Row) -> bool:
-        """True for a line with somebody's name, account or number, whose text happens to be a word of `no_lines`."""
-        return self._names_somebody(row) and self._day(row) is not None and self._has_amount(row)
-
-    def _names_somebody(self, row: Row) -> bool:
-        cells = ((self._cell(row, f"{who}_name"), self._cell(row, f"{who}_account")) for who in _SIDES)
-        return is_reference(self._cell(row, "reference")) or any(is_somebody(*both, self.no_lines) for both in cells)
-
-    def _day(self, row: Row) -> date | None:
-        """The day of a row; None where it has none that can be read."""
-        try:
-            return date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
-        except CellError:
-            return None
-
-    def _has_amount(self, row: Row) -> bool:
-        return any(value_of(self._cell(row, name)) for name in ("amount", "income", "expense"))
-
-    def _is_labels(self, row: Row, texts: list[str]) -> bool:
-        """True for a row of labels with an account: under money it may have 币种, or the account's number."""
-        if not self._has_money(row):
-            return self._has_account(texts)
-        day = text_of(self._cell(row, "booking_date"))
-        return not _DIGIT.search(day) and has_label(texts, self.bank.account_labels) and self._has_account(texts)
-
-    def _has_money(self, row: Row, *more: str) -> bool:
-        """True where a number stands under money, or what could not be read."""
-        cells = (text_of(self._cell(row, name)) for name in ("amount", "income", "expense", *more))
-        return any(cell == UNREAD or _DIGIT.search(cell) for cell in cells)
-
-    def _has_account(self, texts: list[str]) -> bool:
-        labels = set(map(heading_key, self.bank.account_labels))
-        return any(account_in(value) and not labels.isdisjoint(names) for names, value in labels_of(texts))
+            table = self.kinds.table
+            self.notes.extend(self.totals.notes(row, first_of(texts), table.columns, table.headings, self.records))
+        elif kind is Kind.CARRIED:
+            self.totals.see_carried(texts, self._cell(row, "balance"))
+        if kind is not Kind.HEADINGS:
+            self.between.append(row)
+            self.totals.see_count(texts)
+        self.passed += 1
+        if self.passed > MAX_PASSED:
+            raise FileRefusedError("TOO_MANY_LINES", f"more than {MAX_PASSED} rows are no lines; leave them out")
 
     def _begin_again(self) -> None:
         """Above a line may stand another account, whose line it is, and those below it are."""
-        above = ([text_of(cell) for cell in row.cells] for row in self.between)
-        if (
-            not any(self._has_account(texts) for texts in above if is_head(texts, self.trailers))
-            or "account" in self.context.settings
-        ):
+        if "account" in self.context.settings:
             return
-        account, currency = self.account, self.currency
-        self.account = self.currency = ""
-        for row in self.between:
-            self._read_preamble(row)
-        if self.account == account:  # the next page of the same one, which need not say its currency again
-            self.currency = self.currency or currency
-        else:
+        above = [([text_of(cell) for cell in row.cells], row.start) for row in self.between]
+        heads = (texts for texts, _ in above if is_head(texts, self.bank.trailer_keys))
+        is_named = any(names_account(texts, self.bank.account_keys) for texts in heads)
+        if is_named and self.preamble.begin_again(above):
             self.totals.since.clear()
 
-    def _is_line(self, row: Row, first: str) -> bool:
-        """True for a row that begins as a trailer does, but has an amount and a day, perhaps a wrong one: 说明费."""
-        is_total = is_sum(first, self.bank.totals) and not self._names_other_side(row)
-        has_day = self._day(row) is not None or self._is_like_a_day(row)
-        return has_day and self._has_amount(row) and not is_total and PRINTED.match(first) is None
-
-    def _is_like_a_day(self, row: Row) -> bool:
-        return is_like_a_day(self._cell(row, "booking_date"), self.form.date_format)
-
     def _cell(self, row: Row, name: str) -> Cell:
-        """The cell of a column; None where the file lacks the column or the row is short."""
         self.looked_at = name
-        place = self.columns[name]
-        return row.cells[place[0]] if place and place[0] < len(row.cells) else None
+        return self.kinds.table.cell(row, name)
 
     def _add(self, row: Row, texts: list[str]) -> None:
         self.looked_at = ""
-        named = max(n for n, text in enumerate(self.headings, 1) if text)
-        if any(texts[named if len(texts) > len(self.headings) else len(self.headings) :]):
+        table = self.kinds.table
+        if len(texts) > len(table.headings) and any(texts[table.width :]):
             raise CellError("FIELD_COUNT", "the row has more cells than headings; is the separator right?")
-        for column, places in self.columns.items():
-            if any(row.cells[place] == UNREAD for place in places if place < len(row.cells)):
-                self.looked_at = column
-                raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
+        self.looked_at = table.unread(row)
+        if self.looked_at:
+            raise CellError("UNREAD_CELL", f"a cell {UNREAD_CELL}")
         currency = self._currency(row)
         amount, reversal = self._amount(row, currency)
-        if self.columns["amount"]:  # those of two columns are in the sums
+        if table.columns["amount"]:  # those of two columns are in the sums
             self.totals.add_signed(currency, amount, reversal)
         balance = self._balance(row, self.bank.digits_of(currency))
-        booking = date_of(self._cell(row, "booking_date"), self.form.date_format, self.latest)
+        form, latest = table.form.date_format, self.preamble.latest
+        booking = date_of(self._cell(row, "booking_date"), form, latest)
         if booking is None:
             raise CellError("BAD_DATE", "the row has no date")
-        value = date_of(self._cell(row, "value_date"), self.form.date_format, self.latest)
+        value = date_of(self._cell(row, "value_date"), form, latest)
         name, number = self._counterparty(row, amount)
-        said = dict.fromkeys(value_of(row.cells[p]) for p in self.columns["remittance"] if p < len(row.cells))
+        said = dict.fromkeys(value_of(row.cells[p]) for p in table.columns["remittance"] if p < len(row.cells))
         owner = self._account(row, currency, amount)
         statement = owner.statement
         if not fits(self.total_fen + abs(amount)):
@@ -389,11 +258,12 @@ class _Reader:
 
     def _time(self, row: Row, texts: list[str]) -> str:
         """The cells that may tell the time of a day: that of the day itself, and those headed so."""
-        named = [text for text, heading in zip(texts, self.headings, strict=False) if heading.endswith("时间")]
+        headings = self.kinds.table.headings
+        named = [text for text, heading in zip(texts, headings, strict=False) if heading.endswith("时间")]
         return " ".join([text_of(self._cell(row, "booking_date")), *named])
 
     def _currency(self, row: Row) -> str:
-        text = value_of(self._cell(row, "currency")) or self.currency
+        text = value_of(self._cell(row, "currency")) or self.preamble.currency
         if not text:
             return self.bank.currency
         code = self.bank.currency_of(text)
@@ -412,14 +282,15 @@ class _Reader:
 
     def _amount(self, row: Row, currency: str) -> tuple[int, bool]:
         """(signed amount, reversal). A negative amount in 收入 or 支出 undoes an earlier one (红字冲正)."""
-        digits = self.bank.digits_of(currency)
-        if self.columns["income"] and self.columns["expense"]:
+        digits, table = self.bank.digits_of(currency), self.kinds.table
+        form = table.form
+        if table.columns["income"] and table.columns["expense"]:
             income = amount_of(self._cell(row, "income"), digits, self.bank.decimal)
             expense = amount_of(self._cell(row, "expense"), digits, self.bank.decimal)
             if income is None and expense is None:
                 raise CellError("NO_AMOUNT", "neither money in nor money out")
-            if expense and (self.form.expenses_signed or self.tells_sign):
-                if self.tells_sign:
+            if expense and (form.expenses_signed or table.tells_sign):
+                if table.tells_sign:
                     see_minus(self.minuses, expense)
                 expense = abs(expense)
             self.totals.add(currency, income or 0, expense or 0)
@@ -432,16 +303,16 @@ class _Reader:
         amount = amount_of(self._cell(row, "amount"), digits, self.bank.decimal)
         if amount is None:
             raise CellError("NO_AMOUNT", "the row has no amount")
-        if not self.columns["direction"]:
-            return (amount if self.form.amount_positive == "credit" else -amount), False
+        if not table.columns["direction"]:
+            return (amount if form.amount_positive == "credit" else -amount), False
         sign = self._direction(row)
         if sign is None:
             raise CellError("BAD_SIGN", "the row has no direction")
-        if amount < 0 and self.form.expenses_signed is False:
+        if amount < 0 and form.expenses_signed is False:
             return sign * amount, True
         if amount < 0 and sign > 0:
             raise CellError("BAD_SIGN", "money in with a minus; where it undoes a line, set expenses_signed: false")
-        if sign < 0 and amount and self.form.expenses_signed is None:
+        if sign < 0 and amount and form.expenses_signed is None:
             see_minus(self.minuses, amount, "; leave direction out where the minus alone is the way")
         return sign * abs(amount), False
 
@@ -450,23 +321,26 @@ class _Reader:
         mark = value_of(self._cell(row, "direction"))
         if mark is None:
             return None
-        sign = self.form.directions.get(mark)
+        directions = self.kinds.table.form.directions
+        sign = directions.get(mark)
         if sign is None:
-            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(self.form.directions)}")
+            raise CellError("BAD_SIGN", f"the direction is none of {', '.join(directions)}")
         return sign
 
     def _counterparty(self, row: Row, amount: int) -> tuple[str | None, str | None]:
-        named = self.columns["payer_name"] or self.columns["payer_account"]
+        columns = self.kinds.table.columns
+        named = columns["payer_name"] or columns["payer_account"]
         who = ("payer" if amount >= 0 else "payee") if named else "counterparty"
         return name_of(self._cell(row, f"{who}_name")), account_of(self._cell(row, f"{who}_account"))
 
     def _account(self, row: Row, currency: str, amount: int) -> Account:
         """Whose row it is: the account column, our side of payer and payee, the preamble, or the setting."""
         own = account_of(self._cell(row, "account"))
-        if own is None and (self.columns["payer_account"] or self.columns["payee_account"]):
+        columns = self.kinds.table.columns
+        if own is None and (columns["payer_account"] or columns["payee_account"]):
             own = account_of(self._cell(row, "payee_account" if amount >= 0 else "payer_account"))
         if own is None:
-            own = account_of(self.account) or ""
+            own = account_of(self.preamble.account) or ""
         found = self.accounts.get((own, currency))
         if found is None:
             if len(self.accounts) >= MAX_ACCOUNTS:
@@ -481,8 +355,8 @@ class _Reader:
 
     def _blocks(self) -> Iterator[Parsed]:
         if not self.accounts:
-            self.accounts[("", "")] = Account(Statement(self.context.file, self.account, self.bank.currency))
-        block, proven = Block(), bool(self.columns.get("balance"))
+            self.accounts[("", "")] = Account(Statement(self.context.file, self.preamble.account, self.bank.currency))
+        block, proven = Block(), bool(self.kinds.table.columns["balance"])
         for owner in self.accounts.values():
             statement = owner.statement
             if not statement.account:

@@ -43,16 +43,14 @@ def is_sum(first: str, words: Sequence[str]) -> bool:
     return any(not is_somebody(first.removeprefix(word), None, frozenset()) for word in begins)
 
 
-def cut_notes(
-    last: Row | None, position: int, records: int, shortest: int, headings: Sequence[str], money: set[int]
-) -> Iterator[str]:
+def cut_notes(last: Row | None, position: int, records: int, least: int, money: set[int]) -> Iterator[str]:
     """A file that was cut ends in a line: banks do write a whole last line without its end, but not half of it.
 
-    `shortest`: cells of the shortest line before the last one; `money`: where amounts and balances stand.
+    `least`: cells of a whole line, or of the shortest one before the last; `money`: where amounts and balances stand.
     """
     if last is None or last.whole or last.end < position:
         return
-    if len(last.cells) < min(shortest, max(n for n, text in enumerate(headings, 1) if text)):
+    if len(last.cells) < least:
         message = "the last line lacks cells and its line end: it was cut; ask for the whole file"
         raise FileRefusedError("TRUNCATED", message, last.start, records)
     message = "the last line has no line end; if it was cut, its last cell is not whole"

@@ -21,7 +21,7 @@ from adapters.accounts.currency import is_currency, minor_digits
 from adapters.description import Part, keys, lines, unchosen
 from adapters.layout import Document
 from adapters.quotes import known_separator
-from adapters.yaml_document import MisfitError, document_of, load_document, shipped_documents, shipped_text
+from adapters.yaml_document import MisfitError, chosen_document, shipped_documents
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.accounts"
@@ -136,6 +136,10 @@ class Form(Document):
             raise MisfitError("give amount, or income and expense", "columns")
         if columns.direction and not self.directions:
             raise MisfitError("a direction column needs directions: each mark with 1 or -1", "columns", "direction")
+        for name in ("amount", "income", "expense"):
+            for heading in getattr(columns, name):
+                if heading_key(heading) in self.heading_keys["balance"]:
+                    raise MisfitError(f"{heading} is the balance or the {name}, not both", "columns", "balance")
         return self
 
     @cached_property
@@ -230,6 +234,21 @@ class BankMap(Form):
         keys = [heading_key(heading) for heading in self.headings]
         return keys, places_of(keys, self) or {}
 
+    @cached_property
+    def trailer_keys(self) -> Headings:
+        """`trailers` as they are compared with what a row begins with."""
+        return tuple(map(heading_key, self.trailers))
+
+    @cached_property
+    def no_line_keys(self) -> frozenset[str]:
+        """`no_lines` as they are compared with cells."""
+        return frozenset("".join(word.split()) for word in self.no_lines)
+
+    @cached_property
+    def account_keys(self) -> frozenset[str]:
+        """`account_labels` as they are compared with labels."""
+        return frozenset(map(heading_key, self.account_labels))
+
     @property
     def forms(self) -> tuple[Form, ...]:
         """Every table this mapping reads, in the order in which they are tried."""
@@ -248,19 +267,12 @@ class BankMap(Form):
         return 0 if self.unit == "fen" else minor_digits(currency)
 
 
-def bank_map(settings: Mapping[str, Any], source: str) -> BankMap:
+def bank_map(settings: Mapping[str, Any]) -> BankMap:
     """The mapping of the setting `layout`. Raises BadInput where it is missing or wrong."""
     chosen = settings.get("layout")
-    if isinstance(chosen, BankMap):
-        return chosen
-    if isinstance(chosen, str):
-        text = shipped_text(PACKAGE, chosen)
-        if text is None:
-            raise BadInput(f"{source}: layout {chosen!r} does not ship; one of {', '.join(PRESETS)}, or a mapping file")
-        return load_document(text, f"{chosen}.yaml", BankMap)
-    if isinstance(chosen, Mapping):
-        return document_of(chosen, "setting layout", BankMap)
-    raise BadInput(f"{source}: setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping (docs/mapping.md)")
+    if chosen is None:
+        raise BadInput(f"setting layout: name a bank ({', '.join(PRESETS)}), or give a mapping (docs/mapping.md)")
+    return chosen_document(chosen, "layout", PACKAGE, BankMap)
 
 
 def separator_of(bank: BankMap, settings: Mapping[str, Any], source: str) -> str:
@@ -280,7 +292,7 @@ def describe_bank(settings: Mapping[str, Any]) -> list[Part]:
     if "layout" not in settings:
         told = unchosen("a bank's export is read by its mapping", "layout", shipped_documents(PACKAGE))
         return [*told, keys("mapping", BankMap), keys("columns", Columns)]
-    chosen = bank_map(settings, "bank_csv")
+    chosen = bank_map(settings)
     head = [f"{chosen.format}: {chosen.title}", f"encoding {chosen.encoding}; separator {chosen.separator!r}"]
     parts = [lines("", head + ([f"source: {chosen.source}"] if chosen.source else []))]
     for number, form in enumerate(chosen.forms, 1):

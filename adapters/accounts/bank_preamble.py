@@ -5,15 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from adapters.refused import FileRefusedError
+
+if TYPE_CHECKING:  # it makes its words comparable here
+    from adapters.accounts.bank_map import BankMap
 
 _LABELLED = re.compile(r"[:：]")
 _NEXT_LABEL = re.compile(r"\s\S+[:：]")
 # an account among other words: in groups of four, or as one piece
 _NUMBER = re.compile(r"[0-9*]{4}(?: [0-9*]{4}){2,}(?: [0-9*]{1,3}(?![0-9]))?|[0-9*][0-9*-]{3,}[0-9]", re.ASCII)
-_ACCOUNT_SIGN = re.compile(r"[0-9*]", re.ASCII)
+# what else has digits: an amount, a day
+_AMOUNT_OR_DAY = re.compile(
+    r"[-+¥￥]*(?:[0-9]{1,9}\.[0-9]{1,2}|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?)元?"
+    r"|20[0-9]{2}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}日?(?:[ T].*)?",
+    re.ASCII,
+)
+_ACCOUNT_SIGNS = re.compile(r"(?:[0-9*][^0-9*]*){4}", re.ASCII)
 _MONTH = re.compile(r"(20[0-9]{2})年([0-9]{1,2})月", re.ASCII)
 # what amounts are in, where it is not yuan: 单位：万元, 金额(分)
 _UNITS = r"\s*(?:人民币)?(百万元|万元|千元|亿元|元|角|分)"
@@ -29,6 +41,38 @@ def heading_key(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).replace("帐", "账")
     plain = _BRACKET.sub("", plain)
     return "".join(plain.split()).casefold()
+
+
+@dataclass(slots=True)
+class Preamble:
+    """What the rows above the lines say of them: whose they are, the currency as it is written there, the month."""
+
+    bank: BankMap
+    account: str = ""
+    currency: str = ""
+    latest: date | None = None
+
+    def read(self, texts: Sequence[str], start: int) -> None:
+        """Takes what one row says: "账号：123" in one cell, or the value in the next cell."""
+        for names, value in labels_of(texts):
+            if not names.isdisjoint(self.bank.account_keys):
+                self.account = self.account or account_in(value)
+            elif not names.isdisjoint(map(heading_key, self.bank.currency_labels)):
+                self.currency = value.strip("[] ")
+        check_unit_above(texts, self.bank.unit, start)
+        for text in texts:
+            self.latest = month_end(text) or self.latest
+
+    def begin_again(self, rows: Sequence[tuple[Sequence[str], int]]) -> bool:
+        """Takes the rows between two lines, of which one names an account; False where that is the one of before."""
+        account, currency = self.account, self.currency
+        self.account = self.currency = ""
+        for texts, start in rows:
+            self.read(texts, start)
+        if self.account != account:
+            return True
+        self.currency = self.currency or currency  # the next page need not say it again
+        return False
 
 
 def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
@@ -49,17 +93,22 @@ def labels_of(texts: Sequence[str]) -> Iterator[tuple[set[str], str]]:
             yield names, value or after.strip() or behind
 
 
-def has_label(texts: Sequence[str], labels: Sequence[str]) -> bool:
+def has_label(texts: Sequence[str], labels: AbstractSet[str]) -> bool:
     """True where a cell is one of the labels and nothing else."""
-    return not {heading_key(text).rstrip(":") for text in texts}.isdisjoint(map(heading_key, labels))
+    return not labels.isdisjoint(heading_key(text).rstrip(":") for text in texts)
+
+
+def names_account(texts: Sequence[str], labels: AbstractSet[str]) -> bool:
+    """True where an account stands behind one of the labels."""
+    return any(account_in(value) and not labels.isdisjoint(names) for names, value in labels_of(texts))
 
 
 def account_in(text: str) -> str:
     """The account number among other words, without the blanks of its groups; the text itself where there is none.
 
-    "" for a kind of account (基本户), or another heading: they have no digit.
+    "" where it can be none: a kind of account (基本户), another heading, an amount, a day.
     """
-    if not _ACCOUNT_SIGN.search(text):
+    if not _ACCOUNT_SIGNS.search(text) or _AMOUNT_OR_DAY.fullmatch(text):
         return ""
     number = _NUMBER.search(" ".join(text.split()))
     return number.group().replace(" ", "") if number and not text.isalnum() else text

@@ -36,6 +36,11 @@ _SUM = re.compile(
     rf"|(?:汇总|总){_SIDE.replace('side', 'other')}(?:发生)?(?:额|金额)?"
 )
 _SPOKEN = re.compile(r"[0-9]+笔[,，]共([0-9.,]+)元", re.ASCII)  # behind 收入合计
+# whole numbers before another one: the thousands of an amount that has no quotes around it, or a count before a sum
+_IN_PIECES = re.compile(r"(?<![^\t:：]) *[-+¥￥]*[0-9]+(?:\t[0-9]+)*\t[0-9][0-9,]*(?:\.[0-9]+)?元?(?=\t|$)", re.ASCII)
+# thousands and fen: whole yuan in cells side by side are several amounts
+_CUT_APART = re.compile(r"(?<![^\t:：]) *[-+¥￥]*[0-9]{1,3}(?:\t[0-9]{3})+\.[0-9]{2}元?(?=\t|$)", re.ASCII)
+_VALUE = re.compile(r"[-+¥￥]*[0-9][0-9,]*(?:\.[0-9]+)?元?", re.ASCII)
 _SIDES = {"借方": "expense", "支出": "expense", "贷方": "income", "收入": "income"}
 Sums = Counter[tuple[str, str]]
 
@@ -70,7 +75,7 @@ class Totals:
 
     def see_count(self, texts: list[str]) -> None:
         """The declared number of lines, where a row says it, or a row of labels above it; and declared sums."""
-        for names, value in labels_of(texts):
+        for names, value in () if _IN_PIECES.search("\t".join(texts)) else labels_of(texts):
             found = next((match for match in map(_SUM.fullmatch, sorted(names)) if match), None)
             if found:
                 spoken = _SPOKEN.fullmatch("".join(value.split()))
@@ -95,26 +100,43 @@ class Totals:
     def sum_notes(self, records: int) -> Iterator[str]:
         """What is wrong with sums behind their words: the last is of all, or each is of one account or page."""
         currencies = {currency for currency, _ in self.all}
-        if self.lines < records or len(currencies) != 1:
+        if len(currencies) != 1:
             return
         (currency,) = currencies
         for side, cells in self.said.items():
             declared = [abs(amount) for _, cell in cells if (amount := self._amount(cell, currency)) is not None]
             have = {abs(self.all[currency, side]), self.gross[currency, side]}
-            if declared and have.isdisjoint({declared[-1], sum(declared)}):
-                said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
-                yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
+            if not declared or not have.isdisjoint({declared[-1], sum(declared)}):
+                continue
+            if self.lines < records:
+                yield f"{TOTAL_UNPROVEN}: {cells[-1][0]}: an amount of its lines cannot be read"
+                continue
+            said, is_ = (format_minor(fen, currency) for fen in (declared[-1], self.all[currency, side]))
+            yield f"{TOTAL_MISMATCH}: {cells[-1][0]} declares {said} and its lines have {is_} {currency}"
 
-    def see_carried(self, words: set[str], balance: Cell) -> None:
-        """The balance before the lines or after them, of a row with those words."""
+    def see_carried(self, texts: list[str], balance: Cell) -> None:
+        """The balance before the lines or after them, of a row with its word.
+
+        In a row of words and amounts it may be the amount behind its word, or `balance`: 期末余额,0.00,贷,950.00.
+        """
+        told = ["".join(text.split()) for text in _put_together(texts) if text]
+        words, values = told[::2], told[1::2]
+        in_pairs = all(map(_VALUE.fullmatch, values)) and not any(map(_VALUE.match, words))
+        in_pairs = in_pairs and len(words) == len(values)
+        for word, value in zip(words, values, strict=True) if in_pairs else ():
+            self._see_balance({word}, value)
+        if not in_pairs or not set(_CARRIED) <= set(words):  # of two balances the column has one at most
+            self._see_balance(set(told), balance)
+
+    def _see_balance(self, words: set[str], balance: Cell) -> None:
         for word, cells in zip(_CARRIED, self.carried, strict=True):
             if word in words:
                 cells.append(balance)
 
     def see_labelled(self, texts: list[str]) -> None:
         """The same of a foot that writes them behind their words: 期末余额：950.00."""
-        for names, value in labels_of(texts):
-            self.see_carried(names, value)
+        for names, value in labels_of(_put_together(texts)):
+            self._see_balance(names, value)
 
     def carried_notes(self, statement: Statement) -> Iterator[str]:
         """What is wrong with those balances, where the lines say them too: at their ends a line may be missing."""
@@ -157,3 +179,8 @@ class Totals:
             return amount_of(cell, self.bank.digits_of(currency), self.bank.decimal)
         except CellError:
             return None
+
+
+def _put_together(texts: list[str]) -> list[str]:
+    """The cells of a row in which behind a word an amount stands in one cell, whose thousands were cut from it."""
+    return _CUT_APART.sub(lambda pieces: pieces[0].replace("\t", ","), "\t".join(texts)).split("\t")

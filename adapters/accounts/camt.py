@@ -14,22 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, BinaryIO
 
-from adapters.accounts.camt_elements import (
-    AmountText,
-    Detail,
-    Elements,
-    Entry,
-    Party,
-    minor_of,
-    parse_day,
-    remittance_text,
-)
+from adapters.accounts.camt_details import BadEntryError, as_one_line, divide, entry_minor, sign_of
+from adapters.accounts.camt_elements import Detail, Elements, Entry, Party, parse_day, remittance_text
 from adapters.accounts.camt_head import Head, is_page, read_head
-from adapters.accounts.currency import format_minor, is_currency
+from adapters.accounts.currency import is_currency
 from adapters.accounts.statement import (
     BLOCK_BYTES,
     BLOCK_LINES,
@@ -41,7 +33,6 @@ from adapters.accounts.statement import (
     Line,
     empty_line,
     fits,
-    mask_cards,
 )
 from adapters.base import Closing, Context, Parsed, Read
 from adapters.refused import FileRefusedError
@@ -59,14 +50,6 @@ _ADVICE = {
 # banks keep the ISO name inside their own ("ISO:camt.053.001.02:APC:...", ".../camt.053.001.04.ch.02.xsd")
 _MESSAGE_ID = re.compile(r"(?:^|[:/$])camt\.05([0-9])\.001\.([0-9]{2})(?![0-9])", re.ASCII)
 _NOT_BOOKED = frozenset({"PDNG", "INFO", "FUTR"})
-
-
-class _BadEntryError(Exception):
-    """One entry that cannot be accepted: field, code, message."""
-
-    def __init__(self, field_name: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.field, self.code, self.message = field_name, code, message
 
 
 def reader(name: str) -> Read:
@@ -239,7 +222,7 @@ class _Reader:
                 self.accepted += 1
             else:
                 self.skipped += 1
-        except _BadEntryError as bad:
+        except BadEntryError as bad:
             head.tally(entry.indicator).unread += bad.field == "Amt"
             self.rejected += 1
             self.rejects.append(Reject(self.context.file, self.records, start, bad.field, bad.code, bad.message))
@@ -257,19 +240,19 @@ class _Reader:
     def _entry_amount(self, entry: Entry, head: Head) -> int:
         """Unsigned minor units of the entry, whose currency must be the statement's."""
         if entry.amount is None:
-            raise _BadEntryError("Amt", "NO_AMOUNT", "the entry has no amount; ask the bank to send it again")
+            raise BadEntryError("Amt", "NO_AMOUNT", "the entry has no amount; ask the bank to send it again")
         statement = head.statement
         currency = entry.amount.currency
         if not is_currency(currency):
-            raise _BadEntryError("Ccy", "BAD_CURRENCY", "not a currency; three capital letters, like CNY")
+            raise BadEntryError("Ccy", "BAD_CURRENCY", "not a currency; three capital letters, like CNY")
         if not statement.currency:
             statement.currency = currency
         if currency != statement.currency:
             message = (
                 f"the entry is in {currency}, the statement in {statement.currency}; ask the bank for one currency"
             )
-            raise _BadEntryError("Ccy", "OTHER_CURRENCY", message)
-        return _minor(entry.amount, "Amt")
+            raise BadEntryError("Ccy", "OTHER_CURRENCY", message)
+        return entry_minor(entry.amount, "Amt")
 
     def _is_booked(self, entry: Entry) -> bool:
         """True for BOOK; what is pending or informs only is counted and skipped."""
@@ -277,7 +260,7 @@ class _Reader:
             self.waiting[entry.status] = self.waiting.get(entry.status, 0) + 1
             return False
         if entry.status != "BOOK":
-            raise _BadEntryError("Sts", "UNKNOWN_STATUS", "the status is not BOOK, PDNG, INFO or FUTR")
+            raise BadEntryError("Sts", "UNKNOWN_STATUS", "the status is not BOOK, PDNG, INFO or FUTR")
         return True
 
     def _add_lines(
@@ -285,21 +268,13 @@ class _Reader:
     ) -> None:
         """The lines of a booked entry; everything is checked before the first of them counts."""
         statement = head.statement
-        sign = _sign(entry.indicator, "CdtDbtInd")
+        sign = sign_of(entry.indicator, "CdtDbtInd")
         reversal = _reversal(entry.reversal)
         booking, value = self._day(entry.booking, "BookgDt"), self._day(entry.value, "ValDt")
-        whole = self.context.settings.get("details") == "entry"
-        if entry.batch is not None and not whole and not head.paged:
-            _check_batch(entry, amount, details)
-        divided = _divided(details, entry, sign, amount) if len(details) > 1 and not whole else None
-        if divided is None:
-            head.undivided += len(details) > 1 and not whole
-            if len(details) == 1 and not whole:
-                self._check_single(head, details[0], amount)
-            only = details[0] if len(details) == 1 else None
-            pairs: list[tuple[Detail | None, int]] = [(only, sign * amount)]
+        if self.context.settings.get("details") == "entry":
+            pairs = as_one_line(details, sign * amount)
         else:
-            pairs = list(zip(details, divided, strict=True))
+            pairs = divide(head, entry, details, sign, amount, self.records)
         if not fits(statement.total_fen + sign * amount):
             raise FileRefusedError("TOTAL_TOO_LARGE", "the amounts of this statement add up beyond int64")
         statement.total_fen += sign * amount
@@ -310,16 +285,6 @@ class _Reader:
             lines.append(_line(statement.lines, (booking, value), signed, reversal, entry, detail, other, place))
         self.block.add(statement, lines)
 
-    def _check_single(self, head: Head, detail: Detail, amount: int) -> None:
-        """A single detail divides nothing, so the entry's amount holds; another one (charges, mostly) is told."""
-        currency = head.statement.currency
-        size = _single_amount(detail, currency)
-        if size is not None and size != amount:
-            own, entry, gap = (format_minor(one, currency) for one in (size, amount, amount - size))
-            told = f"the first is entry {self.records}: detail {own}, entry {entry}, difference {gap} {currency}"
-            head.first_differing = head.first_differing or told
-            head.differing += 1
-
     def _day(self, text: str | None, name: str) -> date | None:
         if text is None:
             return None
@@ -328,7 +293,7 @@ class _Reader:
             try:
                 found = parse_day(text)
             except ValueError as error:
-                raise _BadEntryError(name, "BAD_DATE", str(error)) from None
+                raise BadEntryError(name, "BAD_DATE", str(error)) from None
             if len(self.days) < MAX_DETAILS:
                 self.days[text] = found
         return found
@@ -369,113 +334,9 @@ def _other_side(detail: Detail, own: str, signed: int, reversal: bool) -> Party:
     return one if other.account == own and one.account != own and (one.name or one.account) else other
 
 
-def _single_amount(detail: Detail, currency: str) -> int | None:
-    """Minor units of the first amount that an entry's only detail says in the entry's currency."""
-    amounts = (detail.amount, detail.transaction_amount)
-    said = next((one for one in amounts if one is not None and one.currency == currency), None)
-    return None if said is None else _minor(said, "TxDtls/Amt")
-
-
-def _check_batch(entry: Entry, amount: int, details: list[Detail]) -> None:
-    """What the bank declares of a batch entry; its total where there are details that divide the entry.
-
-    A single detail of the whole amount, or of none, is the batch itself, not broken down: German banks write one in
-    every entry (DFÜ-Abkommen, Anlage 3, camt).
-    """
-    assert entry.batch is not None
-    currency = entry.amount.currency if entry.amount else ""
-    is_whole = len(details) == 1 and _single_amount(details[0], currency) in {None, amount}
-    for text, count in entry.batch.transactions:
-        if text.lstrip("0") != str(count) and not is_whole:
-            message = f"the batch declares {mask_cards(text)} transactions and has {count}"
-            raise _BadEntryError("NtryDtls/Btch", "COUNT_MISMATCH", f"{message}; ask the bank, or set details=entry")
-    totals = entry.batch.totals
-    if len(details) > 1 and len(totals) == entry.groups and all(total.currency == currency for total in totals):
-        declared = sum(_minor(total, "NtryDtls/Btch") for total in totals)
-        if declared != amount:
-            says, has = (format_minor(size, currency) for size in (declared, amount))
-            message = f"the batch declares a total of {says}, its entry is {has}; ask the bank, or set details=entry"
-            raise _BadEntryError("NtryDtls/Btch", "TOTAL_MISMATCH", message)
-
-
-def _divided(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int] | None:
-    """Signed minor units of each of several details; None where they have no amount, and the booking is one line.
-
-    What was instructed divides it where nothing else does and it sums to the booking: then no charge lies between them.
-    """
-    assert entry.amount is not None
-    currency = entry.amount.currency
-    if any(_said_amount(detail, currency) for detail in details):
-        return _detail_amounts(details, entry, sign, amount)
-    instructed = [replace(detail, amount=detail.instructed) for detail in details]
-    if not all(_said_amount(detail, currency) for detail in instructed):
-        return None
-    try:
-        return _detail_amounts(instructed, entry, sign, amount)
-    except _BadEntryError:
-        return None
-
-
-def _detail_amounts(details: list[Detail], entry: Entry, sign: int, amount: int) -> list[int]:
-    """Signed minor units of each of several details, which must sum to the entry.
-
-    A detail without a direction has the entry's. Where every detail states the opposite direction and the sizes sum to
-    the entry, the bank wrote the direction of the original payment: the booking's direction holds.
-    """
-    assert entry.amount is not None
-    sizes = [_own_amount(detail, entry.amount.currency) for detail in details]
-    signs = [sign if detail.indicator is None else _sign(detail.indicator, "TxDtls/CdtDbtInd") for detail in details]
-    signed = [one * size for one, size in zip(signs, sizes, strict=True)]
-    if sum(signed) == sign * amount:
-        return signed
-    if sum(sizes) == amount and all(one == -sign for one in signs):
-        return [sign * size for size in sizes]
-    raise _differ()
-
-
-def _said_amount(detail: Detail, currency: str) -> AmountText | None:
-    """What a detail says in the entry's currency: its amount, transaction amount or counter value."""
-    for said in (detail.amount, detail.transaction_amount, detail.counter_value):
-        if said is not None and said.currency == currency:
-            return said
-    return None
-
-
-def _own_amount(detail: Detail, currency: str) -> int:
-    """Minor units of a detail in the entry's currency."""
-    said = _said_amount(detail, currency)
-    if said is not None:
-        return _minor(said, "TxDtls/Amt")
-    message = (
-        f"one detail of the entry has an amount in {currency} and another has none, so they cannot sum to the entry; "
-        "ask the bank for it, or set details=entry to take the entry as one line"
-    )
-    raise _BadEntryError("TxDtls", "DETAILS_WITHOUT_AMOUNT", message)
-
-
-def _differ() -> _BadEntryError:
-    message = "the details do not sum to the entry; ask the bank, or set details=entry to take the entry as one line"
-    return _BadEntryError("TxDtls", "DETAILS_MISMATCH", message)
-
-
-def _minor(amount: AmountText, name: str) -> int:
-    try:
-        return minor_of(amount)
-    except ValueError as error:
-        raise _BadEntryError(name, "BAD_AMOUNT", str(error)) from None
-
-
-def _sign(indicator: str | None, name: str) -> int:
-    if indicator == "CRDT":
-        return 1
-    if indicator == "DBIT":
-        return -1
-    raise _BadEntryError(name, "BAD_SIGN", "neither CRDT nor DBIT")
-
-
 def _reversal(text: str | None) -> bool:
     if text in {None, "false", "0"}:
         return False
     if text in {"true", "1"}:
         return True
-    raise _BadEntryError("RvslInd", "BAD_REVERSAL", "neither true nor false")
+    raise BadEntryError("RvslInd", "BAD_REVERSAL", "neither true nor false")

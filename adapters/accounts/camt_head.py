@@ -91,12 +91,16 @@ class Head:
         ):
             if name in self.declared:
                 declared = _declared(self.declared[name], self.statement.currency, self.byte)
-                self._check(declared, tally, kind)
+                net = () if kind else (abs(credit.fen - debit.fen), abs(credit.booked_fen - debit.booked_fen))
+                self._check(declared, tally, kind, net)
                 if not kind:
                     self._check_net(declared, credit, debit)
 
-    def _check(self, declared: Declared, tally: Tally, kind: str) -> None:
-        """Banks declare all entries, or those that are booked."""
+    def _check(self, declared: Declared, tally: Tally, kind: str, net: tuple[int, ...]) -> None:
+        """Banks declare all entries, or those that are booked; the Sum of Wise is their net.
+
+        That hides no lost entry of a bank that adds them all up: the net of what is left never comes to as much.
+        """
         shown, count = f"{self.shown}, line {self.summary_line},", tally.count + tally.unread
         if declared.count is not None and declared.count not in {count, tally.booked}:
             message = f"statement {shown} declares {declared.count} {kind}entries and has {count}"
@@ -106,7 +110,7 @@ class Head:
         if tally.unread:
             message = f"statement {shown} declares a total, and an amount in it cannot be read"
             raise FileRefusedError("TOTAL_UNPROVEN", f"{message}; send the file again", self.byte)
-        if declared.fen not in {None, tally.fen, tally.booked_fen}:
+        if declared.fen not in {None, tally.fen, tally.booked_fen, *net}:
             says, has = (format_minor(v or 0, self.statement.currency) for v in (declared.fen, tally.fen))
             message = f"statement {shown} declares a total of {says} and its {kind}entries sum to {has}"
             raise FileRefusedError("TOTAL_MISMATCH", f"{message}; send the whole file again", self.byte)
@@ -242,13 +246,15 @@ def _summary(element: Any, parts: Elements) -> dict[str, dict[str, str | None]]:
 
 def _declared(texts: dict[str, str | None], currency: str, byte: int) -> Declared:
     count, total, direction = texts.get("NbOfNtries"), texts.get("Sum"), texts.get("CdtDbtInd")
-    net = texts.get("TtlNetNtryAmt") or texts.get("Amt")
+    net = texts.get("TtlNetNtryAmt") or texts.get("Amt") or ""
+    below = direction == "DBIT" or net.startswith("-")
+    net = net.removeprefix("-")
     try:
         return Declared(
             parse_amount(count, 0) if count else None,
-            minor_of(AmountText(total, currency)) if total else None,
-            (-1 if direction == "DBIT" else 1) * minor_of(AmountText(net, currency)) if net else None,
-            direction in {"CRDT", "DBIT"},
+            minor_of(AmountText(total.removeprefix("-"), currency)) if total else None,  # Wise's debits are below zero
+            (-1 if below else 1) * minor_of(AmountText(net, currency)) if net else None,
+            below or direction == "CRDT",
         )
     except ValueError as error:
         raise FileRefusedError("BAD_TOTAL", f"a declared total that cannot be read: {error}", byte) from None

@@ -30,5 +30,5 @@ def format_minor(amount: int, code: str) -> str:
     digits = minor_digits(code)
     if not digits:
         return str(amount)
-    text = f"{amount:0{digits + 1 + (amount < 0)}}"
-    return f"{text[:-digits]}.{text[-digits:]}"
+    text = str(abs(amount)).zfill(digits + 1)
+    return f"{'-' if amount < 0 else ''}{text[:-digits]}.{text[-digits:]}"

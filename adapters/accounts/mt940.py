@@ -30,6 +30,7 @@ from settlement.model.rejects import Reject
 
 MAX_STATEMENT_LINES = 200_000  # kept until its closing balance is known
 MAX_STATEMENT_BYTES = 48 * 1024 * 1024
+_NEXT = NEXT_TEXT.encode()
 
 
 def read_mt940(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
@@ -109,7 +110,7 @@ class _Reader:
 
     def _add(self, fields: Fields) -> Iterator[Parsed]:
         """The fields of a chunk, in order."""
-        lines = self.lines
+        heads, texts, records, starts, stops = self.lines.columns()
         self.stop, before = fields.starts[-1], self.records
         self.held += self.stop - fields.starts[0]
         for raw, start, end in zip(fields.raw, fields.starts, fields.starts[1:], strict=False):
@@ -119,37 +120,31 @@ class _Reader:
                 if not self.inside:
                     message = "a :61: outside a statement, or before its opening balance; send the whole file again"
                     raise FileRefusedError("BAD_ORDER", message, start, self.records)
-                lines.heads.append(raw)
-                lines.texts.append(b"")
-                lines.records.append(self.records)
-                lines.starts.append(start)
-                lines.stops.append(end)
+                heads.append(raw)
+                texts.append(b"")
+                records.append(self.records)
+                starts.append(start)
+                stops.append(end)
             elif tag == b":86:":
                 # of the :61: before it; one behind the balance, or before any line, is about the statement
-                if self.inside and len(lines.heads) > self.first:
-                    self._inform(raw[4:].rstrip(b"\r\n"), start)
-                    lines.stops[-1] = end
+                if self.inside and len(heads) > self.first:
+                    text = raw[4:].rstrip(b"\r\n")
+                    texts[-1] = _bounded(texts[-1] + _NEXT + text, start) if texts[-1] else text
+                    stops[-1] = end
             elif step := _STEPS.get(tag):
                 if step(self, raw, start, end):
                     yield self._flush()
-                    lines = self.lines
+                    heads, texts, records, starts, stops = self.lines.columns()
             elif raw[:1] == b"-" and raw[:2] != b"-}":
                 self._dash(raw, start, end)
             elif not raw.startswith(b":"):
                 self._end_message(start, raw)
         check_hidden(fields, self.records - before)
-        if len(lines.heads) > MAX_STATEMENT_LINES:
+        if len(heads) > MAX_STATEMENT_LINES:
             raise FileRefusedError("STATEMENT_TOO_LONG", f"a statement of more than {MAX_STATEMENT_LINES} lines")
         if self.held > MAX_STATEMENT_BYTES:
             message = f"a statement of more than {MAX_STATEMENT_BYTES} bytes; ask the bank for shorter ones"
             raise FileRefusedError("STATEMENT_TOO_LONG", message)
-
-    def _inform(self, text: bytes, start: int) -> None:
-        texts = self.lines.texts
-        if texts[-1]:
-            text = texts[-1] + NEXT_TEXT.encode() + text
-            self._bound(text, start)
-        texts[-1] = text
 
     def _dash(self, raw: bytes, start: int, end: int) -> None:
         """A line `-` ends a message, unless a field of the same one follows: it is text then.
@@ -161,22 +156,15 @@ class _Reader:
         lines = self.lines
         if self.inside and len(lines.heads) > self.first:
             part = lines.texts if lines.texts[-1] else lines.heads
-            part[-1] += b"\n" + raw.rstrip(b"\r\n")
+            part[-1] = _bounded(part[-1] + b"\n" + raw.rstrip(b"\r\n"), start)
             lines.stops[-1] = end
-            self._bound(part[-1], start)
-
-    @staticmethod
-    def _bound(text: bytes, start: int) -> None:
-        if len(text) > MAX_FIELD:
-            raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
 
     def _supplement(self, raw: bytes, start: int, end: int) -> None:
         """What the bank adds in its own way (:NS:) serves as the line behind a :61: does."""
         lines = self.lines
         if self.inside and len(lines.heads) > self.first:
-            lines.heads[-1] += b"\n" + raw[4:]
+            lines.heads[-1] = _bounded(lines.heads[-1] + b"\n" + raw[4:], start)
             lines.stops[-1] = end
-            self._bound(lines.heads[-1], start)
 
     def _begin(self, raw: bytes, start: int, _end: int) -> None:
         if self.opened:
@@ -259,6 +247,12 @@ class _Reader:
             end = f"at the line {raw[:4].decode('ascii', 'replace')!r}" if raw else "with the file"
             message = f"a statement ends {end}, before its closing balance (:62F:); the file was cut: send it again"
             raise FileRefusedError("TRUNCATED", message, start)
+
+
+def _bounded(text: bytes, start: int) -> bytes:
+    if len(text) > MAX_FIELD:
+        raise FileRefusedError("FIELD_TOO_LONG", f"text of more than {MAX_FIELD} bytes behind a :61:", start)
+    return text
 
 
 # the fields that are no lines; all others say nothing that is read here

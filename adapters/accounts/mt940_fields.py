@@ -16,10 +16,17 @@ _BOM = b"\xef\xbb\xbf"
 # A field begins with a tag of MT940 to MT942 at the beginning of a line; other text that begins with a colon is part of
 # the field before: `:26:37` is the end of a time that was wrapped.
 # A message ends with `-` alone, `-}`, or where the blocks of the next one begin.
-_TAG = rb":(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
-_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))")
+_NAME = rb"(?:6[0-5][FM]?|86|2[0158][CP]?|13D?|34F|90[CD]|NS):"
+_TAG = rb":" + _NAME
+# Nor is `:20:37 Karten` a tag behind `2019-04-22T16`.
+_TIME = rb":(?:13|2[0158]):[0-5]\d[ ?Z+.](?:(?<=\dT[0-2]\d\n.{7})|(?<=\dT[0-2]\d\r\n.{7}))"
+_BEGIN = re.compile(rb"\n(?=" + _TAG + rb"|-\}|\{1:|-[ \t]*\r?(?:\n|$))(?!" + _TIME + rb")")
 _OPENED = b"{4::20:"  # some write the first field on the line where its block begins
-_CUTS = (b"\n:61:", b"\n:20:", b"\n:62F:")
+# savings banks write `-:61:`, and a tag with a line end behind its first colon; the field begins all the same
+_DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")
+_TORN = re.compile(rb"\n:(\r?\n)(?=" + _NAME + rb")")
+# where a chunk may be cut: no text holds these, while `:20:` may be the rest of a time, which what stands before shows
+_CUTS = (b"\n:61:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
 # line, or blanks. It would be text of the field before, and no balance shows the loss of lines that sum to nothing.
 _HIDDEN = re.compile(
@@ -61,6 +68,10 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         data = carry + chunk
         if _OPENED in data:
             data = data.replace(_OPENED, b"{4\n:20:")
+        if b"\n-:" in data:
+            data = _DASHED.sub(b"\n\n", data)  # as many bytes as there were, and so below
+        if b"\n:\r\n" in data or b"\n:\n" in data:
+            data = _TORN.sub(rb"\n\1:", data)
         cut = max(data.rfind(mark) for mark in _CUTS) + 1 if following else len(data)
         if len(data) - cut > 2 * _CHUNK:
             raise _too_long(base)

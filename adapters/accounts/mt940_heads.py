@@ -17,7 +17,7 @@ from settlement.model.money import INT64_MAX, parse_amount
 
 # mark, day, currency, amount; NUL joins the balances, and no file that holds one is read
 _BALANCE = re.compile(
-    r"\0:6[02][FM]:([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18}),([0-9]{0,3})[ \t\r\f\v]*(?:\n[^\0]*)?(?=\0)"
+    r"\0:6[02][FM]:([CD])([0-9]{6})([A-Z]{3})([0-9]{1,18}),([0-9]{0,3})[ \t\r\f\v]*(?:\n[^\0]*|)(?=\0)"
 )
 # what a balance is made of, in order, each with what is wrong where it does not fit
 _PARTS_OF_IT = (

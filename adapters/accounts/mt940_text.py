@@ -47,6 +47,7 @@ _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
 _PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
+_UNREAD = frozenset({"10", "30", "34"})  # most texts have them: journal number, bank code, addition to the text key
 _WORD = re.compile(r"[A-Z]{4}:")  # MTLG:text, the bank's own words behind an id
 _OWN_WORD = "MTLG:"  # the one known; behind a subfield that is full another may be how an id goes on
 _FULL = 27  # characters of a subfield
@@ -107,13 +108,14 @@ def _subfields(text: str) -> Information:
         text = text.replace(_EMPTY, "")
     for part in text.split("?")[1:]:
         key, own = part[:2], part[2:]
-        before = _PURPOSE.get(key)
-        if before is not None:
-            goes_on = before == last
+        if key in _PURPOSE:
+            goes_on = _PURPOSE[key] == last
             if goes_on and own[4:5] == ":" and _WORD.match(own):
                 goes_on = full and not own.startswith(_OWN_WORD)
             purpose += own if goes_on else _GAP + own
             last, full = key, len(own) >= _FULL
+        elif key in _UNREAD:
+            pass
         elif key == "33" and _WHOLE.fullmatch(own.strip()):  # ING in Romania
             iban = iban or own.strip()
         elif key in {"32", "33"}:
@@ -126,21 +128,21 @@ def _subfields(text: str) -> Information:
             title = title or own.strip()
         elif not key.isdigit():  # a question mark in the text
             purpose += f"?{part}"
-    reference, said = None, purpose.replace(_GAP, "").strip()
+    reference, said = "", purpose
     if "+" in purpose:
         words = _sepa_words(purpose)
-        reference = words.get("EREF", "").strip() or None
-        said = words.get("SVWZ", words[""]).strip()
+        reference, said = words.get("EREF", ""), words.get("SVWZ", words[""])
     if iban and _WHOLE.fullmatch(iban):  # where there is one, ?31 is but the part of it that the bank gave out
         account = iban
-    return reference, name.strip() or None, account or None, said or title or None
+    reference, said = reference.replace(_GAP, "").strip(), said.replace(_GAP, "").strip()
+    return reference or None, name.strip() or None, account or None, said or title or None
 
 
 def _sepa_words(purpose: str) -> dict[str, str]:
     """The text behind each mark (`EREF+...SVWZ+...`), and under "" what belongs to none.
 
     A mark ends where a subfield does not continue the one before it (?20EREF+E1?24TEXT); SVWZ itself goes on. Of
-    the others the first counts: a return repeats those of the payment in its text.
+    the others the first counts: a return repeats those of the payment in its text. The gaps are left in.
     """
     marks, texts, begun = [""], [], ""
     *pieces, last = purpose.split("+")
@@ -161,7 +163,7 @@ def _sepa_words(purpose: str) -> dict[str, str]:
             own, _, free = said.partition(_GAP)
             words[mark] = words.get(mark) or own
             words[""] += free
-    return {mark: said.replace(_GAP, "") for mark, said in words.items()}
+    return words
 
 
 def _code_words(pieces: list[str], payer: Payer) -> Information:
@@ -191,11 +193,10 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
     if key:
         words[key] = f"{words[key]}/{last}" if words[key] else last
     name, account = words.get("NAME", "").strip(" /") or None, words.get("IBAN", "").strip(" /") or None
-    if not _PARTIES.isdisjoint(words):
-        if "ORDP" in words and "BENM" in words:
-            name, account = _other_side("/".join([*pieces, last]), payer["RTRN" in words])
-        elif name is None or account is None:
-            name, account = _party(words, name, account)
+    if "ORDP" in words and "BENM" in words:
+        name, account = _other_side("/".join([*pieces, last]), payer["RTRN" in words])
+    elif (name is None or account is None) and not _PARTIES.isdisjoint(words):
+        name, account = _party(words, name, account)
     if not _SIDES.isdisjoint(words):
         side = "D" if payer["RTRN" in words] else "C"
         name = name or words.get("DBNM" if side == "D" else "CRNM", "").strip(" /") or None

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from adapters.accounts.currency import format_minor
@@ -122,9 +123,8 @@ class Statement:
         gap = self.opening_fen + self.total_fen - self.closing_fen
         if gap == 0:
             return self.notes
-        opening, total, closing, difference = (
-            format_minor(v, self.currency) for v in (self.opening_fen, self.total_fen, self.closing_fen, gap)
-        )
+        amounts = (self.opening_fen, self.total_fen, self.closing_fen, gap)
+        opening, total, closing, difference = [format_minor(amount, self.currency) for amount in amounts]
         said = (
             f"{BALANCE_DIFFERENCE}: statement {self.shown}{place}: opening {opening} + lines {total} is not closing "
             f"{closing} {self.currency}; difference {difference}"
@@ -209,7 +209,7 @@ def spread(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
     """Each value as often as its count says; quicker where that is once, as in statements of one line."""
     if counts.count(1) == len(counts):
         return list(values)
-    return list(chain.from_iterable(map(repeat, values, counts)))
+    return np.array(values, dtype=object).repeat(counts).tolist()
 
 
 def _may_hold_a_card(texts: Sequence[str | None]) -> bool:
@@ -222,8 +222,8 @@ def _may_hold_a_card(texts: Sequence[str | None]) -> bool:
         if _DIGIT_RUN not in joined.encode().translate(_DIGITS, b" -"):
             return False
     elif not any(digit in joined for digit in _WIDE):
-        run = joined.encode().replace(b"\xc2\xa0", b"").replace(b"\xe3\x80\x80", b"").translate(_DIGITS, b" -")
-        if _DIGIT_RUN not in run:
+        run = joined.replace("\u3000", "").replace("\u00a0", "").encode()
+        if _DIGIT_RUN not in run.translate(_DIGITS, b" -"):
             return False
     return len(texts) >= _FEW or _LIKE_A_CARD.search(joined) is not None
 

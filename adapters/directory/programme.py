@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from adapters.directory.csv_table import Table, read_table
 from adapters.directory.programme_columns import Reader
-from adapters.directory.programme_table import Table, read_table
 from settlement.model.errors import BadInput
 from settlement.model.frames import CALENDAR, ENTITLEMENTS, MEMBERS, MERCHANTS, RATE_INPUT, Schema, conform, empty
 from settlement.model.outcomes import INSTRUMENTS, Kind
@@ -89,11 +89,10 @@ def read_programme(folder: Path, *, whole: bool = True) -> ProgrammeFiles | list
 
     Without `whole`, merchants.csv and members.csv may be missing (a folder of rules alone).
     """
-    must = _must if whole else _optional
-    merchants = must(folder / "merchants.csv", MERCHANT_COLUMNS, _merchants, MERCHANTS)
-    members = must(folder / "members.csv", MEMBER_COLUMNS, _members, MEMBERS)
-    entitlements = _optional(folder / "entitlements.csv", ENTITLEMENT_COLUMNS, _entitlements, ENTITLEMENTS)
-    calendar = _optional(folder / "calendar.csv", CALENDAR_COLUMNS, _calendar, CALENDAR)
+    merchants = _load(folder / "merchants.csv", MERCHANT_COLUMNS, _merchants, None if whole else MERCHANTS)
+    members = _load(folder / "members.csv", MEMBER_COLUMNS, _members, None if whole else MEMBERS)
+    entitlements = _load(folder / "entitlements.csv", ENTITLEMENT_COLUMNS, _entitlements, ENTITLEMENTS)
+    calendar = _load(folder / "calendar.csv", CALENDAR_COLUMNS, _calendar, CALENDAR)
     rejects = [r for part in (merchants, members, entitlements, calendar) if isinstance(part, list) for r in part]
     if isinstance(merchants, list) or isinstance(members, list):
         return rejects
@@ -106,7 +105,12 @@ def read_programme(folder: Path, *, whole: bool = True) -> ProgrammeFiles | list
 Build = Callable[[Reader], pl.DataFrame]
 
 
-def _load(path: Path, columns: tuple[str, ...], build: Build) -> tuple[Table, pl.DataFrame] | list[Reject]:
+def _load(
+    path: Path, columns: tuple[str, ...], build: Build, missing: Schema | None
+) -> tuple[Table, pl.DataFrame] | list[Reject]:
+    """The texts and the frame that `build` makes of them; `missing`: the schema of a file that may be missing."""
+    if missing is not None and not path.exists():
+        return Table(str(path), empty(dict.fromkeys(columns, pl.String)), None), empty(missing)
     return _built(read_table(path, columns), build)
 
 
@@ -116,21 +120,6 @@ def _built(table: Table | list[Reject], build: Build) -> tuple[Table, pl.DataFra
     reader = Reader(table)
     frame = build(reader)
     return sorted(reader.rejects, key=lambda r: (r.line, r.field)) or (table, frame)
-
-
-def _must(
-    path: Path, columns: tuple[str, ...], build: Build, schema: Schema
-) -> tuple[Table, pl.DataFrame] | list[Reject]:
-    del schema
-    return _load(path, columns, build)
-
-
-def _optional(
-    path: Path, columns: tuple[str, ...], build: Build, schema: Schema
-) -> tuple[Table, pl.DataFrame] | list[Reject]:
-    if path.exists():
-        return _load(path, columns, build)
-    return Table(str(path), empty(dict.fromkeys(columns, pl.String)), None), empty(schema)
 
 
 def _valid(reader: Reader) -> list[pl.Series]:

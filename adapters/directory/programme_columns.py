@@ -8,14 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from adapters.directory.programme_table import Table
+from adapters.directory.csv_table import Table, days
 from settlement.model.frames import INSTANT, unique
 from settlement.model.money import parse_amount_column
 from settlement.model.rejects import Reject
 
 MAX_FEN = 10**15 - 1  # rules.documents.MAX_FEN; rooms on one level do not know each other, a test holds them equal
 _CONTROL = r"[\x00-\x1f]"
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TWO_DECIMALS = r"^[0-9]{1,13}\.[0-9]{2}$"
 _MORE_DECIMALS = r"\.[0-9]{3}"  # also zeros: rules.md counts decimals, not value
 _INSTANT = (
@@ -91,9 +90,8 @@ class Reader:
     def date(self, name: str) -> pl.Series:
         """YYYY-MM-DD, null where blank."""
         text = self.table.frame[name]
-        day = text.str.to_date("%Y-%m-%d", strict=False)
-        bad = text.is_not_null() & (day.is_null() | ~text.str.contains(_DATE))
-        self.refuse(bad, name, "DATE", "not a date; write YYYY-MM-DD, like 2026-05-07")
+        day = days(text)
+        self.refuse(text.is_not_null() & day.is_null(), name, "DATE", "not a date; write YYYY-MM-DD, like 2026-05-07")
         return day
 
     def word(

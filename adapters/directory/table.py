@@ -1,19 +1,18 @@
 """A reference CSV as data: its fields, read into a typed frame, every wrong cell listed with line, field and remedy.
 
-All cells are read as text first; a record is one line (a line break inside quotes is refused), so that a record's
-line number is its number plus one. Nothing is guessed: UTF-8 (a BOM is accepted), comma, header row with exactly the
-named columns in any order.
+All cells are read as text first, by the reader of programme directories (csv_table.py); a record is one line (a line
+break inside quotes is refused), and its number is that of its line less one. Nothing is guessed: UTF-8 (a BOM is
+accepted), comma, header row with exactly the named columns in any order.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
+from adapters.directory.csv_table import Table, days, table_of
 from settlement.model.cards import mask_digits
 from settlement.model.money import parse_amount_column
 from settlement.model.rejects import Reject
@@ -64,19 +63,18 @@ class ReadTable:
     rejects: list[Reject]
 
 
-class _RefusedError(Exception):
-    def __init__(self, reject: Reject) -> None:
-        super().__init__(reject.message)
-        self.reject = reject
-
-
 def read_table(data: bytes, file: str, table: TableFormat) -> ReadTable:
     """Reads the bytes of a reference CSV. A file that cannot be read at all gives one reject of the whole file."""
-    try:
-        text = _decode(data, file)
-        raw = _cells(text, file, table)
-    except _RefusedError as refused:
-        return ReadTable(pl.DataFrame(), [refused.reject])
+    if len(data) > MAX_BYTES:
+        message = f"more than {MAX_BYTES} bytes; split the file"
+        return ReadTable(pl.DataFrame(), [Reject(file, 0, -1, "", "TOO_LARGE", message, line=1)])
+    texts = table_of(data, data, file, tuple(field.name for field in table.fields), short=True)
+    if isinstance(texts, Reject):
+        return ReadTable(pl.DataFrame(), [texts])
+    broken = _line_breaks(texts)
+    if broken:
+        return ReadTable(pl.DataFrame(), broken)
+    raw = _cells(texts)
     rejects: list[Reject] = []
     typed = [_typed(raw[field.name], field, raw["line"], file, rejects) for field in table.fields]
     frame = pl.DataFrame([raw["line"], *typed])
@@ -85,64 +83,19 @@ def read_table(data: bytes, file: str, table: TableFormat) -> ReadTable:
     return ReadTable(frame, rejects[:MAX_REJECTS])
 
 
-def _refuse(file: str, line: int, code: str, message: str) -> _RefusedError:
-    return _RefusedError(Reject(file, max(line - 1, 0), -1, "", code, message, line=max(line, 1)))
+def _line_breaks(texts: Table) -> list[Reject]:
+    if texts.plain:
+        return []
+    bad = texts.frame.select(pl.all().str.contains(r"[\r\n]"))
+    message = "a line break inside a cell; write it on one line"
+    return [reject for column in bad for reject in texts.rejects(column, column.name, "LINE_BREAK", message)]
 
 
-def _decode(data: bytes, file: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise _refuse(file, 1, "TOO_LARGE", f"more than {MAX_BYTES} bytes; split the file")
-    if b"\0" in data:
-        line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise _refuse(file, line, "NUL_BYTE", "a NUL byte; save the file as plain CSV in UTF-8")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise _refuse(file, line, "ENCODING", "not UTF-8; save the file as CSV UTF-8") from None
-
-
-def _cells(text: str, file: str, table: TableFormat) -> pl.DataFrame:
-    """All cells as String (stripped, blank = null) and `line`; ragged rows and wrong headings are refused."""
-    names = [field.name for field in table.fields]
-    first = text.split("\n", 1)[0].rstrip("\r")
-    try:
-        heading = next(csv.reader([first]), [])
-    except csv.Error:  # a CR within the line, which no heading has
-        heading = []
-    missing = [name for name in names if name not in heading]
-    unknown = [name for name in heading if name not in names]
-    if missing or unknown or len(set(heading)) != len(heading):
-        what = [f"no column {', '.join(missing)}"] if missing else []
-        what += [f"unknown column {', '.join(mask_digits(u)[:40] for u in unknown)}"] if unknown else []
-        what = what or ["a column stands twice"]
-        raise _refuse(file, 1, "HEADER", f"{'; '.join(what)}; the columns are {','.join(names)}")
-    lines = text.count("\n") + (not text.endswith("\n"))
-    try:
-        frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False, row_index_name="line", row_index_offset=2)
-    except pl.exceptions.PolarsError:
-        raise _ragged(text, file, len(heading)) from None
-    if frame.height != lines - 1:
-        raise _ragged(text, file, len(heading))
-    stripped = [pl.col(name).str.strip_chars().replace("", None) for name in names]
-    return frame.select(pl.col("line").cast(pl.Int64), *stripped)
-
-
-def _ragged(text: str, file: str, width: int) -> _RefusedError:
-    """The first line whose cells do not fit the heading, found the slow way."""
-    csv.field_size_limit(MAX_BYTES)
-    reader = csv.reader(io.StringIO(text), strict=True)
-    line = 1
-    try:
-        for row in reader:
-            line = reader.line_num
-            if len(row) != width:
-                return _refuse(file, line, "COLUMNS", f"{len(row)} cells where the heading has {width}; write {width}")
-            if any("\n" in cell for cell in row):
-                return _refuse(file, line, "LINE_BREAK", "a line break inside a cell; write it on one line")
-    except csv.Error:
-        return _refuse(file, line + 1, "QUOTES", "quotes do not close; write a quote inside a cell as two quotes")
-    return _refuse(file, line, "BLANK_LINE", "an empty line; remove it")
+def _cells(texts: Table) -> pl.DataFrame:
+    """`line`, and all cells without the blanks around them; blank = null. Rows of blanks (Excel: `,,,`) are skipped."""
+    lines = pl.int_range(2, texts.frame.height + 2, eager=True) if texts.lines is None else texts.lines
+    cells = texts.frame.select(lines.alias("line"), pl.all().str.strip_chars().replace("", None))
+    return cells.filter(pl.any_horizontal(pl.exclude("line").is_not_null()))
 
 
 def _typed(cells: pl.Series, field: Field, lines: pl.Series, file: str, rejects: list[Reject]) -> pl.Series:
@@ -159,10 +112,23 @@ def _typed(cells: pl.Series, field: Field, lines: pl.Series, file: str, rejects:
     if field.required:
         ok &= cells.is_not_null()
     ok &= (cells.str.len_bytes() <= MAX_FIELD) | cells.is_null()
+    if field.secret and _is_rounded(cells):
+        message = (
+            "all long numbers have zeros behind the 15th digit, as a workbook program rounds them; export again with "
+            "the column as text, or import true ones together with a long one that ends otherwise"
+        )
+        rejects.append(Reject(file, 0, -1, field.name, "ROUNDED", message, line=1))
     bad = pl.DataFrame({"line": lines, "cell": cells}).filter(~ok).head(MAX_REJECTS)
     for line, cell in bad.iter_rows():
         rejects.append(_cell_reject(file, line, field, cell, shape))
     return values
+
+
+def _is_rounded(cells: pl.Series) -> bool:
+    """True where all numbers of 16 digits or more have zeros behind the 15th, as Excel keeps them: three at least."""
+    long = cells.filter(cells.str.contains(r"^[0-9]{16,}$"))
+    zeros = long.str.len_bytes().cast(pl.Int64).sum() - 15 * len(long)
+    return bool(zeros >= 3 and long.str.contains(r"^[1-9].{14}0+$").all())  # Excel keeps no zero in front
 
 
 def _cell_reject(file: str, line: int, field: Field, cell: str | None, shape: str) -> Reject:
@@ -188,27 +154,15 @@ def _twice(frame: pl.DataFrame, table: TableFormat, file: str) -> list[Reject]:
     return out
 
 
-def _date(cells: pl.Series) -> pl.Series:
-    exact = pl.when(pl.col("c").str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")).then(pl.col("c"))
-    return pl.DataFrame({"c": cells}).select(exact.str.to_date("%Y-%m-%d", strict=False)).to_series()
-
-
-def _int(cells: pl.Series) -> pl.Series:
-    exact = pl.when(pl.col("c").str.contains(r"^[0-9]{1,15}$")).then(pl.col("c"))
-    return pl.DataFrame({"c": cells}).select(exact.cast(pl.Int64, strict=False)).to_series()
-
-
-def _digits(cells: pl.Series) -> pl.Series:
-    return (
-        pl.DataFrame({"c": cells}).select(pl.when(pl.col("c").str.contains(r"^[0-9]+$")).then(pl.col("c"))).to_series()
-    )
+def _matching(cells: pl.Series, pattern: str) -> pl.Series:
+    return cells.set(~cells.str.contains(pattern), None)
 
 
 _CONVERT: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
     "text": (lambda cells: cells.cast(pl.String), "write text of at most 4000 bytes"),
-    "date": (_date, "write a real date as YYYY-MM-DD"),
+    "date": (days, "write a real date as YYYY-MM-DD"),
     "yuan": (parse_amount_column, "write yuan with at most two decimals, like 12.34"),
     "ppm": (lambda cells: parse_amount_column(cells, 4), "write percent with at most four decimals, like 0.38"),
-    "int": (_int, "write a whole number"),
-    "digits": (_digits, "write digits only"),
+    "int": (lambda cells: _matching(cells, "^[0-9]{1,15}$").cast(pl.Int64), "write a whole number"),
+    "digits": (lambda cells: _matching(cells, "^[0-9]+$"), "write digits only"),
 }

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from adapters.layout_dates import FIRST_YEAR
+
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -212,6 +214,6 @@ def civil_days(year: Parts, month: Parts, day: Parts) -> Parts:
 def real_day(year: Parts, month: Parts, day: Parts) -> Mask:
     """True where the date exists."""
     leap = (year // 4 * 4 == year) & ((year // 100 * 100 != year) | (year // 400 * 400 == year))
-    good = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1)
+    good = (month >= 1) & (month <= 12) & (day >= 1) & (year >= FIRST_YEAR)
     last = _DAYS[np.where(good, month, 0)] + (leap & (month == 2))
     return np.asarray(good & (day <= last), np.bool_)

@@ -14,7 +14,7 @@ from adapters.feeds import records
 from adapters.feeds.records import Block, FileState, Unread, add_column, read_exactly, take_line, take_trailers
 from adapters.feeds.text_columns import parse_texts, refuse_long
 from adapters.layout import Layout
-from adapters.layout_line import CellError
+from adapters.layout_line import CellError, decode_line
 from adapters.refused import FileRefusedError
 
 MAX_LINE = 1024 * 1024
@@ -54,15 +54,26 @@ def delimited_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
 
 
 def _last_lines(layout: Layout, data: bytes) -> list[bytes]:
-    """The lines of the rest of a file, each ended; the end mark may stand with or without a line end."""
+    """The lines of the rest of a file, each ended; an end mark or trailer may stand with or without a line end."""
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
+    elif layout.ends_by_itself and _is_last(layout, lines[-1]):
+        lines[-1] += b"\r" if layout.newline == "crlf" else b""
     elif not layout.end_mark:
         raise FileRefusedError("TRUNCATED", "the last line has no line end; the file was cut: send it again")
     if len(lines) > 1 and lines[-1] in {b"", b"\r"}:
         lines.pop()
     return lines
+
+
+def _is_last(layout: Layout, raw: bytes) -> bool:
+    """Whether a line is the last one of the trailer, and no record that was cut."""
+    try:
+        decode_line(layout, layout.trailer[-1], raw)
+    except CellError:
+        return False
+    return True
 
 
 def _bare(layout: Layout, raw: bytes, record: int, byte: int) -> bytes:

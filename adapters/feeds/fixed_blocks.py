@@ -64,6 +64,8 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
             beyond = {mark + newline} if mark else {newline * 2, newline}
             if data[-len((mark or newline) + newline) :].tobytes() in beyond:
                 data = data[: -len(newline)]
+            elif layout.ends_by_itself and (len(data) + len(newline) - tail) % stride == 0:
+                data = np.concatenate([data, np.frombuffer(newline, np.uint8)])
         count = max(len(data) - (0 if more else tail), 0) // stride
         rest = data[count * stride :].tobytes()
         if count:
@@ -112,7 +114,8 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
         for width in widths:
             if layout.newline in {name, "any"} and head[width:].startswith(newline):
                 return newline
-    if head == layout.end_mark_bytes and not layout.header:
+    alone = layout.trailer[0].width if layout.ends_by_itself and len(layout.trailer) == 1 else 0
+    if not layout.header and (head == layout.end_mark_bytes or len(head) == alone):  # without records or a line end
         return layout.newline_bytes
     ends = layout.newline_words
     if any(head[width:].startswith((b"\n", b"\r\n")) for width in widths):

@@ -4,8 +4,9 @@ cups  CUPS host: ASCII message type and fields, binary bitmap, ASCII lengths.
 pos   POS terminal: BCD message type and numbers, BCD lengths counted in digits, ASCII for 37 38 39 41 42 44 49.
 
 Free and private fields (43, 48, 57, 59 to 63, 104 and above) are latin-1: one character per byte, since real messages
-carry GBK cut in mid-character, binary PIN blocks and more there. Sources: ../samples/iso8583-spec (alatka CUPS), the
-messages in ../samples/iso8583, samples/notes.md A.
+carry GBK cut in mid-character, binary PIN blocks and more there. They go beyond the sizes that are stated, and may be
+as long as LLL can say. Sources: ../samples/iso8583-spec (alatka CUPS), the messages in ../samples/iso8583,
+samples/notes.md A.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _FIELDS = """
 34 LL28 PAN, extended|35 LL37 Track 2|36 LLL104 Track 3|37 12 Retrieval reference number
 38 6 Authorisation id response|39 2 Response code|40 3 Service restriction code|41 8 Terminal|42 15 Merchant
 43 40* Merchant name and location|44 LL25* Additional response data|45 LL76 Track 1|46 LLL999* Additional data ISO
-47 LLL999* Additional data national|48 LLL512* Additional data private|49 3 Currency, transaction
+47 LLL999* Additional data national|48 LLL999* Additional data private|49 3 Currency, transaction
 50 3 Currency, settlement|51 3 Currency, cardholder billing|52 8b PIN|53 16 Security control information
-54 LLL240 Additional amounts|55 LLL255b ICC data|56 LLL512* Additional information|57 LLL512* Additional private data
-58 LLL100* Authorising agent|59 LLL600* Detail inquiry|60 LLL512* Reserved private|61 LLL512* Identification
-62 LLL512* Switching data|63 LLL512* Financial network data|64 8b Message authentication code
+54 LLL240 Additional amounts|55 LLL999b ICC data|56 LLL999* Additional information|57 LLL999* Additional private data
+58 LLL999* Authorising agent|59 LLL999* Detail inquiry|60 LLL999* Reserved private|61 LLL999* Identification
+62 LLL999* Switching data|63 LLL999* Financial network data|64 8b Message authentication code
 66 1 Settlement code|67 2 Extended payment code|68 3 Receiving country|69 3 Settlement country
 70 3 Network management information|71 4 Message number|72 4 Message number, last|73 6 Date, action
 74 10 Credits, number|75 10 Credits reversal, number|76 10 Debits, number|77 10 Debits reversal, number
@@ -43,12 +44,12 @@ _FIELDS = """
 90 42 Original data elements|91 1 File update code|92 2 File security code|93 5 Response indicator
 94 7 Service indicator|95 42 Replacement amounts|96 8b Message security code|97 17 Amount, net settlement
 98 25 Payee|99 LL11 Settlement institution|100 LL11 Receiving institution|101 LL17 File name
-102 LL28* Account identification 1|103 LL28* Account identification 2|104 LLL512* Transaction description
+102 LL28* Account identification 1|103 LL28* Account identification 2|104 LLL999* Transaction description
 105 LLL999* Reserved|106 LLL999* Reserved|107 LLL999* Reserved|108 LLL999* Reserved|109 LLL999* Reserved
-110 LLL999* Reserved|111 LLL999* Reserved|112 LLL999* Reserved|113 LLL512* Reserved national|114 LLL512* Reserved
-115 LLL512* Reserved|116 LLL512* Reserved|117 LLL512* Reserved|118 LLL512* Reserved|119 LLL512* Reserved
-120 LLL999* Reserved|121 LLL512* National switch reserved|122 LLL512* Acquirer reserved|123 LLL512* Issuer reserved
-124 LLL999* Reserved|125 LLL512* Reserved|126 LLL512* Reserved|127 LLL999* Reserved|128 8b Message authentication code
+110 LLL999* Reserved|111 LLL999* Reserved|112 LLL999* Reserved|113 LLL999* Reserved national|114 LLL999* Reserved
+115 LLL999* Reserved|116 LLL999* Reserved|117 LLL999* Reserved|118 LLL999* Reserved|119 LLL999* Reserved
+120 LLL999* Reserved|121 LLL999* National switch reserved|122 LLL999* Acquirer reserved|123 LLL999* Issuer reserved
+124 LLL999* Reserved|125 LLL999* Reserved|126 LLL999* Reserved|127 LLL999* Reserved|128 8b Message authentication code
 """
 # In the terminal body these stay text; 43, 44, 48 and 52 to 64 as listed below; everything else that is fixed is BCD.
 _POS_TEXT = frozenset({37, 38, 39, 41, 42, 43, 44, 49, 50, 51, 54, 98, 102, 103})

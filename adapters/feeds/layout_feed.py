@@ -27,10 +27,10 @@ from adapters.feeds.tally import (
     reject_of,
 )
 from adapters.feeds.times import clearing_date_of, named_day
-from adapters.layout import Layout, shipped_layout
+from adapters.layout import Layout
 from adapters.layout_line import Value
 from adapters.refused import FileRefusedError
-from adapters.yaml_document import document_of
+from adapters.yaml_document import chosen_document
 from settlement.model.cards import CardTokens, masked
 from settlement.model.in_order import in_order
 
@@ -50,12 +50,7 @@ WANTED = frozenset({
 
 def layout_of(settings: Mapping[str, object], default: str) -> Layout:
     """The layout of a source: settings["layout"] as a shipped name, a mapping (YAML) or a Layout; else the default."""
-    chosen = settings.get("layout", default)
-    if isinstance(chosen, Layout):
-        return chosen
-    if isinstance(chosen, str):
-        return shipped_layout(PACKAGE, chosen)
-    return document_of(chosen, "setting layout", Layout)
+    return chosen_document(settings.get("layout", default), "layout", PACKAGE, Layout)
 
 
 @dataclass(frozen=True, slots=True)

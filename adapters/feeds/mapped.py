@@ -372,8 +372,11 @@ def _see_days(frame: pl.DataFrame, sheet: _Sheet, clearing: date) -> None:
 
 
 def _check_cut(sheet: _Sheet) -> None:
-    if sheet.open_end and not sheet.tail:
-        message = "the last line has no line end, and no row ends the records: it may be cut; send the file again"
+    if sheet.open_end and not sheet.tail and not sheet.mapping.open_end:
+        message = (
+            "the last line has no line end, and no row ends the records: it may be cut; send the file again, or where "
+            "the sender never writes one, the mapping says open_end: true"
+        )
         raise FileRefusedError("TRUNCATED", message)
 
 

@@ -18,7 +18,7 @@ from adapters.layout import Document, Encoding, LayoutField, Unit, given, read_c
 from adapters.layout_checks import check_keys, known_zone
 from adapters.layout_dates import names_day
 from adapters.quotes import known_separator
-from adapters.yaml_document import MisfitError, document_of, load_document, shipped_text
+from adapters.yaml_document import MisfitError, chosen_document
 from settlement.model.errors import BadInput
 
 PACKAGE = "adapters.feeds"
@@ -143,6 +143,12 @@ class CsvMapping(Document):
     )
     money_mark: str = given("taken off the front of an amount, also behind its sign", "")
     ragged: bool = given("rows may lack their last, blank cells", default=False)
+    open_end: bool = given(
+        "true: the sender writes no line end behind the last row; a cut within its last cell cannot be seen then. "
+        "Without it a CSV that ends so is refused, where no row ends the records. Not with `ragged`: the cells that a "
+        "cut took would lack",
+        default=False,
+    )
     sign: Literal["keep", "ignore"] = given(
         "ignore: the kind says the direction, amounts are taken without their sign; a `paid` or `gross` of a sale or "
         "refund with another sign than most of its kind is a reject. A `fee` is above zero with the sign that most "
@@ -187,6 +193,8 @@ class CsvMapping(Document):
         if strange:
             raise MisfitError(f"no column has the title {strange[0]}", "also")
         check_keys(self.key, self.original_key)
+        if self.open_end and self.ragged:
+            raise MisfitError("not with ragged: a row that was cut would be one that lacks cells", "open_end")
         for number, name in enumerate(self.turned):
             if getattr(self.column(name), "type", "") != "amount":
                 raise MisfitError(f"{name}: only an amount has a sign to turn", "turned", number)
@@ -319,23 +327,13 @@ def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
 
     Its encoding is the setting `encoding` where that is given.
     """
-    mapping = _chosen(settings.get("mapping"))
+    chosen = settings.get("mapping")
+    if chosen is None:
+        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
+    mapping = chosen_document(chosen, "mapping", PACKAGE, CsvMapping)
     encoding = settings.get("encoding")
     if encoding is None:
         return mapping
     if encoding not in _ENCODINGS:
         raise BadInput(f"setting encoding: {encoding!r} is none of {', '.join(_ENCODINGS)}")
     return mapping.model_copy(update={"encoding": encoding})
-
-
-def _chosen(chosen: object) -> CsvMapping:
-    if isinstance(chosen, CsvMapping):
-        return chosen
-    if isinstance(chosen, str):
-        text = shipped_text(PACKAGE, chosen)
-        if text is None:
-            raise BadInput(f"mapping {chosen!r} does not ship; give one that `puhui feed list` names, or a YAML file")
-        return load_document(text, f"{chosen}.yaml", CsvMapping)
-    if chosen is None:
-        raise BadInput("setting mapping: a shipped name, or a YAML file as docs/mapping.md says")
-    return document_of(chosen, "setting mapping", CsvMapping)

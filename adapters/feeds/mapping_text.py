@@ -13,6 +13,7 @@ from adapters.feeds.columns import DTYPES
 from adapters.feeds.mapped_write import text_of
 from adapters.feeds.mapping import PACKAGE, CsvColumn, CsvMapping, End, mapping_of
 from adapters.layout_line import CellError, Value
+from adapters.layout_text import cell_words
 from adapters.yaml_document import shipped_documents
 from settlement.model.errors import BadInput
 
@@ -40,8 +41,7 @@ def describe_mapping(settings: Mapping[str, object]) -> list[Part]:
     head += _rules(mapping)
     rows = []
     for number, column in enumerate(mapping.columns, 1):
-        words = [column.format, f"in {column.unit or mapping.unit}" * (column.type == "amount")]
-        words += [", ".join(f"{code or 'blank'} {meaning}" for code, meaning in column.values.items())]
+        words = cell_words(column, column.unit or mapping.unit)
         joined = " + ".join(filter(None, (column.title, column.and_)))
         heading = joined if mapping.headings else f"{number} {joined}".rstrip()
         what = "; ".join(word for word in [*words, column.note] if word)
@@ -72,6 +72,7 @@ def _rules(mapping: CsvMapping) -> list[str]:
     marks += ["the kind says the direction, signs are taken off"] * (mapping.sign == "ignore")
     marks += [f"the sign of {' and '.join(mapping.turned)} is turned over"] * bool(mapping.turned)
     marks += ["rows may lack their last, blank cells"] * mapping.ragged
+    marks += ["no line end need stand behind the last row"] * mapping.open_end
     said += ["; ".join(marks)] * bool(marks)
     said += [f"the heading {other} stands for {title}" for other, title in mapping.also.items()]
     said += [f"no record: a row that begins with {pattern}" for pattern in mapping.ignore]
@@ -89,7 +90,9 @@ def _end(mapping: CsvMapping) -> list[str]:
         for spec in end.fields
         if spec.declares
     ]
-    return said + [f"declared in a sentence{f' for each {t.kind}' if t.kind else ''}: {t.pattern}" for t in end.spoken]
+    said += ["a total adds up all records, without their signs or with them"] * any(spec.of for spec in end.fields)
+    said += [f"declared in a sentence{f' for each {t.kind}' if t.kind else ''}: {t.pattern}" for t in end.spoken]
+    return said + ["the example lacks these sentences, without which a file is refused"] * bool(end.spoken)
 
 
 def example(mapping: CsvMapping) -> list[str]:

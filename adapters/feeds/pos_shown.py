@@ -21,7 +21,20 @@ USE = {
     "32": "natural key", "33": "natural key", "35": "card_number where 2 is absent", "37": "rrn", "38": "auth_code",
     "39": "unsuccessful answers are skipped", "41": "terminal_no", "42": "merchant_no", "49": "currency",
     "54": "claimed (settings)", "60": "batch (terminal body)", "61": "original (terminal body)", "90": "original_key",
+    "74": "0520: number of REFUND", "76": "0520: number of SALE", "77": "0520: number of VOID and REVERSAL",
+    "86": "0520: total of REFUND", "88": "0520: total of SALE", "89": "0520: total of VOID and REVERSAL",
+    "75": "0520: zeros", "87": "0520: zeros",
 }  # fmt: skip
+NOTES = (
+    "DE54 is made of entries of 20: account type 2, amount type 2, currency 3, C or D, amount 12",
+    "DE90 of the original: message type 4, trace 6, time (DE7) 10, acquirer (DE32) 11, forwarder (DE33) 11, 0 before",
+    "a closing 0520 counts all messages that move money, rejected ones too; what it gives must hold",
+    "with `reconciliation: required` a 0520 gives all eight: 74 to 77 and 86 to 89",
+)
+TERMINAL_NOTES = (
+    "the message type is two bytes of BCD, LL one, LLL two; lengths count digits where the size says digits",
+    "DE60 is a function 2, the batch 6 and more; DE61 is the original's batch 6 and trace 6",
+)
 _FIELDS = {
     "transmitted_at": "7",
     "local_at": "12",
@@ -118,3 +131,10 @@ def size_words(entry: Mapping[str, Any]) -> str:
     digits = entry["len_type"]
     variable = "L" * (digits if entry["len_enc"] != "bcd" or not digits else digits + 1)  # LL in one byte, LLL in two
     return f"{variable}{entry['max_len']}" + (" digits" if entry.get("len_count") == "nibbles" else " bytes")
+
+
+def coding_words(entry: Mapping[str, Any]) -> str:
+    """How a field is written: ascii, bytes, or BCD with what fills an odd number of digits."""
+    if entry.get("len_count") != "nibbles":
+        return "bytes" if entry["data_enc"] == "b" else str(entry["data_enc"])
+    return f"BCD, {entry['left_pad']} before" if "left_pad" in entry else f"BCD, {entry['right_pad']} behind"

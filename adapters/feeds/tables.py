@@ -148,7 +148,8 @@ def _csv_rows(lines: _Lines | _Utf16Lines, separator: str, prefix: str) -> Itera
         except StopIteration:
             return
         except csv.Error:
-            message = "quotes that do not close, or bytes behind a closing quote; the file is cut or damaged"
+            what = "quotes that do not close, bytes behind a closing quote, or a carriage return within a line"
+            message = f"{what}; the file is cut or damaged: correct the line, or ask for the file again"
             raise FileRefusedError("BAD_QUOTES", message, begin) from None
         if len(cells) > MAX_CELLS:
             raise FileRefusedError("FIELD_COUNT", f"a row has more than {MAX_CELLS} cells", begin)

@@ -73,8 +73,9 @@ def _dates(spec: LayoutField, text: pl.Series) -> pl.Series:
     if is_varied(spec.format):  # cell by cell
         return nulls(len(text), DTYPES[spec.type])
     shape = re.escape(spec.format)
-    for token in ("YYYY", "MM", "DD", "hh", "mm", "ss"):
-        shape = shape.replace(token, f"[0-9]{{{len(token)}}}")
+    shape = shape.replace("YYYY", "[1-9][0-9]{3}")
+    for token in ("MM", "DD", "hh", "mm", "ss"):
+        shape = shape.replace(token, "[0-9]{2}")
     yearless = "YYYY" not in spec.format
     form = ("%Y" if yearless else "") + strftime_format(spec.format)
     shaped = pl.select(pl.when(text.str.contains(f"^{shape}$")).then(("2000" + text) if yearless else text)).to_series()

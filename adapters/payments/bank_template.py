@@ -19,14 +19,14 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from adapters.base import Adapter, Closing, Context, Parsed
-from adapters.layout import Layout, Line, shipped_layout
+from adapters.layout import Layout, Line
 from adapters.layout_line import CellError, Value, encode_line
 from adapters.layout_text import describe, show_layout
 from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, Row, rows
 from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.refused import FileRefusedError
-from adapters.yaml_document import document_of
+from adapters.yaml_document import chosen_document
 from settlement.model.errors import BadInput
 from settlement.model.frames import PAYMENT, conform
 from settlement.model.rejects import Reject
@@ -40,12 +40,7 @@ def layout_of(settings: Mapping[str, Any], gives: str) -> Layout:
     if chosen is None:
         like = "minsheng_payout" if gives == "payment" else "minsheng_result"
         raise BadInput(f"setting layout: name the bank's template, like {like}, or give one as YAML")
-    if isinstance(chosen, Layout):
-        layout = chosen
-    elif isinstance(chosen, str):
-        layout = shipped_layout(PACKAGE, chosen)
-    else:
-        layout = document_of(chosen, "setting layout", Layout)
+    layout = chosen_document(chosen, "layout", PACKAGE, Layout)
     if layout.gives != gives:
         raise BadInput(f"layout {layout.format}: it gives {layout.gives}, a {gives} layout is needed here")
     needed = ("end_to_end_id", "amount") if gives == "payment" else ("end_to_end_id", "result")

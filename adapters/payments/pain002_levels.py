@@ -26,15 +26,19 @@ _REFUSAL = re.compile(r"(?!DS)[A-Z]{2}[0-9]{2}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """StsRsnInf of one place: its codes, and codes and texts as people read them."""
+    """StsRsnInf of one place: its codes, codes and texts as people read them, and the texts with nothing between.
+
+    Banks cut a text into lines of 35 or 105 characters, within words too.
+    """
 
     codes: tuple[str, ...]
     text: str | None
+    run: str
 
     @property
     def is_copy(self) -> bool:
         """True where the bank says that it has the like already."""
-        return is_copy(self.text)
+        return is_copy(self.text) or is_copy(self.run)
 
     @property
     def is_refusal(self) -> bool:
@@ -174,6 +178,7 @@ def reason_of(element: Iterable[Any]) -> Reason:
     """Codes and additional information of StsRsnInf."""
     codes: list[str] = []
     parts: list[str] = []
+    lines: list[str] = []
     for child in element:
         if local_name(child) != "StsRsnInf":
             continue
@@ -182,8 +187,9 @@ def reason_of(element: Iterable[Any]) -> Reason:
                 codes.append(text_of(part[0]) or "")
                 parts.append(codes[-1])
             elif local_name(part) == "AddtlInf":
-                parts.append(text_of(part) or "")
-    return Reason(tuple(codes), " ".join(part for part in parts if part) or None)
+                lines.append(text_of(part) or "")
+                parts.append(lines[-1])
+    return Reason(tuple(codes), " ".join(part for part in parts if part) or None, "".join(lines))
 
 
 def text_of(element: Any) -> str | None:

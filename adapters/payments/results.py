@@ -24,11 +24,18 @@ RESULTS = ("paid", "rejected", "unknown")
 _COPY = re.compile(
     r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\b(?:not|be) unique\b"
     r"|\b(?:already|previously) (?:been |in )?"
-    r"(?:exist|process|paid|received|executed|submitted|sent|used|complete|settled|booked|posted|credited|debited)"
-    r"|重[复覆復]|重[账帐](?![户号])|[须不]唯一"
-    r"|已(?:经|被)?(?:存在|处理|受理|提交|使用|成功|完成|结算|代付|代发|发放|支付|付款|付讫|扣款|划款|汇款|汇出|导入"
-    r"|[入记转上出][账帐])"
-    r"(?!的?[总金限额度笔次]|[,\uff0c]?(?:失败|退))",
+    r"(?:exist|process|paid|made|received|executed|submitted|sent|used|complete|settled|booked|posted|credited|debited)"
+    r"|重[复覆復]|(?<!可)疑重|重[账帐](?![户号])|[须不]唯一|(?<!不)存在相同|(?<![没所])有相同"
+    r"|已(?:经|被)?(?:存在|处理|受理|提交|使用|成功|完成|结算|代付|代发|发放|支付|付款|付讫|扣款|划款|划付|汇款|汇出|导入"
+    r"|[入记转上出到][账帐])"
+    r"(?!的?[总金限额度笔次]|[,\uff0c]?(?:失败|退))"
+    r"|(?<![额度金])已(?:经|被)?占用(?![额金限])"
+    # it is under way, or the bank itself does not know what became of it
+    r"|(?<!失败)(?<!失败[,\uff0c])不(?:允许|能|可|得)再次|正在(?:交易|处理|支付|付款|受理)"
+    r"|(?:(?<!核查|筛查|核验|校验|验证)结果|(?<![户卡片件人])(?<![账帐卡]号)状态)(?:未知|不明|未明|未确[定认]|待[确查]|可疑)"
+    r"|(?:交易|处理|请求|应答|响应|返回|通[讯信]|网络|主机|系统|[方行])超时"
+    r"(?![,\uff0c]?(?:已|自动|被|系统)*(?:退|撤|拒|取消|冲正|作废|关闭))"
+    r"|通[讯信]可疑",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -62,7 +69,7 @@ def shown_reason(*parts: str | None) -> str:
 
 
 def is_copy(reason: str | None) -> bool:
-    """True where the bank says that it has the like already: what it refuses then may have been paid."""
+    """True where the bank says that it has the like already, or does not know: what it refuses may have been paid."""
     return _COPY.search(reason or "") is not None
 
 

@@ -28,6 +28,7 @@ MAX_LINE = 64 * 1024
 _CHUNK = 64 * 1024
 _BLANKS = " \t\u3000\u00a0"  # banks put a tab behind a number, so that Excel keeps it as text
 _LINE_ENDS = re.compile(r"[\r\n]+")
+_AS_SHOWN = re.compile(r" *[¥￥]? *(?=[0-9.])((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?) *元? *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,25 @@ def _cell_text(spec: LayoutField, cell: Any) -> str:
 
 
 def _split(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
-    """The cells of a line. Quoted ones and those of a workbook may hold line ends; its rows may lack blank cells."""
+    """The cells of a line; amounts of a result without what banks write them with for people.
+
+    Not those at fixed places: where a cell begins with a point there, bytes are shifted.
+    """
+    cells = _cut(layout, line, raw)
+    if layout.gives != "result" or layout.shape == "fixed":
+        return cells
+    shown = [spec.type == "amount" and layout.unit_of(spec) == "yuan" for spec in line.fields]
+    return [_bare(cell) if as_shown else cell for as_shown, cell in zip(shown, cells, strict=True)]
+
+
+def _bare(cell: str) -> str:
+    """￥1,002.00元 as 1002.00; anything else as it is."""
+    found = _AS_SHOWN.fullmatch(cell)
+    return found[1].replace(",", "") if found else cell
+
+
+def _cut(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
+    """Cells as they stand. Quoted ones and those of a workbook may hold line ends; its rows may lack blank cells."""
     if raw.cells is None and not layout.quotes:
         return split_line(layout, line, raw.raw)
     width, cells = len(line.fields), raw.cells

@@ -44,7 +44,6 @@ def backtest(
     Example: puhui backtest drafts/bakery.yaml --from 2026-05-07 --to 2026-05-13 --xlsx bakery.xlsx
     """
     from batch import backtest as trial
-    from batch.release import reader
     from portal.cli.programme import load_transactions
     from portal.session import open_session
 
@@ -58,7 +57,7 @@ def backtest(
     if xlsx is not None and not xlsx.absolute().parent.is_dir():
         raise BadInput(f"--xlsx: no folder {xlsx.parent}; make it, or give a path in one that is there")
     with open_session(home) as session, session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         if rows is not None:
             found = trial.backtest_rows(connection, run, document, rows, since, until, beside=beside)
         else:

@@ -29,11 +29,10 @@ def budget(home: Home = HERE, as_json: Json = False) -> None:
     Example: puhui budget --json
     """
     from batch.budget import budget as pools_of
-    from batch.release import reader
     from portal.session import open_session
 
     with open_session(home) as session, session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         found = pools_of(connection, run)
     if as_json:
         print(json.dumps(_as_json(found), ensure_ascii=False, indent=1))

@@ -29,12 +29,11 @@ def check(
 
     Example: puhui check --date 2026-05-07
     """
-    from batch.release import reader
     from batch.steps.close import checks, missing_files
     from portal.session import open_session
 
     with open_session(home) as session, session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         last = run.business_date - timedelta(days=1)
         wanted = last if date is None else day(date)
         if not session.config.policy.first_business_date <= wanted <= last:
@@ -60,7 +59,6 @@ def waive(
 
     Example: puhui waive smkcard --date 2026-05-10 --reason "card company closed" --as li
     """
-    from batch.release import desk
     from portal.cli.people import FINANCE, acting, audit
     from portal.session import open_session
     from settlement.store import people
@@ -76,7 +74,7 @@ def waive(
         def work(connection: Connection) -> None:
             people.add_decision(
                 connection,
-                business_date=desk(connection, session.home, session.config, session.keys, session.now).business_date,
+                business_date=session.desk(connection).business_date,
                 at=session.now,
                 actor=actor,
                 checker=None,

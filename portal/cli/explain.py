@@ -60,14 +60,13 @@ def explain(
     Rates the night again as it was; nothing is written. Exit 1 where that does not give what is stored.
     Example: puhui explain pos:20260507:000123 --lang en
     """
-    from batch.release import reader
     from batch.replay import explained
     from portal.session import open_session
 
     if lang not in _SAID:
         raise BadInput("--lang: not known; write zh or en")
     with open_session(home) as session, session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         found = explained(connection, run, transaction)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))

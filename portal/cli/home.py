@@ -168,7 +168,6 @@ def account_approve(
 
     Example: puhui account approve 12 --as li
     """
-    from batch.release import desk
     from portal.cli.people import acting, audit
     from portal.session import open_session
     from settlement.store import import_rows, people
@@ -186,7 +185,7 @@ def account_approve(
                 return f"import {import_id} was approved before; nothing changed"
             people.add_decision(
                 connection,
-                business_date=desk(connection, session.home, session.config, session.keys, session.now).business_date,
+                business_date=session.desk(connection).business_date,
                 at=session.now,
                 actor=actor,
                 checker=None,

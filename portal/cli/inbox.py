@@ -186,10 +186,9 @@ def keep(number: Number, reason: Reason, home: Home = HERE, user: As = None, dry
 
 def _looked(session: Session, number: int) -> Look:
     from batch.deliveries import look
-    from batch.release import reader
 
     with session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         seen = look(connection, run, number)
         connection.rollback()
     return seen
@@ -208,7 +207,6 @@ def _decide(
 ) -> None:
     """Shows the delivery, decides in one transaction with its audit row; a dry run is the same and is rolled back."""
     from batch.deliveries import look
-    from batch.release import desk
     from portal.cli.people import acting, audit
     from portal.session import open_session
 
@@ -219,7 +217,7 @@ def _decide(
         seen = _looked(session, number)
 
         def decide(connection: Connection) -> str:
-            run = desk(connection, session.home, session.config, session.keys, session.now)
+            run = session.desk(connection)
             with connection.begin_nested() as looking:
                 now = look(connection, run, number)
                 looking.rollback()  # cards that nobody has seen are numbered when their rows come in

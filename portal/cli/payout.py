@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from batch.run import Run
-    from portal.session import Session
 
 payout_app = typer.Typer(
     help="Payout batches: list, show, approve, release, confirm, unpaid, paid.", no_args_is_help=True
@@ -84,7 +83,6 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
     Example: puhui payout show B-20260507-1
     """
     from batch import paid as debits
-    from batch.release import reader
     from batch.unpaid import look
     from portal.session import open_session
     from settlement.model.money import format_yuan
@@ -95,7 +93,7 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         items = payouts.items(connection, batch_no)
         items = items.join(payouts.answers(connection, batch_no), on="end_to_end_id", how="left", maintain_order="left")
         steps = payouts.decisions(connection, batch_no)
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         cases = look(connection, run, batch_no)
         paid_cases, ways = debits.look(connection, run, batch_no), debits.ways(connection, batch_no)
     said, said_paid = two_people.told_of(cases), two_people.told_of(paid_cases)
@@ -184,7 +182,7 @@ def approve(batch_no: BatchNo, home: Home = HERE, who: As = None) -> None:
         actor = acting(session, who, *FINANCE)
 
         def work(connection: Connection) -> str:
-            digest = decisions.approve(connection, _desk(connection, session), batch_no, actor)
+            digest = decisions.approve(connection, session.desk(connection), batch_no, actor)
             audit(connection, session, actor, "payout approve", batch=batch_no, digest=digest)
             return digest
 
@@ -207,7 +205,7 @@ def release(batch_no: BatchNo, home: Home = HERE, who: As = None) -> None:
         actor = acting(session, who, *FINANCE)
 
         def work(connection: Connection) -> Run:
-            desk = _desk(connection, session)
+            desk = session.desk(connection)
             batch, _ = decisions.load(connection, batch_no)
             if batch.taken("released") is None or batch.taken(decisions.WRITTEN) is not None:
                 decisions.release(connection, desk, batch_no, actor)
@@ -234,14 +232,8 @@ def confirm(batch_no: BatchNo, home: Home = HERE, who: As = None) -> None:
         actor = acting(session, who, *FINANCE)
 
         def work(connection: Connection) -> None:
-            decisions.confirm(connection, _desk(connection, session), batch_no, actor)
+            decisions.confirm(connection, session.desk(connection), batch_no, actor)
             audit(connection, session, actor, "payout confirm", batch=batch_no)
 
         session.database.in_transaction(work)
     note(f"{batch_no} confirmed as sent by {actor}")
-
-
-def _desk(connection: Connection, session: Session) -> Run:
-    from batch.release import desk
-
-    return desk(connection, session.home, session.config, session.keys, session.now)

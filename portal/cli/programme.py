@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     import rules
+    from adapters.directory.csv_table import Table
     from adapters.directory.programme import ProgrammeFiles
-    from adapters.directory.programme_table import Table
 
 SHOWN = 20
 

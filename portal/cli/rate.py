@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     import rules
-    from adapters.directory.programme_table import Table
+    from adapters.directory.csv_table import Table
 
 ROW_BYTES = 60  # of a short row of transactions.csv
 MAX_SUM = 2**59  # fen in one file; rating keeps sums below 2**61

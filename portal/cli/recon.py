@@ -274,7 +274,6 @@ def _decide(
     home: Any, kind: str, identity: str, reason: str, name: str | None, checker: str | None, amount: str | None
 ) -> None:
     """Records what a person decided, for the next night to take; the audit row goes with it."""
-    from batch.release import desk
     from portal.cli.people import FINANCE, acting, audit
     from portal.session import open_session
     from settlement.store import people, reconcile
@@ -292,7 +291,7 @@ def _decide(
             raise NotAllowed("the second person must be another; give --checker NAME")
 
         def work(connection: Connection) -> date:
-            night = desk(connection, session.home, session.config, session.keys, session.now).business_date
+            night = session.desk(connection).business_date
             if reconcile.decided_for(connection, identity, night):
                 raise BadInput(f"{identity}: the night of {night} takes a decision about it already; wait for it")
             people.add_decision(

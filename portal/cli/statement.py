@@ -72,13 +72,12 @@ def show(
     """Show a statement: head, lines, what is held, digest. Example: puhui statement show SZ-2026-000001"""
     import json
 
-    from batch.release import reader
     from batch.reports.settlement import statement_document
     from portal.session import open_session
     from settlement.model.report import DETAIL_COLUMNS, HELD_COLUMNS, STATEMENT_COLUMNS
 
     with open_session(home) as session, session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         document = statement_document(connection, run, number)
 
     tables = {

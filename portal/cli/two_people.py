@@ -25,7 +25,6 @@ MAKERS, CHECKERS = ("finance_maker", "finance_checker"), ("finance_checker",)
 
 def act(home: Path, who: str | None, roles: tuple[str, ...], batch_no: str, verb: str, work: Any, **more: Any) -> None:
     """Decides in one transaction with its audit row, and tells it."""
-    from batch.release import desk
     from portal.cli.people import acting, audit
     from portal.session import open_session
 
@@ -33,7 +32,7 @@ def act(home: Path, who: str | None, roles: tuple[str, ...], batch_no: str, verb
         actor = acting(session, who, *roles)
 
         def decide(connection: Connection) -> tuple[str, list[str]]:
-            run = desk(connection, session.home, session.config, session.keys, session.now)
+            run = session.desk(connection)
             told, names, warnings = work(connection, run, actor)
             audit(connection, session, actor, f"payout {verb}", batch=batch_no, items=names, **more)
             return told, warnings

@@ -49,6 +49,15 @@ def test_every_layout_that_ships_is_found_and_described(form, setting, value, ca
     assert "source" in capsys.readouterr().out
 
 
+def test_what_a_bank_must_know_of_totals_is_told(capsys):
+    for form, setting, said in (
+        ("mapped_csv", "mapping=purse_daily", "a total adds up all records, without their signs"),
+        ("pos_iso8583", "body=cups", "`reconciliation: required` a 0520 gives all eight"),
+    ):
+        assert run(["feed", "describe", "--format", form, "--set", setting]) == 0
+        assert said in capsys.readouterr().out
+
+
 def _layouts() -> list[Layout]:
     paths = [*ROOT.glob("feeds/layouts/*.yaml"), *ROOT.glob("payments/layouts/*.yaml")]
     return [load_layout(path.read_text("utf-8"), path.name) for path in paths if "shape:" in path.read_text("utf-8")]

@@ -210,13 +210,15 @@ def test_another_clearing_date_than_the_name_has_is_told(capsys, tmp_path):
     assert "clearing date" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("day", [b"99991231", b"00010101"])
-def test_a_clearing_date_that_fills_its_field_refuses_the_file(day, capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("day", "says"), [(b"99991231", "is of no year from 2000 to 2099"), (b"00010101", "is no such day or time")]
+)
+def test_a_clearing_date_that_fills_its_field_refuses_the_file(day, says, capsys, tmp_path):
     file = tmp_path / "SMK_20260507"
     file.write_bytes(_example("citizen_card", "layout=citizen_card", capsys).replace(b"20260507", day, 1))
     assert run(["feed", "check", str(file), "--format", "citizen_card"]) == 2
     told = capsys.readouterr().out
-    assert "is of no year from 2000 to 2099" in told
+    assert says in told
     assert "is taken" not in told
     setting = f"clearing_date={day[:4].decode()}-{day[4:6].decode()}-{day[6:].decode()}"
     data = _example("unionpay_acom", "record=acomn", capsys)
@@ -341,3 +343,30 @@ def test_check_digits_are_not_asked_of_a_file_of_several_rails():
         *_, closing = adapter("mapped_csv").read(io.BytesIO(rows), context)
         assert (closing.accepted, closing.refused) == (1, None)
         assert any("Luhn" in note for note in closing.notes) is (kept is not columns)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (
+            "citizen_card",
+            ("' ' between fields, blanks behind texts", "total of paid, all records added up"),
+        ),
+        ("citizen_card", ("成交价 is 实付 plus 优惠", "实付金额; in fen; without a sign; zeros on the left")),
+        ("mapped_csv mapping=purse_daily", ("in yuan; without a sign", "in yuan; may begin with '-' minus '+' plus")),
+        ("mapped_csv mapping=wechat_pay", ("also blank: '0'",)),
+        ("mapped_csv mapping=alipay", ("the example lacks these sentences",)),
+        ("pos_iso8583", ("0520: total of SALE", "entries of 20", "LL19 bytes    ascii")),
+        (
+            "pos_iso8583 body=pos",
+            ("LL19 digits    BCD, 0 behind", "3 digits       BCD, 0 before", "DE61 is"),
+        ),
+        ("pos_iso8583 body=pos track_pad=F", ("LL37 digits    BCD, F behind",)),
+    ],
+)
+def test_a_description_says_what_a_bank_needs_to_write_the_file(how, words, capsys):
+    """What fills the gaps, which amounts have a sign, how totals are added: without it a first file is refused."""
+    form, *settings = how.split()
+    assert run(["feed", "describe", "--format", form, *(part for one in settings for part in ("--set", one))]) == 0
+    told = capsys.readouterr().out
+    assert [word for word in words if word not in told] == []

@@ -64,7 +64,7 @@ def test_a_mapping_that_cannot_be_is_told_in_plain_words(
     path = tmp_path / "own.yaml"
     path.write_text(text.replace(old, new), "utf-8")
     with pytest.raises(BadInput) as error:
-        _ = bank_map({"layout": read_yaml(path)}, "s") if text == BANK else mapping_of({"mapping": read_yaml(path)})
+        _ = bank_map({"layout": read_yaml(path)}) if text == BANK else mapping_of({"mapping": read_yaml(path)})
     assert str(error.value).startswith(f"own.yaml:{told}")
     assert ("write blanks for the tab" in str(error.value)) == ("\t" in new)
     assert ("of half the width" in str(error.value)) == bool({"：", "，"} & set(new))

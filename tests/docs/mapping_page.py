@@ -47,6 +47,7 @@ MORE: dict[str, dict[str, Any]] = {
         "preamble": ["#业务明细"],
         "strip": " \t",
         "excel_text": True,
+        "open_end": True,
         "thousands": True,
         "money_mark": "¥",
         "decimal": ",",

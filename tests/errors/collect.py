@@ -20,7 +20,7 @@ KINDS = {
 GAP = "…"
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 # Calls whose upper-case argument is the code of a reject or of a refused file.
-_GIVES_CODE = re.compile(r"(^|[._])(Reject|\w*Refused(Error)?|CellError|_Bad\w*Error|_bad|_?refuse|rejects?|_need)$")
+_GIVES_CODE = re.compile(r"(^|[._])(Reject|\w*Refused(Error)?|CellError|_?Bad\w*Error|_bad|_?refuse|rejects?|_need)$")
 _NOT_A_CODE = re.compile(r"^(typer|os\.environ)\.")
 _NO_CODES = frozenset({"SKIP"})  # a kind of message that is counted and left out, not rejected
 

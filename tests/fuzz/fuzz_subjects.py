@@ -110,7 +110,7 @@ def _purse() -> Variant:
 
 def _bank(name: str, samples: str) -> Variant:
     data = EXPORTS[name]
-    return Variant("f", {"layout": bank_map({"layout": name}, "fuzz")}, lambda: [data], samples)
+    return Variant("f", {"layout": bank_map({"layout": name})}, lambda: [data], samples)
 
 
 def _result(name: str, file: str, data: bytes) -> Variant:

@@ -141,10 +141,11 @@ REFUSED = [
     ("transactions.csv", HEAD + SALE + "t2,SALE\n", "transactions.csv:3: 2 fields; write 9"),
     ("transactions.csv", HEAD + SALE + '"t2,SALE\n', "transactions.csv:3"),
     ("transactions.csv", HEAD.replace(",gross", "") + SALE, "transactions.csv:1: gross: column gross is missing"),
-    ("transactions.csv", HEAD.replace("claimed", "claimed,note") + SALE, "transactions.csv:1: unknown column note"),
+    ("transactions.csv", HEAD.replace("claimed", "claimed,note") + SALE, "transactions.csv:1: unknown column 'note'"),
     ("transactions.csv", "", "transactions.csv:1: the file is empty"),
     ("members.csv", MEMBERS + MEMBERS.splitlines()[1] + "\n", "members.csv:3: member_no: stands twice"),
     ("members.csv", MEMBERS.replace("a|b,,", "a|b,2026-02-30,"), "members.csv:2: valid_from: not a date"),
+    ("members.csv", MEMBERS.replace("a|b,,", "a|b,0000-01-01,"), "members.csv:2: valid_from: not a date"),
     ("entitlements.csv", "entitlement_no,member_no,scheme,uses,amount,valid_from,valid_to\ne1,U1,bread,x,,,\n",
      "entitlements.csv:2: uses: not a whole number"),
     ("calendar.csv", "date,kind\n2026-05-01,holiday\n", "calendar.csv:2: kind: unknown kind; write workday, restday"),
@@ -170,7 +171,7 @@ def test_wrong_encoding_names_the_line(tmp_path: Path) -> None:
     folder = town(tmp_path)
     (folder / "merchants.csv").write_bytes(MERCHANTS.encode("gb18030"))
     result = rated(folder)
-    assert (result.exit_code, "merchants.csv:2: not UTF-8; save the file as UTF-8" in result.output) == (2, True)
+    assert (result.exit_code, "merchants.csv:2: not UTF-8; save the file as CSV UTF-8" in result.output) == (2, True)
 
 
 def test_a_blank_head_office_is_refused_where_the_district_pays(tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ def test_a_set_encoding_is_strict() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_loads_and_describes_itself(name: str) -> None:
-    assert bank_map({"layout": name}, "bank").format == name
+    assert bank_map({"layout": name}).format == name
 
 
 @pytest.mark.parametrize(
@@ -352,8 +352,18 @@ def test_each_preset_loads_and_describes_itself(name: str) -> None:
             },
             "needs directions",
         ),
+        (
+            {
+                "layout": {
+                    "format": "x",
+                    "title": "x",
+                    "columns": {"booking_date": ["a"], "amount": ["金额(元)"], "balance": ["余额", "金额（元）"]},
+                }
+            },
+            r"columns\.balance: 金额\(元\) is the balance or the amount, not both",
+        ),
     ],
 )
 def test_a_wrong_mapping_is_named(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):
-        bank_map(settings, "bank")
+        bank_map(settings)

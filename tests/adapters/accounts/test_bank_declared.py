@@ -122,8 +122,29 @@ def test_totals_count_rejects_and_are_unproven_over_what_cannot_be_read() -> Non
     foot = "合计,,,,50.00,100.00\n"
     closing = _read(HEAD + IN + OUT.replace("2026-05-07", "2026-02-30") + foot)[2]
     assert (closing.rejected, out_of_balance(closing.notes)) == (1, [])
-    notes = unproven(_read(HEAD + IN + OUT.replace("50.00,", "5O.00,") + foot)[2].notes)
-    assert [note.split(":")[0] for note in notes] == ["TOTAL_UNPROVEN"]
+    for said in (foot, "借方发生总额：50.00\n", "贷方发生总额：100.00,借方发生总额：50.00,贷方合计：,\n"):
+        notes = unproven(_read(HEAD + IN + OUT.replace("50.00,", "5O.00,") + said)[2].notes)
+        assert [note.split(":")[0] for note in notes] == ["TOTAL_UNPROVEN"]
+
+
+@pytest.mark.parametrize(
+    ("foot", "notes"),
+    [
+        ("借方合计,2,100.00\n", []),
+        ('借方合计,1,"2,100.00"\n', []),
+        ("贷方合计：3,100.00\n", []),
+        ("贷方合计,1,3100.00\n", []),  # one line
+        ("期初余额：1,000.00,期末余额：2,000.00\n", []),
+        ("期初余额,1,000.00,期末余额,2,000.00\n", []),
+        ("期初余额,¥1,000.00,期末余额,¥2,000.00\n", []),
+        ("期末余额：2,001.00\n", ["BALANCE_DIFFERENCE: 期末余额 declares 2001.00 and the lines have 2000.00 CNY"]),
+        ("期末余额,2,001.00元\n", ["BALANCE_DIFFERENCE: 期末余额 declares 2001.00 and the lines have 2000.00 CNY"]),
+    ],
+)
+def test_an_amount_of_a_foot_whose_thousands_have_no_quotes(foot: str, notes: list[str]) -> None:
+    """Behind a word of sums it may be a count before a sum: it holds nothing; a balance is put together again."""
+    lines = IN.replace(",100.00", ",3100.00").replace("1100.00", "4100.00") + OUT.replace("50.00,,", "2100.00,,")
+    assert _read(HEAD + lines.replace("1050.00", "2000.00") + foot)[2].notes == tuple(notes)
 
 
 def test_a_last_line_that_may_be_cut() -> None:
@@ -199,3 +220,23 @@ def test_a_count_below_its_label_is_compared(count: str, notes: list[str]) -> No
 def test_a_number_below_a_count_that_stands_beside_its_label_is_another() -> None:
     closing = _read("总笔数,2\n1,收入笔数\n" + HEAD + IN + OUT)[2]
     assert out_of_balance(closing.notes) == []
+
+
+@pytest.mark.parametrize(
+    ("foot", "wrong"),
+    [
+        ("期初余额,1000.00,期末余额,1050.00\n", []),  # the fourth column is that of balances
+        ("期初余额,1000.00,期末余额,1051.00\n", ["期末余额"]),
+        ("期末余额,1051.00\n", ["期末余额"]),
+        ("期末余额,,,1051.00\n", ["期末余额"]),
+        ("2026-05-07,期末余额,,1050.00\n", []),
+        ("期初余额,,50.00,1000.00,1\n", []),
+        ("期末余额,0.00,人民币,1050.00\n", []),  # without its day
+        ("期末余额,0.00,人民币,1051.00\n", ["期末余额"]),
+        ("期末余额,100,150,1050\n", []),  # a workbook writes whole yuan so
+    ],
+)
+def test_a_balance_stands_behind_its_word_or_in_its_column(foot: str, wrong: list[str]) -> None:
+    lines = "交易时间,收入金额,支出金额,账户余额\n20260507,100.00,,1100.00\n20260507,,50.00,1050.00\n"
+    notes = out_of_balance(_read(lines + foot, "abc")[2].notes)
+    assert [note.split()[1] for note in notes] == wrong

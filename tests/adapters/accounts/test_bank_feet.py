@@ -78,6 +78,21 @@ def test_a_cut_line_is_no_foot_where_the_day_is_not_the_first_cell() -> None:
         assert (rejects, closing.refused and closing.refused.code) == ([], code)
 
 
+def test_words_without_a_line_end_are_a_foot_where_lines_begin_with_numbers() -> None:
+    text = "流水号,日期,收入,支出,余额\n88,20260507,8.00,,11.00\n"
+    for end, code in (("客服热线：95588", None), ("以下空白,,", None), ("8", "TRUNCATED"), ("", None)):
+        frame, rejects, closing = read("bank_csv", (text + end).encode(), layout=PLAIN)
+        assert (rejects, closing.refused and closing.refused.code) == ([], code)
+        assert frame.height == (code is None)
+    # no line above says how they begin, or one began with another thing
+    for first in ("", text.partition("88")[2], "VISA" + text.partition("88")[2]):
+        lines = text.partition("88")[0] + first
+        for end in ("甲", "甲,"):
+            assert read("bank_csv", (lines + end).encode(), layout=PLAIN)[2].refused is not None
+        _, rejects, closing = read("bank_csv", (lines + "以下空白,,,").encode(), layout=PLAIN)  # not cut before its day
+        assert (rejects, closing.refused) == ([], None)
+
+
 @pytest.mark.parametrize(
     "line",
     ["票,,甲,20260508,,8.00,16.00\n", "票;20260508;甲;8.00;;16.00\n", "L100005,,,,,\n乙,转账,,,,\n", "对象,摘要,,,,\n"],

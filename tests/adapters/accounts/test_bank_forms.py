@@ -192,3 +192,11 @@ def test_a_day_without_a_year_needs_its_month() -> None:
     frame, rejects, _ = read("bank_csv", text.encode(), layout="cmb")  # the clearing date is 2026-05-07
     assert frame["booking_date"].to_list() == [date(2026, 5, 7), date(2025, 5, 8)]
     assert [(r.record, r.code, "clearing_date" in r.message) for r in rejects] == [(1, "BAD_DATE", True)]
+
+
+def test_every_text_of_a_line_of_cmb_is_kept_once() -> None:
+    text = (
+        "交易日,借方金额,贷方金额,余额,业务摘要,用途,其它摘要,扩展摘要\n20260507,,2.00,9.00,退汇,货款,户名不符,退汇\n"
+    )
+    frame, rejects, _ = read("bank_csv", text.encode(), layout="cmb")
+    assert (rejects, frame["remittance"].to_list()) == ([], ["货款 退汇 户名不符"])

@@ -103,6 +103,15 @@ def test_an_account_in_a_foot_is_not_that_of_the_lines_below() -> None:
     assert set(read("bank_csv", text.encode(), layout=PLAIN)[0]["account"]) == {"1111111"}
 
 
+@pytest.mark.parametrize(
+    "cells", ['账号,"4,075.09",,,,', "账号,,50000.00,9.00,,", "账号,2026-05-08,2.00,,9.00,", "账号,5月,,2.00,9.00,"]
+)
+def test_an_amount_or_a_day_is_no_account(cells: str) -> None:
+    """A row with a label in its first cell that names no account is a line that cannot be read."""
+    frame, rejects, closing = read("bank_csv", (HEAD + ROWS[0] + cells + "\n" + ROWS[1]).encode(), layout=PLAIN)
+    assert (len(rejects), closing.records, set(frame["account"])) == (1, 3, {""})
+
+
 def test_headings_in_two_rows_come_again() -> None:
     assert _amounts(TWO_ROWS + "20260507,1.00,,11.00\n" + TWO_ROWS + "20260508,,2.00,9.00\n") == [100, -200]
 

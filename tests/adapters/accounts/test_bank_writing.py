@@ -48,6 +48,9 @@ def _read(text: str, **changes: Any) -> Any:
         ("账号：X0004567", "X0004567"),
         ("对方账号：1234567 账号：7654321", "7654321"),
         ("对方账号：1234567", ""),
+        ("账号,123456789012.0", "123456789012"),  # of a program that took it for a number
+        ('账户,"4,075.09"', ""),
+        ("账户,2026-05-07", ""),
     ],
 )
 def test_the_account_is_the_number_behind_its_label(line: str, account: str) -> None:

@@ -46,10 +46,26 @@ def net(size: str, sign: str = "", *, old: bool = False) -> str:
         (total("TtlNtries", "2", "5", net("3", "DBIT", old=True)), "TOTAL_MISMATCH"),
         (total("TtlNtries", "2", "", net("5", "CRDT")), "TOTAL_MISMATCH"),
         (total("TtlNtries", "", "", net("x", "CRDT")), "BAD_TOTAL"),
+        (total("TtlNtries", "2", "3", net("3", "CRDT")), None),  # Wise: the Sum is the net
+        (total("TtlNtries", "2", "-3"), None),
+        (total("TtlNtries", "2", "3.01"), "TOTAL_MISMATCH"),
+        (total("TtlDbtNtries", "1", "-1"), None),  # Wise, 2024: below zero
+        (total("TtlDbtNtries", "1", "-2"), "TOTAL_MISMATCH"),
+        (total("TtlCdtNtries", "1", "3"), "TOTAL_MISMATCH"),
+        (total("TtlNtries", "2", "3", net("-3", "DBIT")), "TOTAL_MISMATCH"),
+        (total("TtlNtries", "2", "--3"), "BAD_TOTAL"),
     ],
 )
 def test_the_totals_of_each_direction_and_the_net_are_compared(inside: str, code: Outcome) -> None:
     assert outcome(declared(inside)) == code
+
+
+def test_a_net_below_zero_has_its_sign_or_its_direction() -> None:
+    for size, sign in (("-3", "DBIT"), ("3", "DBIT"), ("-3", ""), ("3", "")):
+        summary = f"<TxsSummry>{total('TtlNtries', '2', '-3', net(size, sign))}</TxsSummry>"
+        assert outcome(statement(entry("1"), entry("4", "DBIT"), closing="7", summary=summary)) is None
+    summary = f"<TxsSummry>{total('TtlNtries', '2', '-3', net('3', 'CRDT'))}</TxsSummry>"
+    assert outcome(statement(entry("1"), entry("4", "DBIT"), closing="7", summary=summary)) == "TOTAL_MISMATCH"
 
 
 def test_what_is_declared_is_told_with_its_direction() -> None:

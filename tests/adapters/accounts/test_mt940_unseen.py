@@ -6,17 +6,40 @@ import polars as pl
 import pytest
 from accounts_support import read, refusal
 
+from adapters.accounts import mt940_fields
+
 HEAD = ":20:S\r\n:25:0003220001\r\n:28C:1/1\r\n:60F:C260506CNY100,00\r\n:61:2605070507D1,50NTRFE1//B1\r\n"
 TAIL = ":62F:C260507CNY98,50\r\n"
 
 
-def test_a_line_that_begins_like_a_field_that_mt940_has_not_is_text() -> None:
-    text = ":86:106?00PAY?20EREF+E1?24/PL 12-09-2026T16\r\n:26:37 No?25te 007\r\n"
-    frame, rejects, closing = read("mt940", (HEAD + text + TAIL).encode())
+@pytest.mark.parametrize("minute", ["26", "13", "20", "21", "25", "28"])
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_a_line_that_is_the_rest_of_a_time_is_text(minute: str, end: str) -> None:
+    text = f":86:106?00PAY?20EREF+E1?24/PL 12-09-2026T16\r\n:{minute}:37 No?25te 007?31DE02?32NAME\r\n"
+    frame, rejects, closing = read("mt940", (HEAD + text + TAIL).replace("\r\n", end).encode())
     assert (rejects, closing.refused, closing.notes) == ([], None, ())
     assert frame["end_to_end_id"].to_list() == ["E1"]
-    assert "26:37 No" in str(frame["remittance"][0])
+    assert frame["counterparty_name"].to_list() == ["NAME"]
+    assert f"{minute}:37 No" in str(frame["remittance"][0])
     assert "te 007" in str(frame["remittance"][0])
+
+
+@pytest.mark.parametrize("pad", range(0, 120, 15))
+def test_the_rest_of_a_time_is_text_wherever_the_file_is_cut_into_chunks(
+    pad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mt940_fields, "_CHUNK", 1024)
+    line = ":61:2605070507C1,00NTRFE1//B1\r\n:86:106?00PAY?20KARTE 2026-05-07T16\r\n:20:37 No?32NAME\r\n"
+    raw = HEAD.replace(":20:S", f":20:{'S' * pad}") + line * 20 + TAIL.replace("98,50", "118,50")
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame["counterparty_name"].to_list() == [None, *["NAME"] * 20]
+
+
+def test_a_field_that_looks_like_the_rest_of_a_time_is_one_behind_other_text() -> None:
+    raw = HEAD.replace(":20:S", ":20:ST16").replace(":25:0003220001", ":25:37 0001") + TAIL
+    frame, rejects, closing = read("mt940", raw.encode())
+    assert (rejects, closing.refused, frame["account"].to_list()) == ([], None, ["37 0001"])
 
 
 def test_what_ns_says_of_a_line_is_its_text() -> None:
@@ -175,3 +198,31 @@ def test_a_payer_who_quotes_a_line_stops_no_statement() -> None:
     frame, rejects, closing = read("mt940", (HEAD + ":86:/REMI/as :61:2605070507C5,00 says/\r\n" + TAIL).encode())
     assert (rejects, closing.refused, closing.notes) == ([], None, ())
     assert frame["remittance"].to_list() == ["as :61:2605070507C5,00 says"]
+
+
+def test_a_dash_in_front_of_a_field_hides_no_line() -> None:
+    """A payout and its return would be text of the balance before, and the balances would agree."""
+    more = "-:61:2605070507D20,00NTRFE2//B2\r\n-:86:PAY\r\n-:61:2605070507C20,00NTRFE3//B3\r\n"
+    raw = (HEAD.replace(":25:", "-:25:").replace(":61:", f"{more}:61:") + "-" + TAIL + "-\r\n").encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "remittance").rows() == [
+        (-2000, "E2", "PAY"),
+        (2000, "E3", None),
+        (-150, "E1", None),
+    ]
+    assert all(raw[start:].startswith(b":61:2605070507") for start in frame["byte_start"])
+
+
+@pytest.mark.parametrize("wrap", ["\r\n", "\n"])
+def test_a_tag_that_is_torn_behind_its_first_colon_begins_a_field(wrap: str) -> None:
+    torn = ":\r\n61:2605070507D20,00NTRFE2//B2\r\n:\r\n86:106?00PAY?20EREF+E2X\r\n"
+    raw = (HEAD.replace(":61:", f"{torn}:61:") + TAIL.replace("98,50", "78,50")).replace("\r\n", wrap).encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.notes) == ([], None, ())
+    assert frame.select("amount_fen", "end_to_end_id", "remittance").rows() == [
+        (-2000, "E2X", "PAY"),
+        (-150, "E1", None),
+    ]
+    start, end = frame.select("byte_start", "byte_end").row(0)
+    assert raw[start:end].strip().startswith(b"61:2605070507D20,00")

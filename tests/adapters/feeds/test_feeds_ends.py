@@ -62,6 +62,10 @@ def test_a_file_without_an_end_ends_with_a_line_end():
     assert _refused(text[:-1].encode("utf-16").decode("utf-16"), PLAIN, encoding="utf-16") == "TRUNCATED"
     assert _refused(text + "总计|1", {**PLAIN, "end": SAME}) is None
     assert _refused(text[:-1], {**PLAIN, "end": {**SAME, "required": False}}) == "TRUNCATED"
+    assert _refused(text[:-1], {**PLAIN, "open_end": True}) is None  # a sender that joins its lines
+    assert _refused(text, {**PLAIN, "open_end": True}) is None
+    with pytest.raises(BadInput, match="open_end: not with ragged"):
+        _refused(text, {**PLAIN, "open_end": True, "ragged": True})
 
 
 @pytest.mark.parametrize(

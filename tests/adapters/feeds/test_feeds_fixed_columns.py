@@ -77,7 +77,7 @@ def _good(rng, spec):
             return rng.choice([*spec.signs, ""]) + digits if rng.random() < 0.9 else ""
         case "date" | "datetime":
             year, month, day = (
-                rng.choice(["2026", "2024", "1900", "2000", "0000"]),
+                rng.choice(["2026", "2024", "1900", "2000", "0000", "0001"]),
                 rng.choice(MONTHS),
                 rng.choice(DAYS),
             )

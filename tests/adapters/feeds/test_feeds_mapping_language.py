@@ -295,3 +295,20 @@ def test_a_blank_that_is_a_code_needs_its_heading(required):
     assert (rejects, frame["kind"].to_list()) == ([], ["SALE", "REFUND"])
     refused = _read(HEAD.replace("类型", "交易类型") + rows, mapping)[2].refused
     assert (refused and refused.code) == "BAD_HEADING"
+
+
+@pytest.mark.parametrize("name", ["day", "clearing_date"])
+@pytest.mark.parametrize("year", ["0000", "0001", "0999"])
+def test_a_day_before_the_year_1000_is_a_reject(name, year):
+    """Polars reads a year 0, which Python has not; and 0001-01-01 in Suzhou is of it in UTC."""
+    whole = {"title": "时间", "and": "", "format": "YYYYMMDDhhmmss"}
+    day = {"title": "日期", "name": name, "type": "date", "format": "YYYYMMDD"}
+    mapping = {**PLAIN, "columns": [*_columns(occurred_at=whole), day]}
+    rows = f"1|消费|20260507101112|1.00|{year}0101\n2|消费|{year}0101000000|1.00|20260507\n"
+    rows += "3|消费|20260507101112|1.00|20260507\n"
+    frame, rejects, _ = _read("订单号|类型|时间|金额|日期\n" + rows, mapping)
+    assert [(one.record, one.field, one.code) for one in rejects] == [
+        (1, name, "BAD_DATE"),
+        (2, "occurred_at", "BAD_DATE"),
+    ]
+    assert frame["transaction_id"].to_list() == ["x:3"]

@@ -69,6 +69,52 @@ def test_an_end_mark_proves_the_file_with_a_line_end_or_without(shape, newline, 
             assert (refused.code, refused.byte) == ("AFTER_END", len(row + newline) + 3)
 
 
+@pytest.mark.parametrize("shape", ["fixed", "delimited"])
+@pytest.mark.parametrize("newline", ["crlf", "lf", "any"])
+def test_a_trailer_that_declares_needs_no_line_end(shape, newline):
+    """Programs that join their lines write none behind the last; what the trailer declares shows that nothing lacks."""
+    end = "\n" if newline == "lf" else "\r\n"
+    row, trailer = (ROW, "1|100") if shape == "delimited" else (f"S{CARD}20260507093015000100R1", "1 000100")
+    cells = [
+        {"name": "n", "type": "count", "declares": "count", "start": 1, "length": 1},
+        {"name": "sum", "type": "amount", "declares": "total", "of": "paid", "start": 3, "length": 6},
+    ]
+    if shape == "delimited":
+        cells = [{k: v for k, v in cell.items() if k not in {"start", "length"}} for cell in cells]
+    made = ({} if shape == "delimited" else FIXED) | {"newline": newline, "trailer": [{"fields": cells}]}
+    for text in (row + end + trailer, row + end + trailer + end):
+        frame, rejects, refused, *_ = read(text, **made)
+        assert (refused, rejects, frame["paid_fen"].to_list()) == (None, [], [100])
+    none = trailer.replace("1", "0")
+    for text in (none, none + end):
+        frame, _, refused, *_ = read(text, **made)
+        assert (refused, frame.height) == (None, 0)
+    first = "TRUNCATED" if shape == "delimited" else "RECORD_LENGTH"
+    for text, code in ((row + end + row, "TRUNCATED"), (row + end, None), (row, None), (row[:-3], first)):
+        refused = read(text, **made)[2]
+        assert refused is not None
+        assert refused.code == (code or refused.code)
+    refused = read(row + end + trailer[:-1], **made)[2]
+    assert refused is not None
+    assert shape == "delimited" or f"ends with {len(row + end + trailer) - 1} bytes" in refused.message
+    told_by_nothing = [{"fields": [{"name": "remark", **({"start": 1, "length": 8} if shape == "fixed" else {})}]}]
+    assert read(row + end + trailer, **made | {"trailer": told_by_nothing})[2].code == "TRUNCATED"
+
+
+@pytest.mark.parametrize("form", ["YYYYMMDD", "YYYY/M/D"])
+def test_a_trailer_that_ends_with_a_day_of_any_width_needs_its_line_end(form):
+    """2026/5/17 that was cut is 2026/5/1, and the day of all records."""
+    cells = [
+        {"name": "n", "type": "count", "declares": "count"},
+        {"name": "day", "type": "date", "format": form, "declares": "clearing_date"},
+    ]
+    text = f"{ROW}\n1|" + {"YYYYMMDD": "20260517", "YYYY/M/D": "2026/5/17"}[form]
+    made = {"trailer": [{"fields": cells}]}
+    assert read(text, "", **made)[2] is None
+    assert (read(text, **made)[2] is None) == (form == "YYYYMMDD")
+    assert read(text[:-1], **made)[2].code == "TRUNCATED"
+
+
 def test_a_record_that_failed_is_skipped_by_any_of_its_codes():
     status = {"name": "status", "values": {"成功": "done", "失败": "SKIP"}}
     frame, rejects, _, closing, _ = read(ROW + "|成功", ROW.replace("R1", "R2") + "|失败", "", fields=[status])

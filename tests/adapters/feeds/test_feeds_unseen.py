@@ -210,3 +210,38 @@ def test_in_a_workbook_a_number_has_its_point():
         rows = (("1", datetime(2026, 5, 7), "消费", 1234.25, 0), ("合计", total, None, None, None))
         refused = _read(_book((HEAD, *rows)), mapping)[2].refused
         assert (refused and refused.code) == code
+
+
+def test_a_carriage_return_within_a_line_is_named():
+    """Of a line end that was damaged two rows could become one: the file is refused, and says for what."""
+    text = ",".join(HEAD) + "\n1,2026-05-07 09:05:03,消费,1.00,0\r2,2026-05-07 09:05:03,消费,1.00,0\n"
+    refused = _read(text.encode(), _mapping("YYYY-MM-DD hh:mm:ss"))[2].refused
+    assert (refused.code, "carriage return" in refused.message) == ("BAD_QUOTES", True)
+
+
+FUNDS = (
+    "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\n"
+    "`2026-05-07 04:21:23,`50001,`19001,`退款,`退款,`支出,`0.02,`0.17,`system,`缺货,退,`REF1\n"
+    "`2026-05-07 05:21:23,`42001,`19002,`交易,`交易,`收入,`1.02,`1.19,`system,`,`REF2\n"
+    "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\n`{0},`1.0,`1.02,`1.0,`0.02\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "code"), [("2.0", None), ("2", None), ("3.0", "COUNT_MISMATCH"), ("2.5", "BAD_TRAILER")]
+)
+def test_a_wallets_bill_of_funds_counts_its_lines_with_a_point(count, code):
+    mapping = {
+        "format": "own", "title": "t", "encoding": "utf-8", "prefix": "`", "key": ["flow_no"],
+        "columns": [
+            {"title": "记账时间", "name": "occurred_at", "type": "datetime", "format": "YYYY-MM-DD hh:mm:ss"},
+            {"title": "资金流水单号", "name": "flow_no"},
+            {"title": "业务类型", "name": "kind", "values": {"交易": "SALE", "退款": "REFUND", "提现": "SKIP"}},
+            {"title": "收支金额（元）", "name": "paid", "type": "amount"},
+        ],
+        "end": {"starts_with": ["资金流水总笔数"], "where": "next",
+                "fields": [{"title": "资金流水总笔数", "name": "n", "type": "count", "declares": "count"}]},
+    }  # fmt: skip
+    frame, rejects, closing = _read(FUNDS.format(count).encode(), mapping)
+    assert (closing.refused and closing.refused.code) == code
+    assert (frame.select("kind", "paid_fen").rows(), rejects) == ([("REFUND", 2), ("SALE", 102)], [])

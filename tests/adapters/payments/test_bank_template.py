@@ -437,6 +437,13 @@ def test_the_mark_between_fixed_fields_stands_where_the_layout_has_it() -> None:
     assert results(b"E1 X005XS\n", layout=blanks)[0] == [("E1", 5, "paid", "S")]
 
 
+def test_an_amount_at_a_fixed_place_is_not_as_people_are_shown_it() -> None:
+    """A cell of bytes that are shifted may begin with a point: .50 of 1002.50."""
+    layout = load_layout(FIXED.replace("shape: fixed", "shape: fixed\nunit: yuan"), "t")
+    assert results(b"E1 |1.5|S\n", layout=layout)[0] == [("E1", 150, "paid", "S")]
+    assert results(b"E1 |.50|S\n", layout=layout)[:2] == ([], ["BAD_AMOUNT"])
+
+
 def test_unionpay_codes_that_ask_for_a_query_leave_the_result_unknown() -> None:
     spec = shipped_layout("adapters.payments", "unionpay_result").record.field("result")
     assert spec is not None

@@ -199,6 +199,13 @@ def test_a_copy_that_is_told_in_words_leaves_the_result_unknown_too(said: str) -
     assert results(report(item(1, "RJCT", why.replace(said, "account closed"))))[0][0][3] == "rejected"
 
 
+@pytest.mark.parametrize("said", ["Transaction refused, file is a dup|licate", "该笔交易为重|复交易", "already|paid"])
+def test_a_copy_is_told_in_words_that_the_bank_cut_into_lines(said: str) -> None:
+    lines = "".join(f"<AddtlInf>{line}</AddtlInf>" for line in said.split("|"))
+    why = because("NARR").replace("</StsRsnInf>", f"{lines}</StsRsnInf>")
+    assert results(report(item(1, "RJCT", why)))[0][0][3] == "unknown"
+
+
 def test_a_block_that_is_paid_opposes_one_that_is_refused_whatever_it_says_of_it() -> None:
     paid = "<StsRsnInf><AddtlInf>已入账</AddtlInf></StsRsnInf>"
     other = block_of("P9", "ACSC").replace("</PmtInfSts>", f"</PmtInfSts>{paid}")

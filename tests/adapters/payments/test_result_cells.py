@@ -278,7 +278,9 @@ def test_a_last_row_without_a_line_end_is_not_taken_where_a_cut_would_make_it_an
         "交易重帐", "该批次已处理", "流水号已被使用", "业务参考号必须唯一", "has already been processed",
         "already in process", "order number not unique", "previously paid", "该笔业务已记帐", "款项已入帐", "已上账",
         "此批次已代发成功", "补贴已发放", "该笔已汇出", "文件已导入", "already been booked", "already credited",
-        "重復交易",
+        "重復交易", "疑重交易", "存在相同的业务参考号", "流水号已被占用", "款项已到账", "该笔已划付",
+        "has already been made", "订单交易成功，不允许再次交易", "订单正在交易中", "交易结果未知，请稍后查询",
+        "交易状态未明", "接收行超时", "通讯超时", "区域中心通讯可疑", "流水号状态未知", "系统内已有相同的流水",
     ],
 )  # fmt: skip
 def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reason: str) -> None:
@@ -293,6 +295,9 @@ def test_what_is_refused_as_a_copy_is_unknown_for_the_first_one_may_be_paid(reas
     [
         "账号户名不符", "当日已支付金额超限", "已使用额度不足", "已处理，失败", "款项已成功退回", "严重账户异常",
         "account already closed", "unique id missing", "已代发笔数超限", "已汇款，退回", "账户已转久悬", "账户已结清",
+        "收付款账号相同", "已占用额度超限", "超时未授权", "账户状态可疑", "卡状态未知", "处理超时，已自动撤销",
+        "交易超时，系统已自动撤销", "接收行超时拒绝", "收款人状态可疑", "联网核查结果不明", "可用额度已被占用",
+        "资金已占用", "没有相同户名的账户", "收款人不在相同机构", "可疑重点账户", "原交易失败，不允许再次提交",
     ],
 )  # fmt: skip
 def test_what_is_refused_for_another_reason_goes_back_to_its_payee(reason: str) -> None:
@@ -310,3 +315,27 @@ def test_a_last_quoted_cell_that_closes_was_not_cut(last: str, code: str | None)
     layout = f"{head}header:\n  - fields: [{{name: n, type: count, declares: count}}]\nrecord:\n  fields: [{fields}]\n"
     closing = results(f'1\n"A1",{last}'.encode(), layout)[2]
     assert (closing.refused and closing.refused.code) == code
+
+
+@pytest.mark.parametrize(
+    ("cell", "fen"),
+    [
+        ("1.00元", 100),  # 工商银行, 广发银行
+        ('"1,002.50元"', 100250),
+        ('"1,002.50"', 100250),
+        (".01", 1),  # 建设银行
+        ("￥ 12 元", 1200),
+    ],
+)
+def test_an_amount_may_be_written_as_people_are_shown_it(cell: str, fen: int) -> None:
+    total = f"{fen // 100}.{fen % 100:02}元"
+    rows, codes, closing = results(quoted(f"E1,{cell},成功,", total=total, count=1))
+    assert (rows, codes, closing.refused) == ([("E1", fen, "paid", "成功")], [], None)
+
+
+@pytest.mark.parametrize("cell", ['"1,02"', '"1,0000.00"', "元", ".", "-1.00元", "1.00万元", "1.005元", "1.0.0"])
+def test_another_amount_than_one_in_yuan_is_none(cell: str) -> None:
+    rows, _, closing = results(quoted(f"E1,{cell},成功,", total="1.00", count=1))
+    assert rows == []
+    assert closing.refused is not None
+    assert closing.refused.code == "TOTAL_UNPROVEN"

@@ -11,7 +11,6 @@ import pytest
 
 import rules
 from batch.documents import plan_in_force
-from batch.release import reader
 from batch.replay import at_night, just_before, masked
 from batch.steps.rate import opening, resolve, to_input
 from portal.cli.main import run as puhui
@@ -58,7 +57,7 @@ def test_one_alone_is_explained_as_in_its_whole_batch(city: City) -> None:
     """The replay up to the one transaction gives the same words as the reference's replay of the whole night."""
     session, day = city.session, DAYS[4]
     with session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         night = at_night(run, *rated_nights(connection, day, day)[0])
         new = resolve(connection, night, tonight(connection, day))
         state, plan = opening(connection, night, new), plan_in_force(connection, night)
@@ -138,7 +137,7 @@ def test_the_last_sale_of_a_day_leaves_the_usage_that_is_stored(city: City, caps
     ]
     session, day = city.session, DAYS[-1]
     with session.database.engine.connect() as connection:
-        run = reader(connection, session.home, session.config, session.keys, session.now)
+        run = session.reader(connection)
         night = at_night(run, *rated_nights(connection, day, day)[0])
         new = resolve(connection, night, tonight(connection, day))
         state, plan = opening(connection, night, new), plan_in_force(connection, night)
