@@ -191,27 +191,23 @@ def _each_once(cases: Iterator[Case]) -> Iterator[Case]:
         yield case
 
 
-def ways_of(connection: Connection, about: Mapping[str, Any], most: int) -> list[str]:
-    """The same of what an open difference (a row of `discrepancy` with its last `event`) is about; `most`, or more."""
+def ways_of(connection: Connection, about: Mapping[str, Any]) -> Iterator[str]:
+    """The same of what an open difference (a row of `discrepancy` with its last `event`) is about."""
     if about["kind"] not in ("UNKNOWN_DEBIT", "RETURNED", "UNPAID") or about["event"] in CLOSING:
-        return []
+        return
     line = about["theirs_id"] if about["kind"] == "UNKNOWN_DEBIT" else None
-    found: list[str] = []
     for batch_no in rows.batches_of(connection, about["discrepancy_id"]):
-        found += ways(connection, batch_no, line, about["ours_id"])
-        if len(found) > most:  # of amounts that everybody gets there are many batches
-            break
-    return found
+        yield from ways(connection, batch_no, line, about["ours_id"])
 
 
-def ways(connection: Connection, batch_no: str, line: str | None = None, item: str | None = None) -> list[str]:
+def ways(connection: Connection, batch_no: str, line: str | None = None, item: str | None = None) -> Iterator[str]:
     """Sentences about open debits (`line`, or any) that may be payments of a batch (of `item`, or any).
 
-    Of those that somebody has proposed only that, and where one line or item is asked for.
+    Of those that somebody has proposed only that, and where one line or item is asked for. Of amounts that everybody
+    gets there are very many: take as many as are needed.
     """
     words = two_people.words(connection, batch_no, people.PAID)
     facts = _facts(connection, batch_no, (), {})
-    found = []
     for row in facts.awaited():
         name, word = row["end_to_end_id"], words.get(row["end_to_end_id"], Word())
         if item not in (None, name):
@@ -219,14 +215,12 @@ def ways(connection: Connection, batch_no: str, line: str | None = None, item: s
         if word.state in WAITING and word.said is not None:
             own = word.said["line_id"]
             if line == own or item is not None:
-                found.append(f"{own} is proposed as the payment of {name} (puhui payout show {batch_no})")
+                yield f"{own} is proposed as the payment of {name} (puhui payout show {batch_no})"
             continue
         for debit in facts.may_be(row):
             if line not in (None, debit.line_id):
                 continue
             why = facts.why_not(row, debit.line_id, word)
             command = f"puhui payout paid {batch_no} {name} --line {shlex.quote(debit.line_id)} --reason …"
-            found.append(
-                f"{debit.told}, may be the payment of {name}; " + (f"but {why}" if why else f"if it was: {command}")
-            )
-    return found
+            so = f"but {why}" if why else f"if it was: {command}"
+            yield f"{debit.told}, may be the payment of {name}; {so}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portal.cli import paid, two_people, unpaid
-from portal.cli.common import HERE, As, BatchNo, Home, Json, day, local, note, print_rows
+from portal.cli.common import HERE, SHOWN, As, BatchNo, Home, Json, day, local, note, print_rows
 from settlement.model.errors import BadInput
 from settlement.model.outcomes import RESULT_ZH
 
@@ -95,7 +96,8 @@ def show(batch_no: BatchNo, home: Home = HERE, as_json: Json = False) -> None:
         steps = payouts.decisions(connection, batch_no)
         run = session.reader(connection)
         cases = look(connection, run, batch_no)
-        paid_cases, ways = debits.look(connection, run, batch_no), debits.ways(connection, batch_no)
+        paid_cases = debits.look(connection, run, batch_no)
+        ways = list(islice(debits.ways(connection, batch_no), SHOWN + 1))
     said, said_paid = two_people.told_of(cases), two_people.told_of(paid_cases)
     rows = sorted(
         items.iter_rows(named=True),

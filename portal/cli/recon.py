@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -187,7 +188,7 @@ def show(identity: Identity, home: Home = HERE, as_json: Json = False) -> None:
     with open_session(home) as session, session.database.engine.connect() as connection:
         row = _one(connection, identity).row(0, named=True)
         life = recon_reports.events(connection, identity)
-        ways = ways_of(connection, row, SHOWN)
+        ways = list(islice(ways_of(connection, row), SHOWN + 1))
     zone, apart = session.config.programme.zone, ("event", "actor", "checker", "reason")
     told = {name: _plain(value, zone) for name, value in row.items() if name not in apart}
     steps = [{name: _plain(value, zone) for name, value in step.items()} for step in life.iter_rows(named=True)]

@@ -41,7 +41,7 @@ def decided(books: Books, item: str, line: str = LINE) -> None:
 
 
 def ways(books: Books, batch: str = BATCH) -> list[str]:
-    return books.do(lambda c: paid.ways(c, batch))
+    return books.do(lambda c: list(paid.ways(c, batch)))
 
 
 def holds(books: Books, day: date) -> list[str]:
