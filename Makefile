@@ -49,8 +49,8 @@ fuzz: $(VENV)/dev.done ## the fuzzer over every adapter, SECONDS each; all hosti
 	$(BIN)/python tests/fuzz/fuzz_run.py all --seconds $(SECONDS)
 	PUHUI_HOSTILE=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/fuzz
 
-crash: $(VENV)/dev.done ## a night killed at 200 points
-	PUHUI_KILL_POINTS=200 $(BIN)/python -m pytest -q tests/faults
+crash: $(VENV)/dev.done ## a night killed at each of its moments, at 200 where it has more
+	PUHUI_KILL_POINTS=200 $(BIN)/python -m pytest -q -n $(WORKERS) tests/faults
 
 system-packages: ## Debian packages that some tests use (as root only)
 	apt-get update -qq

@@ -26,7 +26,8 @@ from portal.session import open_session
 from settlement.store.database import Database
 
 SEED, VOLUME = 11, 400
-POINTS = int(os.environ.get("PUHUI_KILL_POINTS", "30"))
+LEAST = 30
+POINTS = int(os.environ.get("PUHUI_KILL_POINTS", LEAST))
 NIGHT = date(2026, 5, 7)
 KILLER = Path(__file__).with_name("killer.py")
 # what differs by design from run to run: fences count runs, the lease belongs to the present
@@ -132,13 +133,16 @@ def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
         again = trial.night(0)
         assert again.returncode == 0, again.stderr
         assert (dump(database), files(trial.home)) == (found.rows, found.files), "a second run changed something"
-    assert found.moments >= POINTS
+    assert found.moments >= LEAST
     return found
 
 
 @pytest.mark.parametrize("share", range(POINTS))
 def test_killed_and_run_again(prepared: Path, whole: Whole, tmp_path: Path, share: int) -> None:
-    point = 1 + share * (whole.moments - 1) // (POINTS - 1)
+    points = min(POINTS, whole.moments)
+    if share >= points:
+        pytest.skip(f"the night has {points} moments, and is killed at each")
+    point = 1 + share * (whole.moments - 1) // (points - 1)
     with opened(prepared, tmp_path) as (trial, database):
         killed = trial.night(point)
         assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
