@@ -38,7 +38,7 @@ def night(database: Database, run: Run, progress: Progress) -> dict[str, Summary
     ):
         progress(name)
         done[name] = run_step(database, run, name, step)
-    write_close(database, run)
+    write_close(database, run.home)
     return done
 
 

@@ -63,13 +63,13 @@ def _printed(document: StatementDocument) -> tuple[bytes, bytes]:
     return statement_pdf(document), statement_xlsx(document)
 
 
-def write_close(database: Database, run: Run) -> int:
+def write_close(database: Database, home: Path) -> int:
     """Writes close.json of every closed day that lacks it; gives how many were written."""
     written = 0
     with database.engine.connect() as connection:
         records = artifacts.close_records(connection)
     for day, text in records:
-        path = run.home / "out" / day.isoformat() / "close.json"
+        path = home / "out" / day.isoformat() / "close.json"
         data = text.encode()
         if not path.exists() or path.read_bytes() != data:
             write_atomic(path, data)

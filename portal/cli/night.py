@@ -29,6 +29,7 @@ def night(
     from batch.night import night as run_night
     from batch.ready import ready
     from batch.run import begun, next_business_date
+    from batch.steps.publish import write_close
     from portal.session import open_session
     from settlement.store import runs
 
@@ -39,7 +40,9 @@ def night(
         if first <= business_date < due:
             with session.database.engine.connect() as connection:
                 summaries = runs.summaries(connection, business_date)
-            note(f"the night of {business_date} has finished before; nothing changed")
+            written = write_close(session.database, session.home)  # the last thing that a night was killed before
+            changed = "close.json was missing and is written" if written else "nothing changed"
+            note(f"the night of {business_date} has finished before; {changed}")
         else:
             home_parts = (session.database, session.home, session.config, session.keys)
             with begun(*home_parts, business_date, session.now, ready) as run:

@@ -152,3 +152,14 @@ def test_killed_and_run_again(prepared: Path, whole: Whole, tmp_path: Path, shar
         assert {name: len(rows) for name, rows in found.items()} == {n: len(rows) for n, rows in whole.rows.items()}
         assert found == whole.rows
         assert files(trial.home) == whole.files
+
+
+def test_killed_behind_its_last_commit(prepared: Path, whole: Whole, tmp_path: Path) -> None:
+    """The day is closed then, and only its record is not in its place."""
+    with opened(prepared, tmp_path) as (trial, _):
+        assert trial.night(0).returncode == 0
+        record = trial.home / "out" / str(NIGHT) / "close.json"
+        record.rename(record.with_name(".close.json.part"))
+        told = trial.night(0)
+        assert (told.returncode, "close.json was missing and is written" in told.stderr) == (0, True)
+        assert files(trial.home) == whole.files
