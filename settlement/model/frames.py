@@ -68,7 +68,7 @@ STATEMENT_LINE: Schema = {
 }
 
 # A line of an account statement that a decision brought. `was_id`: the line that it takes back (null: it is added), and
-# what the night made of that one (null: nothing).
+# what the night made of that one (null: nothing). `returned`: the payment that it was came back since.
 DECIDED_LINE: Schema = {
     "line_id": pl.String,
     "statement_id": pl.String,
@@ -78,6 +78,7 @@ DECIDED_LINE: Schema = {
     "kind": pl.String,
     "subject": pl.String,
     "reason": pl.String,
+    "returned": pl.Boolean,
 }
 # One payment as a payout writer takes it, and one result as a result reader gives it.
 PAYMENT: Schema = {

@@ -47,7 +47,8 @@ def undo(tonight: pl.DataFrame, sent: pl.DataFrame) -> Undone:
     """What tonight's lines of decisions (DECIDED_LINE) are; `sent`: the payout items they name (money.SENT, `seq`).
 
     Where a payment has been returned since, or a return is taken back, nothing can be undone without paying twice or
-    never: the line stays a difference that names its item, which holds the item until people close it.
+    never: the line stays a difference that names its item, which holds the item until people close it. So it is where
+    people have called a later debit the payment since: that one pays the item, and stands.
     """
     rows = conform(tonight, DECIDED_LINE).to_dicts()
     items = {row["end_to_end_id"]: row for row in sent.to_dicts()}
@@ -63,7 +64,7 @@ def undo(tonight: pl.DataFrame, sent: pl.DataFrame) -> Undone:
         if repeated:
             added[movement] -= 1
             again.setdefault(movement, []).append((kind, subject, row["reason"]))
-        elif kind == "returned" or (kind == "paid" and items[subject]["result"] != "paid"):
+        elif kind == "returned" or (kind == "paid" and (row["returned"] or items[subject]["result"] != "paid")):
             continue
         elif kind == "paid":
             why = f"银行更正对账单, 撤回 {row['was_id']}"

@@ -74,7 +74,8 @@ def booked(connection: Connection, decision_id: int) -> list[dict[str, Any]]:
 def tonight(connection: Connection, day: date) -> pl.DataFrame:
     """The bank lines that decisions brought in a night (DECIDED_LINE), in order."""
     sql = """SELECT b.line_id, b.statement_id, b.end_to_end_id, b.amount_fen, k.ends AS was_id, m.kind, m.subject,
-        m.reason
+        m.reason, EXISTS (SELECT 1 FROM puhui.payout_result r WHERE r.end_to_end_id = m.subject
+          AND r.result = 'returned' AND r.business_date >= m.business_date) AS returned
       FROM puhui.bank_line b JOIN puhui.correction k ON k.row_id = b.line_id
       LEFT JOIN puhui.money_match m ON m.line_id = k.ends
       WHERE b.business_date = :day ORDER BY b.statement_id, b.line"""

@@ -159,7 +159,8 @@ PAYABLE: Schema = {
 }
 # Every statement that pays something, but those that have been paid: with the attempt that counts, which is the last
 # that was not voided, but one that is paid goes before any, and before the dead one that the bank may yet pay (people
-# called it paid, and the bank took that debit back). `attempt`: the number of the last, whichever counts.
+# called it paid, and the bank took that debit back). Of dead ones those that the bank refused or sent back go before
+# those that people called unpaid: the bank spoke of their account. `attempt`: the number of the last, whichever counts.
 _PAYABLE = """
 SELECT s.statement_no, s.payee_kind, s.payee_no, s.settled_fen, i.last_attempt AS attempt, i.end_to_end_id,
   i.account_import_id, i.account_valid_from, i.voided, i.result, i.reason
@@ -173,7 +174,7 @@ LEFT JOIN LATERAL (
     ORDER BY q.seq DESC LIMIT 1) r ON true
   WHERE p.statement_no = s.statement_no
   ORDER BY r.result IS NOT DISTINCT FROM 'paid' DESC, v.step IS NOT NULL, coalesce(r.result, 'unknown') <> 'unknown',
-    p.attempt DESC LIMIT 1) i ON true
+    r.result IS NOT DISTINCT FROM 'unpaid', p.attempt DESC LIMIT 1) i ON true
 WHERE s.settled_fen > 0 AND i.result IS DISTINCT FROM 'paid' AND s.business_date <= :day
 """
 
