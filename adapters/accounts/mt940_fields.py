@@ -25,6 +25,7 @@ _OPENED = b"{4::20:"  # some write the first field on the line where its block b
 # savings banks write `-:61:`, and a tag with a line end behind its first colon; the field begins all the same
 _DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")
 _TORN = re.compile(rb"\n:(\r?\n)(?=" + _NAME + rb")")
+_ODD = re.compile(rb"\n(?:-:|:\r?\n)")  # one look for both, which few files have
 # where a chunk may be cut: no text holds these, while `:20:` may be the rest of a time, which what stands before shows
 _CUTS = (b"\n:61:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
@@ -68,10 +69,8 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         data = carry + chunk
         if _OPENED in data:
             data = data.replace(_OPENED, b"{4\n:20:")
-        if b"\n-:" in data:
-            data = _DASHED.sub(b"\n\n", data)  # as many bytes as there were, and so below
-        if b"\n:\r\n" in data or b"\n:\n" in data:
-            data = _TORN.sub(rb"\n\1:", data)
+        if _ODD.search(data):
+            data = _TORN.sub(rb"\n\1:", _DASHED.sub(b"\n\n", data))  # as many bytes as there were
         cut = max(data.rfind(mark) for mark in _CUTS) + 1 if following else len(data)
         if len(data) - cut > 2 * _CHUNK:
             raise _too_long(base)
