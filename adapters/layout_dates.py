@@ -40,8 +40,8 @@ def moment_of(form: str, text: str) -> datetime:
     try:
         moment = datetime.strptime(year + text, ("%Y" if year else "") + strftime_format(form))  # noqa: DTZ007 the caller knows the zone
     except ValueError:
-        moment = datetime.min  # noqa: DTZ901 the caller knows the zone
-    if moment.year < FIRST_YEAR:
+        moment = None
+    if moment is None or moment.year < FIRST_YEAR:
         raise ValueError(f"is no such day or time; write a real one as {form}")
     return moment if moment.year >= 2000 or "YYYY" in form else moment.replace(year=moment.year + 100)
 

@@ -106,13 +106,12 @@ def _facts(connection: Connection, batch_no: str, lines: Sequence[str], events: 
 
 def look(
     connection: Connection,
-    run: Run,
+    _run: Run,
     batch_no: str,
     meant: Mapping[str, str] | None = None,
     events: Mapping[str, str | None] | None = None,
 ) -> list[Case]:
     """Every item of a batch, in order of EndToEndId; `meant`: lines by item where nobody has named one yet."""
-    del run  # every matter is looked at alike
     words = two_people.words(connection, batch_no, people.PAID)
     said = {name: word.said["line_id"] for name, word in words.items() if word.said and word.state in WAITING}
     lines = {**(meant or {}), **said}

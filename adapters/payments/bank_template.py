@@ -22,7 +22,7 @@ from adapters.base import Adapter, Closing, Context, Parsed
 from adapters.layout import Layout, Line
 from adapters.layout_line import CellError, Value, encode_line
 from adapters.layout_text import describe, show_layout
-from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, is_copy, result_frame, settled, shown_reason
+from adapters.payments.results import BLOCK_ROWS, RESULTS, Result, perhaps_paid, result_frame, settled, shown_reason
 from adapters.payments.template_file import Declared, Row, rows
 from adapters.payments.texts import check_account, check_bank_code, check_text
 from adapters.refused import FileRefusedError
@@ -267,7 +267,7 @@ def _result(layout: Layout, row: Row, message_id: str | None) -> Result:
     reason = row.values.get("reason")
     amount = row.values.get("amount")
     result = spec.values.get(code) or "unknown"  # a code that is not listed was taken for `otherwise: unknown`
-    if result == "rejected" and is_copy(None if reason is None else str(reason)):
+    if result == "rejected" and perhaps_paid(None if reason is None else str(reason)):
         result = "unknown"
     return Result(
         message_id,

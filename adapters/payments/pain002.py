@@ -226,7 +226,7 @@ class _Reader:
             return "unknown"
         # a level that is not refused itself ("PART: 7 already processed") does not speak of an item that says why it is
         reasons = [why for said, why in places if not reason.is_refusal or result_of(said or status) == result]
-        return "unknown" if result == "rejected" and any(why.is_copy for why in reasons) else result
+        return "unknown" if result == "rejected" and any(why.perhaps_paid for why in reasons) else result
 
     # --- blocks and the whole message --------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class _Reader:
         if level.status is None:
             return
         result = result_of(level.status)
-        if result == "rejected" and level.reason.is_copy:  # of what is paid, such words (已入账) say that it is
+        if result == "rejected" and level.reason.perhaps_paid:  # of what is paid, such words (已入账) say that it is
             result = "unknown"
         self.said.add(result)
         if not described:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from adapters.payments.results import is_copy
+from adapters.payments.results import perhaps_paid
 from adapters.refused import FileRefusedError
 from adapters.safe_xml import local_name
 from settlement.model.cards import shown_total
@@ -36,9 +36,9 @@ class Reason:
     run: str
 
     @property
-    def is_copy(self) -> bool:
-        """True where the bank says that it has the like already."""
-        return is_copy(self.text) or is_copy(self.run)
+    def perhaps_paid(self) -> bool:
+        """True where what the bank refuses may have been paid, by its words."""
+        return perhaps_paid(self.text) or perhaps_paid(self.run)
 
     @property
     def is_refusal(self) -> bool:

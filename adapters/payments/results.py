@@ -21,7 +21,7 @@ MAX_REASON = 1000
 RESULTS = ("paid", "rejected", "unknown")
 # "there is one like it already": the first one may have been paid (ISO external status reason codes), or in the bank's
 # own words; not those of a limit (当日已支付金额超限) or of a return (已成功退回)
-_COPY = re.compile(
+_COPY = (
     r"\b(?:AM05|DU0[1-5]|DUPL)\b|duplicat|\b(?:not|be) unique\b"
     r"|\b(?:already|previously) (?:been |in )?"
     r"(?:exist|process|paid|made|received|executed|submitted|sent|used|complete|settled|booked|posted|credited|debited)"
@@ -30,14 +30,17 @@ _COPY = re.compile(
     r"|[入记转上出到][账帐])"
     r"(?!的?[总金限额度笔次]|[,\uff0c]?(?:失败|退))"
     r"|(?<![额度金])已(?:经|被)?占用(?![额金限])"
-    # it is under way, or the bank itself does not know what became of it
-    r"|(?<!失败)(?<!失败[,\uff0c])不(?:允许|能|可|得)再次|正在(?:交易|处理|支付|付款|受理)"
+    r"|(?<!失败)(?<!失败[,\uff0c])不(?:允许|能|可|得)再次"
+)
+# it is under way, or the bank itself does not know what became of it
+_UNKNOWN = (
+    r"正在(?:交易|处理|支付|付款|受理)"
     r"|(?:(?<!核查|筛查|核验|校验|验证)结果|(?<![户卡片件人])(?<![账帐卡]号)状态)(?:未知|不明|未明|未确[定认]|待[确查]|可疑)"
     r"|(?:交易|处理|请求|应答|响应|返回|通[讯信]|网络|主机|系统|[方行])超时"
     r"(?![,\uff0c]?(?:已|自动|被|系统)*(?:退|撤|拒|取消|冲正|作废|关闭))"
-    r"|通[讯信]可疑",
-    re.ASCII | re.IGNORECASE,
+    r"|通[讯信]可疑"
 )
+_PERHAPS_PAID = re.compile(f"{_COPY}|{_UNKNOWN}", re.ASCII | re.IGNORECASE)
 
 
 class Result(NamedTuple):
@@ -68,9 +71,9 @@ def shown_reason(*parts: str | None) -> str:
     return mask_digits(" ".join(part for part in parts if part))[:MAX_REASON]
 
 
-def is_copy(reason: str | None) -> bool:
+def perhaps_paid(reason: str | None) -> bool:
     """True where the bank says that it has the like already, or does not know: what it refuses may have been paid."""
-    return _COPY.search(reason or "") is not None
+    return _PERHAPS_PAID.search(reason or "") is not None
 
 
 def settled(items: Iterator[Parsed | Closing], file: str) -> Iterator[Parsed | Closing]:

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli.common import HERE, SHOWN, As, BatchNo, Home, signed_yuan
+from portal.cli.common import HERE, SHOWN, As, BatchNo, Home
 from portal.cli.two_people import (
-    CHECKERS,
     MAKERS,
     Back,
+    Effect,
     Items,
     Reason,
     act,
+    approved,
     doubts,
-    many,
     print_proposed,
     proposed,
     withdrawn,
 )
 from settlement.model.errors import BadInput
-from settlement.model.money import format_yuan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,9 +83,7 @@ def paid(
 
 def approve_paid(
     batch_no: BatchNo,
-    effect: Annotated[
-        str, typer.Option("--effect", help="Yuan that are paid then, as `payout show` tells, like 3.00.")
-    ],
+    effect: Effect,
     items: Items = None,
     home: Home = HERE,
     who: As = None,
@@ -99,15 +96,10 @@ def approve_paid(
     """
     from batch import paid as decisions
 
-    fen = signed_yuan(effect, "--effect")
+    def approve(connection: Connection, run: Run, actor: str, fen: int) -> Sequence[Case]:
+        return decisions.approve(connection, run, batch_no, list(items or ()), actor, fen)
 
-    def work(connection: Connection, run: Run, actor: str) -> tuple[str, list[str], list[str]]:
-        cases = decisions.approve(connection, run, batch_no, list(items or ()), actor, fen)
-        told = f"{many(cases)} of {format_yuan(fen)} paid, approved by {actor};"
-        told += f" the night of {run.business_date} takes them for paid"
-        return told, [case.name for case in cases], doubts(cases)
-
-    act(home, who, CHECKERS, batch_no, "approve-paid", work, effect_fen=fen)
+    approved(home, who, batch_no, "paid", effect, approve, "takes them for paid", lambda _c, _r, cases: doubts(cases))
 
 
 def print_next(batch_no: str, cases: Sequence[Case], ways: Sequence[str]) -> None:

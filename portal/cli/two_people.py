@@ -6,21 +6,45 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from portal.cli.common import SHOWN, note, said
+from portal.cli.common import SHOWN, note, said, signed_yuan
 from settlement.model.money import format_yuan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
 
+    from batch.run import Run
     from batch.two_people import Case, Matter
 
 Items = Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Payments (付款编号) of the batch.")]
 Reason = Annotated[str, typer.Option("--reason", callback=said, help="Why; it is kept and printed with the payment.")]
 Back = Annotated[bool, typer.Option("--withdraw", help="Take it back, until a night has done it.")]
 MAKERS, CHECKERS = ("finance_maker", "finance_checker"), ("finance_checker",)
+Effect = Annotated[str, typer.Option("--effect", help="Their sum in yuan, as `payout show` tells, like 3.00.")]
+
+
+def approved(
+    home: Path,
+    who: str | None,
+    batch_no: str,
+    verb: str,
+    effect: str,
+    approve: Callable[[Connection, Run, str, int], Sequence[Case]],
+    then: str,
+    warnings: Callable[[Connection, Run, Sequence[Case]], list[str]],
+) -> None:
+    """What a second person decides. `then`: what the night makes of it."""
+    fen = signed_yuan(effect, "--effect")
+
+    def work(connection: Connection, run: Run, actor: str) -> tuple[str, list[str], list[str]]:
+        cases = approve(connection, run, actor, fen)
+        told = f"{many(cases)} of {format_yuan(fen)} {verb}, approved by {actor};"
+        told += f" the night of {run.business_date} {then}"
+        return told, [case.name for case in cases], warnings(connection, run, cases)
+
+    act(home, who, CHECKERS, batch_no, f"approve-{verb}", work, effect_fen=fen)
 
 
 def act(home: Path, who: str | None, roles: tuple[str, ...], batch_no: str, verb: str, work: Any, **more: Any) -> None:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portal.cli.common import HERE, As, BatchNo, Home, signed_yuan
+from portal.cli.common import HERE, As, BatchNo, Home
 from portal.cli.two_people import (
-    CHECKERS,
     MAKERS,
     Back,
+    Effect,
     Items,
     Reason,
     act,
+    approved,
     doubts,
     many,
     print_proposed,
@@ -77,9 +78,7 @@ def unpaid(
 
 def approve_unpaid(
     batch_no: BatchNo,
-    effect: Annotated[
-        str, typer.Option("--effect", help="Yuan that become payable again, as `payout show` tells, like 3.00.")
-    ],
+    effect: Effect,
     items: Items = None,
     home: Home = HERE,
     who: As = None,
@@ -92,16 +91,13 @@ def approve_unpaid(
     """
     from batch import unpaid as decisions
 
-    fen = signed_yuan(effect, "--effect")
+    def warnings(connection: Connection, run: Run, cases: Sequence[Case]) -> list[str]:
+        return _warnings(run, batch_no, cases, decisions.look(connection, run, batch_no))
 
-    def work(connection: Connection, run: Run, actor: str) -> tuple[str, list[str], list[str]]:
-        cases = decisions.approve(connection, run, batch_no, list(items or ()), actor, fen)
-        told = f"{many(cases)} of {format_yuan(fen)} unpaid, approved by {actor};"
-        told += f" the night of {run.business_date} makes them payable again"
-        every = decisions.look(connection, run, batch_no)
-        return told, [case.name for case in cases], _warnings(run, batch_no, cases, every)
+    def approve(connection: Connection, run: Run, actor: str, fen: int) -> Sequence[Case]:
+        return decisions.approve(connection, run, batch_no, list(items or ()), actor, fen)
 
-    act(home, who, CHECKERS, batch_no, "approve-unpaid", work, effect_fen=fen)
+    approved(home, who, batch_no, "unpaid", effect, approve, "makes them payable again", warnings)
 
 
 def _warnings(run: Run, batch_no: str, cases: Sequence[Case], every: Sequence[Case]) -> list[str]:

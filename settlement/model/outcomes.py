@@ -77,6 +77,9 @@ class Discrepancy(StrEnum):
     UNKNOWN_DEBIT = "UNKNOWN_DEBIT"
 
 
+# last results of a payment after which it is payable again; after the first two its account is doubted too
+FAILED_RESULTS = ("returned", "rejected")
+DEAD_RESULTS = (*FAILED_RESULTS, "unpaid")
 # what became of a payment, on paper and on screen
 RESULT_ZH = {"paid": "成功", "returned": "退汇", "rejected": "拒付", "unknown": "未定", "unpaid": "未付"}
 

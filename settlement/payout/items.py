@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from settlement.model.frames import Schema, conform
+from settlement.model.outcomes import DEAD_RESULTS, FAILED_RESULTS
 
-# One statement with settled_fen > 0 and what became of its last item (nulls: it never had one).
+# One statement with settled_fen > 0, the number of its last attempt, and the item that counts (nulls: none yet).
 PAYABLE: Schema = {
     "statement_no": pl.String,
     "payee_kind": pl.String,
@@ -50,8 +51,6 @@ ITEM: Schema = {
 HOLD: Schema = {"statement_no": pl.String, "reason": pl.String}
 BATCH: Schema = {"batch_no": pl.String, "payee_kind": pl.String, "count": pl.Int64, "total_fen": pl.Int64}
 
-FAILED = ("returned", "rejected")
-UNPAID = "unpaid"  # by two people: nothing was wrong with the account
 NO_ACCOUNT = "no account: import one of this payee (puhui import accounts) and have it approved"
 NOT_APPROVED = "account not approved: a second person approves the import that brought it"
 SAME_ACCOUNT = "returned by the bank ({}); waits for a corrected account, or for the same one imported again"
@@ -68,13 +67,13 @@ class Items:
 
 def dead_expr() -> pl.Expr:
     """True where a payable (PAYABLE) is in no live item."""
-    return pl.col("attempt").is_null() | pl.col("voided") | pl.col("result").is_in([*FAILED, UNPAID]).fill_null(False)
+    return pl.col("attempt").is_null() | pl.col("voided") | pl.col("result").is_in(DEAD_RESULTS).fill_null(False)
 
 
 def _judged(payables: pl.DataFrame, accounts: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     """Dead payables with their account, and `hold`: why one cannot leave (null: it can)."""
     same = (pl.col("import_id") == pl.col("account_import_id")) & (pl.col("valid_from") == pl.col("account_valid_from"))
-    returned = pl.col("result").is_in(FAILED).fill_null(False)
+    returned = pl.col("result").is_in(FAILED_RESULTS).fill_null(False)
     bank_says = pl.format(SAME_ACCOUNT, pl.col("reason").fill_null("no reason given"))
     return (
         conform(payables, PAYABLE)

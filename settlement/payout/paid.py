@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from settlement.model.money import format_yuan
-from settlement.payout.items import FAILED, UNPAID
+from settlement.model.outcomes import DEAD_RESULTS
 from settlement.payout.unpaid import RESULTS, Sent
 
-DEAD = (*FAILED, UNPAID)
 ALIKE = 3  # so many other items are named beside a proposal
 
 
@@ -60,7 +59,7 @@ def not_awaited(item: Sent) -> str:
     """Why no debit can be named as the payment, whichever it is; "" where one may come yet, or was not expected."""
     if not item.left:
         return "its batch has not left; no debit can be its payment (puhui payout list)"
-    return "" if item.result is None or item.result in DEAD else f"{RESULTS[item.result]} (puhui payout show)"
+    return "" if item.result is None or item.result in DEAD_RESULTS else f"{RESULTS[item.result]} (puhui payout show)"
 
 
 def why_not(

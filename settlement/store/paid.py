@@ -8,10 +8,9 @@ import polars as pl
 from sqlalchemy import Connection, text
 
 from settlement.model.frames import Schema
+from settlement.model.outcomes import DEAD_RESULTS
 from settlement.store.copy import copy_out
 from settlement.store.two_people import PROMISED
-
-DEAD = ["returned", "rejected", "unpaid"]  # last results after which a statement is payable again
 
 DEBIT: Schema = {
     "line_id": pl.String,
@@ -94,7 +93,7 @@ def debits(connection: Connection, batch_no: str, lines: Sequence[str]) -> pl.Da
 
 def others(connection: Connection, batch_no: str) -> pl.DataFrame:
     """Other live attempts of what a batch pays (OTHER)."""
-    return copy_out(connection, text(_OTHERS).bindparams(batch_no=batch_no, dead=DEAD), OTHER)
+    return copy_out(connection, text(_OTHERS).bindparams(batch_no=batch_no, dead=list(DEAD_RESULTS)), OTHER)
 
 
 def cases(connection: Connection, batch_no: str) -> pl.DataFrame:

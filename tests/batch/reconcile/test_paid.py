@@ -44,6 +44,18 @@ def ways(books: Books, batch: str = BATCH) -> list[str]:
     return books.do(lambda c: list(paid.ways(c, batch)))
 
 
+def replaced(books: Books, item: str) -> tuple[str, str]:
+    """Two people call the payment unpaid; (what replaces it, its batch), drafted on Wednesday."""
+    called_unpaid(books, item)
+    return item[:-1] + "2", "B-20260513-1"
+
+
+def called_unpaid(books: Books, item: str) -> None:
+    propose(books, item)
+    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
+    lived(books, WED)
+
+
 def holds(books: Books, day: date) -> list[str]:
     return [row[0] for row in books.rows("SELECT reason FROM puhui.payout_hold WHERE business_date = :d", d=day)]
 
@@ -52,9 +64,7 @@ def holds(books: Books, day: date) -> list[str]:
 def late(silent: tuple[Books, str]) -> tuple[Books, str]:
     """Two people called the payment unpaid for Wednesday; on Thursday its debit came. What replaced it is void."""
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
+    called_unpaid(books, item)
     assert lived(books, NEXT, (-300, {"end_to_end_id": item}))["discrepancies"] == {"UNKNOWN_DEBIT": 1}
     assert [row[0][-1] for row in items(books)] == ["1", "2"]
     assert holds(books, NEXT) == ["the bank may have paid it already (D-20260514-000001): decide about that first"]
@@ -147,9 +157,7 @@ def test_a_credit_of_that_night_gives_the_money_back(late: tuple[Books, str]) ->
 
 def test_a_debit_without_a_number_may_be_it(silent: tuple[Books, str]) -> None:
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
+    called_unpaid(books, item)
     lived(books, NEXT, (-300, {"end_to_end_id": "NOTPROVIDED"}))
     say(books, item)
     (one,) = books.do(lambda c: paid.look(c, books.run, BATCH))
@@ -216,9 +224,7 @@ def test_a_word_of_the_bank_since_the_proposal(late: tuple[Books, str], word: st
 
 def test_a_debit_with_its_number_in_that_night_is_the_better_one(silent: tuple[Books, str]) -> None:
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
+    called_unpaid(books, item)
     lived(books, NEXT, (-300, {}))
     decided(books, item)
     summary = lived(books, FRIDAY, (-300, {"end_to_end_id": item}))
@@ -269,10 +275,7 @@ def test_what_is_paid_or_nobody_refused_is_no_case(paid_out: tuple[Books, str]) 
 
 def test_what_replaces_it_stands_against_it(silent: tuple[Books, str]) -> None:
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
-    again, batch = item[:-1] + "2", "B-20260513-1"
+    again, batch = replaced(books, item)
     books.begin(NEXT)
     bank(books, NEXT, (-300, {"end_to_end_id": item}))
     night(books, NEXT)
@@ -285,10 +288,7 @@ def test_what_replaces_it_stands_against_it(silent: tuple[Books, str]) -> None:
 
 def test_a_debit_beside_a_payment_that_has_left_is_one_too_many(silent: tuple[Books, str]) -> None:
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
-    again, batch = item[:-1] + "2", "B-20260513-1"
+    again, batch = replaced(books, item)
     left(books, batch)
     lived(books, NEXT, (-300, {"end_to_end_id": item}))
     too_many = (
@@ -344,10 +344,7 @@ def test_a_decision_for_a_night_that_is_taken_back_before_it_has_no_effect(late:
 def test_of_two_attempts_that_people_call_paid_in_one_night_one_is(silent: tuple[Books, str]) -> None:
     """Each was refused when the other was looked at."""
     books, item = silent
-    propose(books, item)
-    books.do(lambda c: unpaid.approve(c, books.run, BATCH, [], "li", 300))
-    lived(books, WED)
-    again, batch = item[:-1] + "2", "B-20260513-1"
+    again, batch = replaced(books, item)
     left(books, batch)
     books.begin(NEXT)
     told(books, {"end_to_end_id": again, "result": "rejected"})

@@ -8,13 +8,14 @@ from typing import Any
 import polars as pl
 from sqlalchemy import insert
 
-from settlement.payout.items import ACCOUNT, FAILED, HOLD, SAME_ACCOUNT, draft_items
+from settlement.model.outcomes import FAILED_RESULTS
+from settlement.payout.items import ACCOUNT, HOLD, SAME_ACCOUNT, draft_items
 from settlement.store import settle as rows
 from settlement.store import tables as t
 from tests.batch.settle.books import FRI, THU, Books, at
 
 LIVE = ("none", "unknown")
-STATES = (*LIVE, "paid", "void", *FAILED, "unpaid")
+STATES = (*LIVE, "paid", "void", *FAILED_RESULTS, "unpaid")
 NOW, BEFORE = 1, 2  # imports of accounts: the one in force, and another
 ATTEMPTS = tuple(product(STATES, (NOW, BEFORE)))
 
@@ -51,7 +52,7 @@ def meant(attempts: tuple[tuple[str, int], ...]) -> str:
     states = [state for state, _ in attempts]
     if "paid" in states or set(states) & set(LIVE):
         return "alive"
-    refused = [(n, account) for n, (state, account) in enumerate(attempts, 1) if state in FAILED]
+    refused = [(n, account) for n, (state, account) in enumerate(attempts, 1) if state in FAILED_RESULTS]
     if refused and refused[-1][1] == NOW:
         return SAME_ACCOUNT.format(f"attempt {refused[-1][0]}")
     return ""
