@@ -206,6 +206,10 @@ def bench_mt940(lines: int) -> None:
     found = {name: against_library(data, encoding) for name, data, encoding in samples()}
     for name, (_, apart, merged) in sorted(found.items(), key=lambda one: one[1][1]):
         print(f"mt940 sample {name} written out: {apart:.1f} times as fast as parse_statements, {merged:.1f} as parse")
+    whole = sum(ours for ours, _, _ in found.values())
+    if found:
+        apart, merged = (sum(ours * times[place] for ours, *times in found.values()) / whole for place in (0, 1))
+        print(f"mt940 {len(found)} samples in sum: {apart:.1f} times parse_statements, {merged:.1f} times parse")
     for count in (lines, 10 * lines, 30 * lines):
         print(f"mt940 {count:,} lines: peak {peak('mt940', swift(count))} MiB")
 
