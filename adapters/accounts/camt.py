@@ -260,7 +260,8 @@ class _Reader:
             self.waiting[entry.status] = self.waiting.get(entry.status, 0) + 1
             return False
         if entry.status != "BOOK":
-            raise BadEntryError("Sts", "UNKNOWN_STATUS", "the status is not BOOK, PDNG, INFO or FUTR")
+            said = "has no status" if entry.status is None else "has another status than BOOK, PDNG, INFO or FUTR"
+            raise BadEntryError("Sts", "UNKNOWN_STATUS", f"the entry {said}; ask the bank whether it is booked")
         return True
 
     def _add_lines(

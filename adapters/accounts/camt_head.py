@@ -224,8 +224,10 @@ def _balance(element: Any, code: str | None, parts: Elements, statement: str, by
                 day = first_of(child)
     shown = f"statement {statement}: the balance {mask_cards(code or 'without a code')}, line {element.sourceline},"
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
-        message = f"{shown} has no amount, no currency or no direction; send the file again"
-        raise FileRefusedError("BAD_BALANCE", message, byte)
+        lacks = "currency" if amount is not None else "amount"
+        if amount is not None and is_currency(amount.currency):
+            lacks = "direction (CdtDbtInd is CRDT or DBIT)"
+        raise FileRefusedError("BAD_BALANCE", f"{shown} has no {lacks}; ask the bank", byte)
     try:
         size = minor_of(amount)
         when = parse_day(day) if day else None

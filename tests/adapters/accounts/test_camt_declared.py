@@ -225,6 +225,21 @@ def test_other_amounts_stay_refused(text: str) -> None:
     assert refusal("camt053", statement(opening=text or "x").encode()) == "BAD_BALANCE"
 
 
+@pytest.mark.parametrize(
+    ("part", "without", "lacks"),
+    [
+        ("<CdtDbtInd>CRDT</CdtDbtInd>", "", "direction (CdtDbtInd is CRDT or DBIT)"),
+        (' Ccy="CNY"', "", "currency"),
+        ("Amt", "Amount", "amount"),
+    ],
+)
+def test_a_balance_says_what_it_lacks(part: str, without: str, lacks: str) -> None:
+    head, balance, rest = statement().partition("</Bal>")
+    refused = read("camt053", (head.replace(part, without) + balance + rest).encode())[2].refused
+    assert refused is not None
+    assert refused.message.endswith(f" has no {lacks}; ask the bank")
+
+
 def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
     raw = statement(entry("1"), closing="1.2.3").replace("<Ntry>", "\n<Ntry>")
     refused = read("camt053", raw.encode())[2].refused
