@@ -185,7 +185,8 @@ class _Reader:
             statement.notes.append(f"{DETAIL_DIFFERS}: statement {statement.shown}: {said}; {head.first_differing}")
         wanted = self.name == "camt053"
         first = f", first entry at byte {head.byte}" if statement.lines else ""
-        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=f" (line {head.line}{first})"))
+        place, why = f" (line {head.line}{first})", head.other_balances
+        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=place, why=why))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
             raise FileRefusedError("TOO_MANY_NOTES", message)

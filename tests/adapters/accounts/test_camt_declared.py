@@ -240,6 +240,13 @@ def test_a_balance_says_what_it_lacks(part: str, without: str, lacks: str) -> No
     assert refused.message.endswith(f" has no {lacks}; ask the bank")
 
 
+def test_a_note_names_the_balances_that_are_not_the_booked_ones() -> None:
+    raw = statement().replace("<Cd>OPBD</Cd>", "<Cd>OPAV</Cd>").replace("<Cd>CLBD</Cd>", "<Prtry>015</Prtry>")
+    (note,) = read("camt053", raw.encode())[2].notes
+    assert note.startswith("BALANCE_MISSING")
+    assert note.endswith("no opening and no closing balance; there is 015, OPAV: ask the bank for OPBD and CLBD")
+
+
 def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
     raw = statement(entry("1"), closing="1.2.3").replace("<Ntry>", "\n<Ntry>")
     refused = read("camt053", raw.encode())[2].refused
