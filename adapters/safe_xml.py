@@ -40,6 +40,11 @@ _ENCODINGS = {
     "WINDOWS-1250": "WINDOWS-1250",
     "WINDOWS-1252": "WINDOWS-1252",
 }
+_SECOND = {
+    etree.ErrorTypes.ERR_DOCUMENT_END: "something stands behind the end of the XML document",
+    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "a second XML declaration: one document stands behind or inside another",
+}
+_WRONG_BYTES = etree.ErrorTypes.ERR_INVALID_ENCODING
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
 
 
@@ -83,6 +88,9 @@ class GuardedStream:
             raise FileRefusedError(
                 "NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0
             )
+        if begin.startswith(b"<?xml") and not self._first.removeprefix(BOM_UTF8).startswith(b"<"):
+            message = "blanks or an empty line before the XML declaration; send the file without them"
+            raise FileRefusedError("NOT_XML", message, 0)
         match = _DECLARATION.match(self._first)
         declared = match.group(1).decode("ascii").upper() if match else "UTF-8"
         if declared not in _ENCODINGS:
@@ -200,8 +208,8 @@ def elements(guard: GuardedStream, names: tuple[str, ...]) -> Iterator[Any]:
         for _, element in events:
             yield element
     except etree.XMLSyntaxError as error:
-        message = f"not well-formed XML ({_plain(error)}); send the whole file again"
-        raise FileRefusedError("NOT_XML", message, guard.line_start(error.lineno or 0)) from None
+        code, message = _told(error, guard.encoding)
+        raise FileRefusedError(code, message, guard.line_start(error.lineno or 0)) from None
 
 
 def drop(element: Any) -> None:
@@ -213,9 +221,15 @@ def drop(element: Any) -> None:
         before = element.getprevious()
 
 
-def _plain(error: etree.XMLSyntaxError) -> str:
-    """Where the parser stopped, without the text it stopped at (it may hold a card number)."""
-    return f"line {error.lineno}" if error.lineno else "no position"
+def _told(error: Any, encoding: str) -> tuple[str, str]:
+    """Code and message of an XMLSyntaxError, and where it is, without the text there (it may hold a card number)."""
+    place = f"line {error.lineno}" if error.lineno else "no position"
+    if error.code == _WRONG_BYTES:
+        return "BAD_ENCODING", f"bytes that are not {encoding} ({place}); declare the encoding that they are in"
+    if error.code in _SECOND:  # statements of several days put one behind the other, mostly
+        message = f"{_SECOND[error.code]} ({place}), and would be lost; send each document as a file of its own"
+        return "AFTER_END", message
+    return "NOT_XML", f"not well-formed XML ({place}); send the whole file again"
 
 
 def local_name(element: Any) -> str:

@@ -185,7 +185,8 @@ class _Reader:
             statement.notes.append(f"{DETAIL_DIFFERS}: statement {statement.shown}: {said}; {head.first_differing}")
         wanted = self.name == "camt053"
         first = f", first entry at byte {head.byte}" if statement.lines else ""
-        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=f" (line {head.line}{first})"))
+        place, why = f" (line {head.line}{first})", head.other_balances
+        self.notes.extend(statement.balance_notes(wants_balances=wanted, place=place, why=why))
         if len(self.notes) > MAX_NOTES:
             message = f"more than {MAX_NOTES} statements do not add up; ask the bank for the file again"
             raise FileRefusedError("TOO_MANY_NOTES", message)
@@ -260,7 +261,8 @@ class _Reader:
             self.waiting[entry.status] = self.waiting.get(entry.status, 0) + 1
             return False
         if entry.status != "BOOK":
-            raise BadEntryError("Sts", "UNKNOWN_STATUS", "the status is not BOOK, PDNG, INFO or FUTR")
+            said = "has no status" if entry.status is None else "has another status than BOOK, PDNG, INFO or FUTR"
+            raise BadEntryError("Sts", "UNKNOWN_STATUS", f"the entry {said}; ask the bank whether it is booked")
         return True
 
     def _add_lines(

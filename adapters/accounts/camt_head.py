@@ -61,6 +61,7 @@ class Head:
     byte: int  # where its first entry begins
     line: int  # that it begins in
     summary_line: int  # of its TxsSummry
+    unread: list[str] = field(default_factory=list)  # codes of its balances that prove nothing
     tallies: dict[str | None, Tally] = field(default_factory=lambda: {"CRDT": Tally(), "DBIT": Tally(), None: Tally()})
     undivided: int = 0  # entries of several details none of which has an amount in their currency
     differing: int = 0  # entries whose one detail has another amount
@@ -70,6 +71,12 @@ class Head:
     def shown(self) -> str:
         """Its statement's name for messages."""
         return self.statement.shown
+
+    @property
+    def other_balances(self) -> str:
+        """What a note says behind a balance that is missing: the codes of those that are there."""
+        codes = ", ".join(sorted(set(self.unread))[:9])
+        return f"; there is {codes}: ask the bank for OPBD and CLBD" if codes else ""
 
     def tally(self, indicator: str | None) -> Tally:
         """The tally of a direction; of None where it is neither CRDT nor DBIT."""
@@ -138,6 +145,7 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
     """
     identity = account = currency = None
     balances: list[_Balance] = []
+    unread: list[str] = []
     summary: Any = None
     seen = 0
     for child in element:
@@ -152,6 +160,8 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
                 code = _balance_code(child, parts)
                 if code in _PROVING or code is None:  # what is available, expected or informs proves nothing
                     balances.append(_balance(child, code, parts, mask_cards(identity or "without an id"), byte))
+                else:
+                    unread.append(mask_cards(code))
             case "TxsSummry":
                 seen += 1
                 summary = child
@@ -177,7 +187,7 @@ def read_head(element: Any, parts: Elements, byte: int, *, paged: bool) -> Head:
             said = f"is in {currency}, its {kind} balance in {balance.currency}"
             statement.notes.append(f"{BALANCE_CURRENCY}: statement {statement.shown} {said}")
     declared, line = ({}, 0) if summary is None else (_summary(summary, parts), summary.sourceline)
-    return Head(statement, seen, paged, declared, byte, element.sourceline, line)
+    return Head(statement, seen, paged, declared, byte, element.sourceline, line, unread)
 
 
 def _ends(balances: list[_Balance], currency: str | None) -> tuple[_Balance | None, _Balance | None]:
@@ -224,8 +234,10 @@ def _balance(element: Any, code: str | None, parts: Elements, statement: str, by
                 day = first_of(child)
     shown = f"statement {statement}: the balance {mask_cards(code or 'without a code')}, line {element.sourceline},"
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
-        message = f"{shown} has no amount, no currency or no direction; send the file again"
-        raise FileRefusedError("BAD_BALANCE", message, byte)
+        lacks = "currency" if amount is not None else "amount"
+        if amount is not None and is_currency(amount.currency):
+            lacks = "direction (CdtDbtInd is CRDT or DBIT)"
+        raise FileRefusedError("BAD_BALANCE", f"{shown} has no {lacks}; ask the bank", byte)
     try:
         size = minor_of(amount)
         when = parse_day(day) if day else None

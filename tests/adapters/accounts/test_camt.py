@@ -182,6 +182,10 @@ def test_only_booked_entries_count() -> None:
     frame, rejects, closing = read("camt053", raw.encode())
     assert (closing.accepted, closing.skipped, closing.rejected) == (0, 3, 2)
     assert [r.code for r in rejects] == ["UNKNOWN_STATUS", "UNKNOWN_STATUS"]
+    assert [r.message.split(";")[0] for r in rejects] == [
+        "the entry has another status than BOOK, PDNG, INFO or FUTR",
+        "the entry has no status",
+    ]
     assert closing.notes == ("NOT_BOOKED: FUTR 1, INFO 1, PDNG 1",)
     assert frame["line"].to_list() == [None]
     assert frame["opening_fen"].to_list() == [1000]
@@ -417,7 +421,7 @@ def test_a_packed_file_is_named_as_such(packed: bytes) -> None:
         (b"<a>", "NOT_XML"),
         (statement().encode("utf-16"), "BAD_ENCODING"),
         (statement().replace("UTF-8", "EBCDIC-CP-US").encode(), "BAD_ENCODING"),
-        (statement(entry("1", more="<AddtlNtryInf>中</AddtlNtryInf>")).encode("gb18030"), "NOT_XML"),
+        (statement(entry("1", more="<AddtlNtryInf>中</AddtlNtryInf>")).encode("gb18030"), "BAD_ENCODING"),
         (
             statement(space=SPACE.replace("053", "052")).replace("BkToCstmrStmt", "BkToCstmrAcctRpt").encode(),
             "WRONG_MESSAGE",
@@ -440,6 +444,27 @@ def test_a_packed_file_is_named_as_such(packed: bytes) -> None:
 )
 def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None:
     assert refusal("camt053", raw) == code
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "said"),
+    [
+        (
+            statement(entry("1")) * 2,
+            "AFTER_END",
+            "a second XML declaration: one document stands behind or inside another",
+        ),
+        (statement(entry("1")) + "\x1a", "AFTER_END", "something stands behind the end of the XML document"),
+        ("\r\n" + statement(entry("1")), "NOT_XML", "blanks or an empty line before the XML declaration"),
+        (statement(entry("1", more="<AddtlNtryInf>Zürich</AddtlNtryInf>")), "BAD_ENCODING", "bytes that are not UTF-8"),
+    ],
+)
+def test_xml_that_is_whole_is_not_asked_for_whole_again(raw: str, code: str, said: str) -> None:
+    refused = read("camt053", raw.encode("latin-1"))[2].refused
+    assert refused is not None
+    assert refused.code == code
+    assert refused.message.startswith(said)
+    assert "whole file" not in refused.message
 
 
 def test_a_notification_has_no_balances_and_needs_none() -> None:

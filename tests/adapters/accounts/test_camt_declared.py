@@ -225,6 +225,28 @@ def test_other_amounts_stay_refused(text: str) -> None:
     assert refusal("camt053", statement(opening=text or "x").encode()) == "BAD_BALANCE"
 
 
+@pytest.mark.parametrize(
+    ("part", "without", "lacks"),
+    [
+        ("<CdtDbtInd>CRDT</CdtDbtInd>", "", "direction (CdtDbtInd is CRDT or DBIT)"),
+        (' Ccy="CNY"', "", "currency"),
+        ("Amt", "Amount", "amount"),
+    ],
+)
+def test_a_balance_says_what_it_lacks(part: str, without: str, lacks: str) -> None:
+    head, balance, rest = statement().partition("</Bal>")
+    refused = read("camt053", (head.replace(part, without) + balance + rest).encode())[2].refused
+    assert refused is not None
+    assert refused.message.endswith(f" has no {lacks}; ask the bank")
+
+
+def test_a_note_names_the_balances_that_are_not_the_booked_ones() -> None:
+    raw = statement().replace("<Cd>OPBD</Cd>", "<Cd>OPAV</Cd>").replace("<Cd>CLBD</Cd>", "<Prtry>015</Prtry>")
+    (note,) = read("camt053", raw.encode())[2].notes
+    assert note.startswith("BALANCE_MISSING")
+    assert note.endswith("no opening and no closing balance; there is 015, OPAV: ask the bank for OPBD and CLBD")
+
+
 def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:
     raw = statement(entry("1"), closing="1.2.3").replace("<Ntry>", "\n<Ntry>")
     refused = read("camt053", raw.encode())[2].refused
