@@ -182,7 +182,7 @@ def _done(
 
 
 def _parsed(block: Block, context: Context, layout: Layout, interpret: Interpret, tally: Tally) -> Parsed:
-    check_hopeless(block.first_record, block.height, len(block.errors), int(block.starts[0]))
+    check_hopeless(block.first_record, block.height, block.errors, int(block.starts[0]))
     frame = pl.DataFrame(list(block.columns.values())).with_columns(
         record=pl.Series(np.arange(block.first_record, block.first_record + block.height, dtype=np.int64)),
         byte_start=pl.Series(block.starts),

@@ -24,6 +24,7 @@ from adapters.feeds.framing import Messages, read_messages
 from adapters.feeds.iso_columns import Decoded, Plan, decode_columns
 from adapters.feeds.pos_batches import Batches
 from adapters.feeds.pos_fields import TOTALS, Stated, closing_plan, plan_of, pos_columns, stated_totals
+from adapters.feeds.pos_hints import body_hint, header_hint
 from adapters.feeds.pos_interpret import interpret, with_series
 from adapters.feeds.pos_kinds import CODES, KIND_NAMES, Kinds
 from adapters.feeds.pos_settings import HEADERS, PosSettings, settings_of
@@ -116,8 +117,8 @@ def _headers(block: Messages, settings: PosSettings) -> tuple[Ints, dict[int, Ce
         reason = block.buffer[block.starts[:, None] + np.arange(41, 46)]
         turned = good & ((reason >= 0x30) & (reason <= 0x39)).all(axis=1) & (reason != 0x30).any(axis=1)
     for row in np.flatnonzero(~good).tolist():
-        message = f"the message does not begin with a {settings.header} header of {size} bytes that states its length"
-        errors[row] = CellError("header", "BAD_HEADER", message)
+        message = block.buffer[block.starts[row] : block.ends[row]].tobytes()
+        errors[row] = CellError("header", "BAD_HEADER", header_hint(message, settings))
     return np.where(good, block.starts + size, block.ends), errors, turned
 
 
@@ -125,14 +126,18 @@ def _decode(block: Messages, known: _File) -> tuple[Decoded, dict[int, CellError
     starts, errors, turned = _headers(block, known.settings)
     decoded = decode_columns(block.buffer, starts, block.ends, known.fields)
     for row, (name, position, what) in decoded.errors.items():
+        if row in errors:
+            continue
         place = position + int(starts[row] - block.starts[row])
-        errors.setdefault(row, CellError(f"DE{name}", "BAD_MESSAGE", f"{what}, at byte {place} of the message"))
+        body = block.buffer[starts[row] : min(block.ends[row], starts[row] + 20)].tobytes()
+        hint = body_hint(body, name, what, known.settings)
+        errors[row] = CellError(f"DE{name}", "BAD_MESSAGE", f"{hint}{what}, at byte {place} of the message")
     return decoded, errors, turned
 
 
 def _parsed(block: Messages, context: Context, known: _File, tally: Tally) -> Parsed:
     decoded, errors, turned = _decode(block, known)
-    check_hopeless(block.first_record, decoded.height, len(errors), int(block.file_starts[0]))
+    check_hopeless(block.first_record, decoded.height, errors, int(block.file_starts[0]))
     assert tally.clearing is not None
     frame, kinds, originals, faults = pos_columns(decoded, known.settings, tally.clearing)
     turned &= kinds.moves & ~decoded.bad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -106,10 +106,13 @@ def check_bad_rows(context: Context, tally: Tally) -> None:
         raise FileRefusedError("BAD_ROWS", message)
 
 
-def check_hopeless(first_record: int, height: int, errors: int, byte: int) -> None:
+def check_hopeless(first_record: int, height: int, errors: Mapping[int, CellError], byte: int) -> None:
     """A file whose first HOPELESS records or more are all bad is another format; it is not read to its end."""
-    if first_record == 1 and height >= HOPELESS and errors == height:
-        message = f"none of the first {height} records can be read; is it this format, and set as it is sent?"
+    if first_record == 1 and height >= HOPELESS and len(errors) == height:
+        message = (
+            f"none of the first {height} records can be read; is it this format, and set as it is sent? "
+            f"The first: {errors[0].field}: {errors[0]}"
+        )
         raise FileRefusedError("NOT_DECODABLE", message, byte, 1)
 
 

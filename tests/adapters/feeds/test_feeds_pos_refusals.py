@@ -404,3 +404,58 @@ def test_private_fields_are_as_long_as_their_length_can_say(spec):
     end = bytes(iso8583.encode({"t": "0520", **numbers}, SPECS[spec])[0])
     frame, rejects, done = feed(sale, picture, end, body=spec)
     assert (frame["paid_fen"].to_list(), rejects, done.refused, done.skipped) == ([1000], [], None, 2)
+
+
+def said(data, framing="len2", **settings):
+    data = len(data).to_bytes(2, "big") + data if framing == "len2" else data.hex().encode() + b"\n"
+    _, rejects, closing = s.read(
+        "pos_iso8583", data, s.context("POS20260507", "pos", s.DAY, framing=framing, **settings)
+    )
+    return [reject.message for reject in rejects] + ([closing.refused.message] if closing.refused else [])
+
+
+HEAD = b"\x2e\x02%04d" + b"00010000   48020000   " + b"000" + b"0" + b"0" * 8 + b"0" + b"0" * 5
+TPDU = bytes.fromhex("6000030000603100310100")
+
+
+def test_a_header_that_is_not_there_is_told_by_what_stands_there():
+    raw, size = message(), len(message()) + 46
+    assert said(HEAD % size + raw, header="cups") == []
+    assert "states 9999 bytes, and header and body are" in said(HEAD % 9999 + raw, header="cups")[0]
+    assert "states no length" in said((HEAD % size).replace(b"%04d" % size, b"ABCD") + raw, header="cups")[0]
+    assert "the first byte would be 2E, and is 30" in said(raw, header="cups")[0]
+    terminal = TPDU + message("pos", **{"60": "22000007"})
+    assert said(terminal, header="tpdu", body="pos") == []
+    assert "the first byte would be 60, and is 02" in said(terminal[11:], header="tpdu", body="pos")[0]
+    assert "has 11 bytes" in said(TPDU, header="tpdu", body="pos")[0]
+    own = len(terminal).to_bytes(2, "big") + terminal
+    assert "with its own length: cut it off" in said(own, "hex", header="tpdu", body="pos")[0]
+
+
+def test_a_body_of_another_kind_is_told_before_the_field_that_does_not_decode():
+    host, terminal = message(), TPDU + message("pos", **{"60": "22000007"})
+    assert said(host) == []
+    for data, settings in ((terminal[11:], {}), (b"\0\x10" + host, {}), (HEAD % (len(host) + 46) + host, {})):
+        assert "does not begin with a message type in ASCII (see the settings" in said(data, **settings)[0]
+    for data in (host, terminal, b"\0\x10" + terminal[11:]):
+        (text,) = said(data, body="pos")
+        assert "does not begin with a message type in BCD (see the settings" in text
+        assert text.endswith("of the message"), "the field and its byte are told all the same"
+    digits = host[:4] + host[4:12].hex().upper().encode() + host[12:]
+    assert said(digits)[0].startswith("the bitmap is written as hexadecimal digits")
+
+
+@pytest.mark.parametrize("pad", ["0", "F"])
+def test_a_track_that_is_filled_otherwise_names_the_setting(pad):
+    track = {"2": None, "35": "6222020000000000007D301220100000000", "60": "22000007"}
+    raw = message("pos" if pad == "0" else "pos F", **track)
+    other = "F" if pad == "0" else "0"
+    assert said(raw, body="pos", track_pad=pad) == []
+    assert f"is not {other} (see the setting track_pad)" in said(raw, body="pos", track_pad=other)[0]
+    assert "track_pad" not in said(raw[:-30], body="pos", track_pad=pad)[0], "it is cut, not filled otherwise"
+
+
+def test_a_file_of_which_nothing_can_be_read_says_why_by_its_first_record():
+    (text,) = (end.refused.message for end in [feed(*[b"\x12" + message()] * 200)[2]])
+    assert "The first: DE" in text
+    assert "does not begin with a message type in ASCII" in text
