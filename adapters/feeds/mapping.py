@@ -319,7 +319,7 @@ class CsvMapping(Document):
 
 
 def _plain(heading: str) -> str:
-    """A heading without blanks and line ends (in a workbook headings are broken to be narrow), and signs of one width."""
+    """A heading in signs of one width, without blanks and line ends: workbooks break headings to be narrow."""
     return "".join(unicodedata.normalize("NFKC", heading).split())
 
 
