@@ -269,7 +269,7 @@ class _Reader:
         code = self.bank.currency_of(text)
         if not code:
             shown = mask_text(text[:MAX_SHOWN])
-            message = f"the mapping does not know the currency {shown!r}; say its code: currencies: {{{shown}: USD}}"
+            message = f"the mapping does not know the currency {shown!r}; say its code: currencies: {{{shown}: …}}"
             raise CellError("BAD_CURRENCY", message)
         return code
 

@@ -255,12 +255,18 @@ class BankMap(Form):
         return (self, *self.others)
 
     def currency_of(self, text: str) -> str:
-        """The code of a currency as the bank writes it, perhaps twice (人民币(CNY)); "" where it is not known."""
+        """The code of a currency as the bank writes it; "" where it is not known.
+
+        It may be written twice (人民币(CNY)) or beside other words (活期存款 港币 现汇), but be one alone.
+        """
         code = self.currencies.get(text) or _CURRENCIES.get(text, text)
         if is_currency(code):
             return code
-        codes = {self.currencies.get(part) or _CURRENCIES.get(part, part) for part in _CURRENCY.findall(text)}
-        return codes.pop() if len(codes) == 1 and all(map(is_currency, codes)) else ""
+        parts = _CURRENCY.findall(text)
+        named = {part: known for part in parts if (known := self.currencies.get(part) or _CURRENCIES.get(part))}
+        codes = {*named.values(), *filter(is_currency, set(parts) - set(named))}
+        surely = named or all(map(is_currency, parts))  # three capitals beside other words may be anything (VIP 客户)
+        return codes.pop() if surely and len(codes) == 1 else ""
 
     def digits_of(self, currency: str) -> int:
         """Decimals of an amount in this file."""

@@ -214,7 +214,10 @@ def _next_block(sheet: _Sheet, rows: Iterator[Row]) -> list[Row]:
             _pass_over(sheet, row[1])
             continue
         if sheet.tail and (len(sheet.tail) > MAX_PREAMBLE or not may_follow(sheet.mapping, sheet.tail, cells)):
-            message = "something follows the end of the records, which would be lost; send the whole file again"
+            message = (
+                "something follows the end of the records, which would be lost; send the whole file again, or where it "
+                "is no record, name its beginning in the mapping's ignore"
+            )
             raise FileRefusedError("AFTER_END", message, row[1])
         if sheet.tail or is_end(sheet.mapping, cells):
             sheet.tail.append(cells)

@@ -270,14 +270,14 @@ class CsvMapping(Document):
 
     @cached_property
     def _titles(self) -> dict[str, str]:
-        """The headings of this mapping, as they are written and with signs of the other width."""
+        """The headings of this mapping, as they are written, and plain."""
         ends = (spec.title for spec in self.end.fields) if self.end else ()
         titles = [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
-        return {_narrow(title): title for title in titles} | {title: title for title in titles}
+        return {_plain(title): title for title in titles} | {title: title for title in titles}
 
     def titled(self, cells: list[str]) -> list[str]:
-        """A row of headings in the words of this mapping: 金额(元) is 金额（元）, and what `also` says."""
-        named = [self._titles.get(cell) or self._titles.get(_narrow(cell), cell) for cell in cells]
+        """A row of headings in the words of this mapping: 金额 (元) is 金额（元）, and what `also` says."""
+        named = [self._titles.get(cell) or self._titles.get(_plain(cell), cell) for cell in cells]
         return [cell if self.also.get(cell, cell) in named else self.also[cell] for cell in named]
 
     def lacking(self, titles: list[str]) -> list[str]:
@@ -318,8 +318,9 @@ class CsvMapping(Document):
         return "no column of kinds" if self.kind else ""
 
 
-def _narrow(heading: str) -> str:
-    return unicodedata.normalize("NFKC", heading)
+def _plain(heading: str) -> str:
+    """A heading in signs of one width, without blanks and line ends: workbooks break headings to be narrow."""
+    return "".join(unicodedata.normalize("NFKC", heading).split())
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:

@@ -207,8 +207,19 @@ def _cut(layout: Layout, line: Line, raw: _RawLine) -> list[str]:
     for spec, cell in zip(line.fields, cells, strict=True):
         if cell == UNREAD:
             raise CellError(spec.name, "UNREAD_CELL", UNREAD_CELL)
-    texts = [_cell_text(spec, cell) for spec, cell in zip(line.fields, cells, strict=True)]
-    return [" ".join(part.strip(_BLANKS) for part in _LINE_ENDS.split(text)).strip(_BLANKS) for text in texts]
+    return [_in_one_line(spec, _cell_text(spec, cell)) for spec, cell in zip(line.fields, cells, strict=True)]
+
+
+def _in_one_line(spec: LayoutField, text: str) -> str:
+    """A cell's text, a blank for a line end in it. A constant is compared without: headings are broken to be narrow."""
+    parts = [part.strip(_BLANKS) for part in _LINE_ENDS.split(text)]
+    if spec.constant is not None and len(parts) > 1 and _bare_text(text) == _bare_text(spec.constant):
+        return spec.constant
+    return " ".join(parts).strip(_BLANKS)
+
+
+def _bare_text(text: str) -> str:
+    return "".join(text.split())
 
 
 def _quoted(layout: Layout, raw: bytes) -> list[str]:

@@ -182,7 +182,7 @@ def test_a_currency_above_the_headings_is_the_lines() -> None:
     text = '"# 币    种: [  {}]"\n交易日期,收入,支出,余额\n20260507,1.00,,1.00\n'
     assert read("bank_csv", text.format("美元").encode(), layout="cmb")[0]["currency"].to_list() == ["USD"]
     rejects = read("bank_csv", text.format("某币").encode(), layout="cmb")[1]
-    assert [(r.code, "'某币'" in r.message, "currencies: {某币: USD}" in r.message) for r in rejects] == [
+    assert [(r.code, "'某币'" in r.message, "currencies: {某币: …}" in r.message) for r in rejects] == [
         ("BAD_CURRENCY", True, True)
     ]
 

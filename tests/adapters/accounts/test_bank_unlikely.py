@@ -252,9 +252,15 @@ def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: li
         ("美元/USD", "USD"),
         ("人民币/USD", ""),
         ("人民币户", ""),
+        ("002 活期储蓄存款 港币 现汇", "HKD"),
+        ("钞户 人民币", "CNY"),
+        ("人民币 兑 美元", ""),
+        ("VIP 人民币", ""),
+        ("VIP 客户", ""),
+        ("活期 现汇", ""),
     ],
 )
-def test_a_currency_that_is_told_twice(written: str, code: str) -> None:
+def test_a_currency_that_is_told_twice_or_beside_other_words(written: str, code: str) -> None:
     frame, rejects, _ = read("bank_csv", f"{HEAD}20260507,1.00,,11.00,{written},甲\n".encode(), layout=PLAIN)
     assert [r.code for r in rejects] == ([] if code else ["BAD_CURRENCY"])
     assert frame["currency"].to_list() == [code or "CNY"]

@@ -109,7 +109,7 @@ def test_an_unknown_currency_says_how_it_is_added_and_that_works() -> None:
     row = ROWS[0].replace(",,甲", ",葡币,甲")
     reject = _read(HEAD + row)[1][0]
     assert reject.code == "BAD_CURRENCY"
-    assert "currencies: {葡币: USD}" in reject.message
+    assert "currencies: {葡币: …}" in reject.message
     assert _read(HEAD + row, currencies={"葡币": "MOP"})[0]["currency"].to_list() == ["MOP"]
 
 

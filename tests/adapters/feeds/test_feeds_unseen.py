@@ -245,3 +245,19 @@ def test_a_wallets_bill_of_funds_counts_its_lines_with_a_point(count, code):
     frame, rejects, closing = _read(FUNDS.format(count).encode(), mapping)
     assert (closing.refused and closing.refused.code) == code
     assert (frame.select("kind", "paid_fen").rows(), rejects) == ([("REFUND", 2), ("SALE", 102)], [])
+
+
+@pytest.mark.parametrize("written", ["{0}", "{0[0]}\n{0[1]}", "{0[0]} {0[1]}", "{0[0]}\u3000{0[1]}"])
+def test_a_heading_is_the_same_with_a_line_end_or_blanks_in_it(written):
+    """Workbooks break their headings over lines, to be narrow; a mapping writes them in one, or as they stand."""
+    head = (*HEAD[:1], *(written.format(heading) for heading in HEAD[1:4]), HEAD[4])
+    text = ",".join(f'"{cell}"' for cell in head) + "\n1,2026-05-07 09:05:03,消费,1.00,0\n"
+    broken = _mapping("YYYY-MM-DD hh:mm:ss")
+    broken["columns"] = [column | {"title": title} for column, title in zip(broken["columns"], head, strict=True)]
+    for mapping in (_mapping("YYYY-MM-DD hh:mm:ss"), broken):
+        assert _read(_book((head, ROWS[0])), mapping)[0]["paid_fen"].to_list() == [30]
+        for data in (text, text.replace(",".join(f'"{cell}"' for cell in head), ",".join(HEAD))):
+            assert _read(data.encode(), mapping)[0]["paid_fen"].to_list() == [100]
+    twice = text.replace('"手续费"', "金额")
+    refused = _read(twice.encode(), broken)[2].refused
+    assert (refused.code, "stands twice" in refused.message) == ("BAD_HEADING", True)

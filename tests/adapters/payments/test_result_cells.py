@@ -193,6 +193,19 @@ def test_blanks_and_tabs_around_cells_are_none_of_them() -> None:
     assert (rows_of_text, codes) == ([("SZ1", 120, "paid", "成功"), ("SZ2", 230, "paid", "成功 甲 乙")], [])
 
 
+@pytest.mark.parametrize("constant", ['"付款编号\\n(至多 20 位)"', "付款编号(至多 20 位)", "付款编号 (至多 20 位)"])
+def test_a_heading_broken_over_lines_is_the_constant_however_that_is_written(constant: str) -> None:
+    layout = LAYOUT.replace("constant: 付款编号", f"constant: {constant}")
+    heads = ["付款编号\n(至多 20 位)", *HEAD[1:]]
+    rows = [["A-1", 3.5, "成功", ""], ["合计", 3.5, 1, ""]]
+    raw = ("".join(",".join(f'"{cell}"' for cell in row) + "\r\n" for row in [heads, *rows])).encode("gb18030")
+    for file in (workbook(heads, *rows), raw):
+        assert results(file, layout)[0] == [("A-1", 350, "paid", "成功")]
+    refused = results(workbook(["付款编号\n(至多 30 位)", *HEAD[1:]], *rows), layout)[2].refused
+    assert refused is not None
+    assert refused.code == "BAD_HEADER"
+
+
 def test_an_end_mark_may_be_quoted_and_a_quoted_cell_hold_a_separator_of_several_marks() -> None:
     layout = LAYOUT.partition("trailer:")[0].replace('separator: ","', 'separator: "|@|"') + "end_mark: 完\n"
     rows = ["|@|".join(f'"{cell}"' for cell in row) for row in (HEAD, ["SZ1", "1.20", "失败", "甲|@|乙"])]
