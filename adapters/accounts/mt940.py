@@ -101,9 +101,16 @@ class _Reader:
 
     def _first(self, fault: FileRefusedError) -> FileRefusedError:
         """A balance that stands before the fault may be one itself; the file's first is the one to name."""
+        heads = self.heads
+        if self.inside:  # of a statement that has no end its opening balance may be why
+            heads.texts += self.head
+            heads.balances += (self.opening, self.opening)
+            heads.balance_starts += (self.opening_start, self.opening_start)
+            heads.places.append((self.started, self.opening_start))
+            heads.counts.append(0)
         try:
-            if self.heads.counts:
-                statements_of(self.heads, self.encoding, {})
+            if heads.counts:
+                statements_of(heads, self.encoding, {})
         except FileRefusedError as earlier:
             return earlier
         return fault

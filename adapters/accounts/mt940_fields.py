@@ -26,6 +26,9 @@ _OPENED = b"{4::20:"  # some write the first field on the line where its block b
 _DASHED = re.compile(rb"\n-(?=" + _TAG + rb")")
 _TORN = re.compile(rb"\n:(\r?\n)(?=" + _NAME + rb")")
 _ODD = re.compile(rb"\n(?:-:|:\r?\n)")  # one look for both, which few files have
+# German banks may write `@@` for a line end (in FinTS); the last two of a row of them are it
+_AT_ENDS = re.compile(rb"@@(?=[^@])")
+_AT_LAST = re.compile(rb"@@(?!@)")
 # where a chunk may be cut: no text holds these, while `:20:` may be the rest of a time, which what stands before shows
 _CUTS = (b"\n:61:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
@@ -59,6 +62,7 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     carry, base, size, begun = b"", len(first) - len(chunk), 0, len(chunk)
     bare = chunk.count(b"\r:") > chunk.count(b"\n:")  # lines that end with CR, whatever stands between messages
+    at_signs = chunk.count(b"@@:") > chunk.count(b"\n:")
     while chunk:
         chunk = chunk.replace(b"\r", b"\n") if bare else chunk
         following = stream.read(_CHUNK)
@@ -67,6 +71,8 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
             raise FileRefusedError("NUL_BYTE", "the file holds NUL bytes; is it this format, and UTF-16 perhaps?", line)
         size += len(chunk)
         data = carry + chunk
+        if at_signs:
+            data = (_AT_ENDS if following else _AT_LAST).sub(b"\r\n", data)  # as many bytes as there were
         if _OPENED in data:
             data = data.replace(_OPENED, b"{4\n:20:")
         if _ODD.search(data):

@@ -28,7 +28,8 @@ _PARTS_OF_IT = (
     (r",", "without a comma before its decimals: a '.' is never a decimal"),
     (r"[0-9]{0,3}[ \t\r\f\v]*(?:\n|$)", "with more than three decimals, or with something behind them"),
 )
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+_GROUPED = re.compile(r"[A-Z]{2}[0-9]{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?", re.ASCII)  # as it is printed
 _UNREAD = -1
 _PARTS = 6  # the groups, and what stands between two balances: nothing
 
@@ -108,14 +109,25 @@ def _bad_balance(heads: Heads, row: int, message: str) -> FileRefusedError:
 
 @lru_cache(maxsize=256)
 def _account(account: str, currency: str) -> str:
-    """Without the slash that some banks write before an IBAN and the currency behind it; all else stays."""
+    """Without the slash before an IBAN, the currency behind it and the blanks in it; all else stays."""
     if account.startswith("/") and _IBAN.fullmatch(account[1:]):
         account = account[1:]
     if account.endswith(currency):
-        bare = account.removesuffix(currency).rstrip(" /")
-        if _IBAN.fullmatch(bare) and int("".join(str(int(one, 36)) for one in bare[4:] + bare[:4])) % 97 == 1:
+        rest = account.removesuffix(currency)
+        bare = _ungrouped(rest.rstrip(" /"))
+        # the currency may be part of the IBAN itself, where nothing stands between (Mauritius)
+        if (_IBAN.fullmatch(bare) and rest.endswith((" ", "/"))) or is_iban(bare):
             return bare
-    return account
+    return _ungrouped(account)
+
+
+def _ungrouped(account: str) -> str:
+    return account.replace(" ", "") if _GROUPED.fullmatch(account) else account
+
+
+def is_iban(text: str) -> bool:
+    """Whether it looks like an IBAN and its check digits are right."""
+    return bool(_IBAN.fullmatch(text)) and int("".join(str(int(one, 36)) for one in text[4:] + text[:4])) % 97 == 1
 
 
 def _texts(heads: Heads, encoding: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from adapters.accounts.currency import minor_digits
-from adapters.accounts.mt940_heads import day_of, sizes_of
+from adapters.accounts.mt940_heads import day_of, is_iban, sizes_of
 from adapters.accounts.mt940_text import read_information
 from adapters.accounts.statement import Statement, fits, line_frame, spread
 from adapters.refused import FileRefusedError
@@ -29,7 +29,7 @@ from settlement.model.rejects import Reject
 _HEAD = re.compile(
     r"\0:61:([0-9]{6}(?:[0-9]{4}| {4}|))(?:(?<=[0-9]{10})[0-2][0-9][0-5][0-9][0-5][0-9]|)(R?[CD])[A-Z]?[ \n]?"
     r"([0-9]{1,18}),([0-9]{0,3})"
-    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3})|)([^\0\n]*)(?:\n([^\0]*)|)(?=\0)"
+    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}|[A-Z]{4}(?=NONREF))|)([^\0\n]*)(?:\n([^\0]*)|)(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
@@ -45,13 +45,15 @@ _NO_REFERENCE |= {"TRF", "MSC", "CHG", "INT", "COM"}
 _NONE_TOLD = ("NONREF", "NOTPROVIDED")  # in :86:, and behind the // of :61:
 _REFERENCE = 16  # characters of the customer's reference; Rabobank fills it with blanks and names the other side behind
 _FILLED = re.compile(r".{14}  \S", re.DOTALL)  # blanks elsewhere are of an id that is longer than it may be
-# a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in
-_WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
+# a line that fills its 65 bytes goes on without a blank, for it was only wrapped; some banks count `:86:` in. One of
+# more than 70, but for letters that take several bytes each, is of a bank that does not wrap
+_WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)(?<![\x01-\x09\x0b-\x7f]{71}\n)|(?<=\0/[^\n\0]{60}\n))(?!:86:)")
 # 64 bytes that do not end with the sign of a subfield: the blank that the bank wrote last was cut off
 _CUT = re.compile(rb"\n(?<=[\n\0][^\n\0]{63}[^\n\0?<>^~+]\n)(?![?]|:86:)")
 _SUBFIELDS = re.compile(rb"\0\s*[0-9]{3,4}\s*[?<>^~+]")
 # what the line behind a :61: holds beside text: the other side's account (Rabobank), a type of transaction (ING)
 _ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+_DUTCH = re.compile(r"[0-9]{10}", re.ASCII)  # of the Netherlands before IBAN, filled up with zeros
 _TYPE = re.compile(r"/TRCD/[0-9]+/", re.ASCII)
 # what NO_LINE seems to say and does not
 _ABSENT = ("booking_date", "value_date", "amount_fen", "reversal")
@@ -104,23 +106,14 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     said: list[str | None] = []
     for text, mark in zip(_said(lines, encoding), marks, strict=True):
         said += read_information(text, _PAYERS[mark])
-    for row, extra in enumerate(extras):
-        if not extra:
-            continue
-        if extra[:2] == "//" and "//" not in rests[row]:  # the bank's reference, which found no room
-            first, _, extra = extra.partition("\n")
-            rests[row] += first
-        at = 4 * row + 2
-        said[at], said[at + 1] = _supplemented(said[at], said[at + 1], " ".join(extra.split()))
+    _add_second_lines(said, rests, extras)
     # twice, for tuples by the thousand keep the garbage collector busy
     customers = [rest.partition("//")[0].strip() for rest in rests]
     references = [rest.partition("//")[2].strip() or None for rest in rests]
     if any(none in references for none in _NONE_TOLD):
         references = [None if reference in _NONE_TOLD else reference for reference in references]
-    long = enumerate(customers) if max(map(len, customers), default=0) > _REFERENCE else ()
-    for row in [row for row, customer in long if _FILLED.match(customer)]:
-        said[4 * row + 1] = said[4 * row + 1] or customers[row][_REFERENCE:].strip() or None
-        customers[row] = customers[row][:_REFERENCE].strip()
+    if max(map(len, customers), default=0) > _REFERENCE:
+        _shorten(customers, said)
     columns: dict[str, list[Any]] = {
         "booking_date": booking,
         "value_date": [pair[1] for pair in pairs],
@@ -193,6 +186,45 @@ def _said(lines: Lines, encoding: str) -> list[str]:
     except UnicodeDecodeError:
         _name_undecodable(joined.split(b"\0")[1:], lines.starts, encoding)
         raise
+
+
+def _add_second_lines(said: list[str | None], rests: list[str], extras: list[str | None]) -> None:
+    """Adds what stands behind the first line of each `:61:` to `said` (four a row) and `rests`."""
+    for row, extra in enumerate(extras):
+        if not extra:
+            continue
+        if extra[:2] == "//" and "//" not in rests[row]:  # the bank's reference, which found no room
+            first, _, extra = extra.partition("\n")
+            rests[row] += first
+        at = 4 * row + 2
+        extra = " ".join(extra.split())
+        customer, *bank = rests[row].split("//", 1)
+        if _names_other_side(customer.strip(), extra, said[at + 1] or ""):
+            said[at - 1], said[at] = said[at - 1] or extra, said[at] or customer.strip()
+            rests[row] = "//".join(["", *bank])
+        said[at], said[at + 1] = _supplemented(said[at], said[at + 1], extra)
+
+
+def _names_other_side(customer: str, extra: str, text: str) -> bool:
+    """SNS, ASN: the customer's reference is the other side's account, and `extra` its name; `text` begins with both."""
+    behind = text.removeprefix(f"{customer} {extra}")
+    if behind == text or behind[:1].strip() or not extra:
+        return False
+    return bool(_ACCOUNT.fullmatch(customer) or _DUTCH.fullmatch(customer))
+
+
+def _shorten(customers: list[str], said: list[str | None]) -> None:
+    """Takes what is no reference out of those that are longer than they may be."""
+    for row, customer in enumerate(customers):
+        if len(customer) <= _REFERENCE:
+            continue
+        at = 4 * row + 1
+        if _FILLED.match(customer):
+            said[at] = said[at] or customer[_REFERENCE:].strip() or None
+            customers[row] = customer[:_REFERENCE].strip()
+        elif is_iban(customer):  # the other side's account (DenizBank)
+            said[at + 1] = said[at + 1] or customer
+            customers[row] = ""
 
 
 def _supplemented(account: str | None, remittance: str | None, extra: str) -> tuple[str | None, str | None]:

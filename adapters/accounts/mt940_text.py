@@ -20,7 +20,7 @@ Payer = tuple[bool, bool]
 NEXT_TEXT = "\n:86:"  # stands between the texts of one line: nothing else can begin a line with a tag
 # the code of the business, which some leave out, and the first subfield; Bulgarian banks write letters, and under 00
 # the text
-_STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{3}(\+)00|\?[02]0)")
+_STRUCTURED = re.compile(r"\s*(?:[0-9]{3}([0-9]?)\s*([?<>^~+])\s?[0-9]{2}|[A-Z]{3}(\+)00|\?[02]0|([<>^~])20)")
 # the subfields of a sign that a text may hold too; after a SEPA mark `+` is that mark's
 _MARKS = {sign: re.compile(rf"{re.escape(sign)}(?=(?:00|10|2[0-9]|3[0-4]|38|6[0-3]))") for sign in "<>^~"}
 _SEPA_WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|ANAM|PURP|MDAT|DDAT|SQTP|ORCR|ORMR|IBAN"
@@ -47,7 +47,8 @@ _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 # the subfields of the purpose, each with the one it continues
 _KEYS = [*map(str, range(20, 30)), *map(str, range(60, 64))]
 _PURPOSE = dict(zip(_KEYS, ["", *_KEYS], strict=False))
-_UNREAD = frozenset({"10", "30", "34"})  # most texts have them: journal number, bank code, addition to the text key
+# most texts have them: journal number, bank code, addition to the text key; in 35 and 70 some name the account's owner
+_UNREAD = frozenset({"10", "30", "34", "35", "36", "37", *map(str, range(70, 80))})
 _WORD = re.compile(r"[A-Z]{4}:")  # MTLG:text, the bank's own words behind an id
 _OWN_WORD = "MTLG:"  # the one known; behind a subfield that is full another may be how an id goes on
 _FULL = 27  # characters of a subfield
@@ -68,17 +69,22 @@ def read_information(text: str, payer: Payer = (False, True)) -> Information:
         return _several(text.split(NEXT_TEXT), payer)
     if text[0] == "/" or text.startswith("EREF/"):
         begun = text if text[0] == "/" else f"/{text}"
-        pieces = (_NEW_LINE.sub(f"/{_ENDED}/", begun).replace("\n", " ") if lines else begun).split("/")
+        if lines:  # a slash at the end of a line may belong to a word on the next
+            begun = _NEW_LINE.sub(f"/{_ENDED}/", begun).replace("/\n", "/").replace("\n", " ")
+        pieces = begun.split("/")
         if pieces[1] in _WORDS and pieces[1]:
             reference, name, account, said = _code_words(pieces, payer)
+            if lines and reference and reference.replace(" ", "") == "NOTPROVIDED":
+                reference = None
             return reference, name, account, said or " ".join(text.split())
     elif found := _STRUCTURED.match(text):
-        joined, sign = text.replace("\n", ""), found[2] or found[3] or "?"
+        joined, sign = text.replace("\n", ""), found[2] or found[3] or found[4] or "?"
         if found[3]:
             joined = joined.replace("+00", "+20", 1)
         if sign != "?":
             mark = _MARKS[sign]
-            if len(mark.findall(joined)) > 1:  # one alone may be free text: 100+20
+            # one alone may be free text: 100+20; without a code before them, two
+            if len(mark.findall(joined)) > (2 if found[4] else 1):
                 return _subfields(mark.sub("?", joined.rstrip(f" {sign}")))
         elif not found[1]:
             return _subfields(joined)
@@ -126,12 +132,14 @@ def _subfields(text: str) -> Information:
             iban = own.replace(" ", "")
         elif key == "00":
             title = title or own.strip()
-        elif not key.isdigit():  # a question mark in the text
-            purpose += f"?{part}"
+        else:  # a question mark in the text, or a subfield that is not known
+            purpose += f"{_GAP}?{part}" if key.isdigit() else f"?{part}"
     reference, said = "", purpose
     if "+" in purpose:
         words = _sepa_words(purpose)
         reference, said = words.get("EREF", ""), words.get("SVWZ", words[""])
+    if " " in account and _WHOLE.fullmatch(account.replace(" ", "")):
+        account = account.replace(" ", "")
     if iban and _WHOLE.fullmatch(iban):  # where there is one, ?31 is but the part of it that the bank gave out
         account = iban
     reference, said = reference.replace(_GAP, "").strip(), said.replace(_GAP, "").strip()
@@ -203,7 +211,7 @@ def _code_words(pieces: list[str], payer: Payer) -> Information:
         account = account or words.get(f"{side}ACT", "").strip(" /") or None
     said = (words.get("REMI") or words.get("CDTRREF") or "").strip(" /")
     if said[:5] in {"USTD/", "STRD/"}:
-        said = said[5:].lstrip("/").removeprefix("CUR/").removeprefix("ISO/")
+        said = said[5:].lstrip("/ ").removeprefix("CUR/").removeprefix("ISO/")
     if "RTRN" in words and (reason := words["RTRN"].strip(" /")):
         # as camt's returned payments are told (docs/formats_accounts.md)
         said = f"/RTRN/{reason.replace('/', ' ')}/ {said}".rstrip(" ")

@@ -348,3 +348,68 @@ def test_the_words_of_the_bank_behind_an_id_are_no_part_of_it():
     # an id of 35 characters fills its subfield and goes on, with whatever letters
     assert said("166?20EREF+SZ-2026-05-07T093015-A?21BCDE:000001?22SVWZ+x")[0] == "SZ-2026-05-07T093015-ABCDE:000001"
     assert said("159?20EREF+SZ-2026-05-07T093015-A?21MTLG:Konto gesperrt")[0] == "SZ-2026-05-07T093015-A"
+
+
+@pytest.mark.parametrize("account", ["NL47INGB9999999999", "0987654321"])
+def test_an_account_in_the_place_of_the_reference_is_the_other_sides(account: str) -> None:
+    """SNS and ASN write it there, its name on the next line, and both in `:86:` again."""
+    head = f":61:260507C1,NOVB{account}\r\nw jansen "
+    text = f"{account} w jansen\r\n{' ' * 65}\r\nBetaling\r\n{' ' * 65}"
+    assert said(text, head) == (None, "w jansen", account, f"{account} w jansen Betaling")
+    assert said(text, head.replace("\r", "//B1\r")) == (None, "w jansen", account, f"{account} w jansen Betaling")
+    assert said(f"{account} w jansens", head)[:3] == (account, None, None)
+    assert said(f"x {account} w jansen", head)[:3] == (account, None, None)
+
+
+def test_a_number_that_is_told_twice_is_a_reference_all_the_same() -> None:
+    assert said("SZ-2026-000001 PAYOUT of May", ":61:260507D1,NTRFSZ-2026-000001\r\nPAYOUT")[:2] == (
+        "SZ-2026-000001",
+        None,
+    )
+    assert said("20260507 PAYOUT of May", ":61:260507D1,NTRF20260507\r\nPAYOUT")[:2] == ("20260507", None)
+
+
+def test_an_iban_that_is_too_long_for_a_reference_is_none() -> None:
+    assert said("x", ":61:260507C1,NDDBGB82WEST12345698765432//") == (None, None, "GB82WEST12345698765432", "x")
+    assert said("x", ":61:260507C1,NDDBGB83WEST12345698765432//")[:3] == ("GB83WEST12345698765432", None, None)
+    assert said("166?20x?31DE02", ":61:260507C1,NDDBGB82WEST12345698765432")[2] == "DE02"
+
+
+def test_four_letters_before_nonref_are_the_type() -> None:
+    head = [":20:S", ":25:1", ":60F:C260506CNY0,", ":61:260507DD1,ACHBNONREF//B1", ":61:260507DD1,ACHPE1"]
+    frame = read("mt940", "\r\n".join([*head, ":62F:D260507CNY2,", ""]).encode())[0]
+    assert frame.select("end_to_end_id", "reference", "bank_code").rows() == [
+        (None, "B1", "ACHB"),
+        ("ACHPE1", None, None),
+    ]
+
+
+def test_a_line_that_is_longer_than_a_bank_wraps_ends_where_it_ends() -> None:
+    assert said("a" * 65 + "\r\nb")[3] == "a" * 65 + "b"
+    assert said("a" * 72 + "\r\nb")[3] == "a" * 72 + " b"
+    assert said("款" * 65 + "\r\nb")[3] == "款" * 65 + "b"
+
+
+def test_subfields_without_a_code_before_them_begin_with_any_sign() -> None:
+    assert said(">20Fee of May>31491050\r\n0477>32Karl") == (None, "Karl", "4910500477", "Fee of May")
+    assert said(">20Fee of May\r\n>31>32") == (None, None, None, "Fee of May")
+
+
+def test_a_subfield_that_is_not_known_stays_in_the_text() -> None:
+    assert said("166?20SVWZ+paid?96 of 100?32Karl") == (None, "Karl", None, "paid?96 of 100")
+    assert said("166?20SVWZ+paid?21EREF+E1?96 of 100")[0] == "E1"
+    assert said("166?20SVWZ+paid?32Karl?35Owner?70Owner?71 too") == (None, "Karl", None, "paid")
+
+
+def test_a_blank_in_an_iban_is_no_part_of_it() -> None:
+    filled = "166?00GUT?20SVWZ+" + "." * 40 + "?31DE42"
+    assert len(filled) == 64  # of which the blank at the end may have been cut off
+    assert said(f"{filled}\r\n20041111234567890?32A")[1:3] == ("A", "DE4220041111234567890")
+    assert said("166?20x?3112 34 56?32A")[2] == "12 34 56"
+
+
+def test_a_code_word_may_follow_the_slash_that_ends_the_line_before() -> None:
+    assert said("/PREF/P1//CSID/NL64ZZZ242678500002/\r\nREMI/USTD//x/") == (None, None, None, "x")
+    assert said("/NAME/\r\nA en/\r\nof B/REMI/x") == (None, "A en/of B", None, "x")
+    assert said("/NAME/A/REMI/x/EREF/NOTPROV\r\nIDED") == (None, "A", None, "x")
+    assert said("/NAME/A/REMI/USTD// x/") == (None, "A", None, "x")

@@ -89,6 +89,11 @@ def test_a_time_of_making_does_not_make_it_an_interim_report() -> None:
         ("DE89370400440532013000/CNY", "DE89370400440532013000"),
         ("/0003220001", "/0003220001"),  # what is no IBAN stays as the bank writes it
         ("0003220001/CNY", "0003220001/CNY"),
+        ("DE88370400440532013000 CNY", "DE88370400440532013000"),  # a blank divides, whatever the check digits
+        ("DE88370400440532013000CNY", "DE88370400440532013000CNY"),  # where the currency may be part of the account
+        ("NL92 KNAB 0123 4567 89", "NL92KNAB0123456789"),
+        ("DE89 3704 0044 0532 0130 00 CNY", "DE89370400440532013000"),
+        ("0003 2200 01", "0003 2200 01"),
     ],
 )
 def test_what_stands_around_our_iban_is_not_part_of_it(written: str, account: str) -> None:
@@ -226,3 +231,33 @@ def test_a_tag_that_is_torn_behind_its_first_colon_begins_a_field(wrap: str) -> 
     ]
     start, end = frame.select("byte_start", "byte_end").row(0)
     assert raw[start:end].strip().startswith(b"61:2605070507D20,00")
+
+
+AT_SIGNS = HEAD + ":86:166?00GUT?20EREF+E2?21SVWZ+a@b?22 c@\r\n?32Karl\r\n" + TAIL
+
+
+@pytest.mark.parametrize("last", ["-\r\n", "-", ""])
+@pytest.mark.parametrize("size", [*range(40, 48), 256 * 1024])
+def test_lines_that_end_with_two_at_signs_are_read(size: int, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mt940_fields, "_CHUNK", size)
+    raw = AT_SIGNS + last
+    wanted = read("mt940", raw.encode())
+    frame, rejects, closing = read("mt940", raw.replace("\r\n", "@@").encode())
+    assert (rejects, closing) == (wanted[1], wanted[2])
+    assert frame.equals(wanted[0])
+    assert frame.select("end_to_end_id", "remittance").rows() == [("E2", "a@b c@")]
+
+
+def test_an_interim_report_of_lines_that_end_with_at_signs_is_named() -> None:
+    raw = "@@:20:S@@:25:0003220001@@:28C:0@@:34F:CNY0,@@:13:2605070930@@:61:260507D1,NMSCE1@@:90D:1CNY1,@@-"
+    assert refusal("mt940", raw.encode()) == "WRONG_MESSAGE"
+
+
+@pytest.mark.parametrize("behind", ["", "-\r\n", ":62FC260507CNY98,50\r\n-\r\n"])
+def test_the_opening_balance_that_is_wrong_is_named_where_the_closing_one_is_missing(behind: str) -> None:
+    raw = HEAD.replace("CNY100,00", "CNYO100,00") + behind
+    refused = read("mt940", raw.encode())[2].refused
+    assert refused is not None
+    assert (refused.code, refused.field) == ("BAD_BALANCE", ":60F:")
+    assert raw[refused.byte :].startswith(":60F:")
+    assert refusal("mt940", (HEAD + behind).encode()) == "TRUNCATED"
