@@ -32,7 +32,7 @@ from adapters.accounts.bank_preamble import Preamble, heading_key, names_account
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_table import MONEY, Table, table_at, table_without_headings
 from adapters.accounts.bank_totals import Totals
-from adapters.accounts.statement import BALANCE_DIFFERENCE, Block, Line, Statement, empty_line, fits
+from adapters.accounts.statement import BALANCE_DIFFERENCE, CURRENCY_ASSUMED, Block, Line, Statement, empty_line, fits
 from adapters.base import Closing, Context, Parsed
 from adapters.refused import FileRefusedError
 from adapters.safe_workbook import MAX_COLUMNS, UNREAD_CELL, Cell
@@ -45,6 +45,7 @@ MAX_TEXT = 48 * 1024 * 1024  # characters, kept as the lines are
 MAX_PASSED = 100_000  # rows that are no lines: a file of blank ones would be read for hours
 MAX_ACCOUNTS = 1000
 MAX_SHOWN = 40
+_WHERE_CURRENCY = "if that is theirs, add the word before it to the mapping's currency_labels, or set its currency"
 _WHERE_ACCOUNT = "set account, or the mapping's account_labels to the word before it"
 
 
@@ -114,6 +115,9 @@ class _Reader:
         money = {place for name in (*MONEY, "balance") for place in table.columns[name]}
         self.notes.extend(cut_notes(self.last, self.position, self.records, min(self.shortest, table.width), money))
         self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
+        if self.preamble.other and not self.preamble.currency and not table.columns["currency"]:
+            message = f"{self.preamble.other} stands above the headings, and the lines are read as {self.bank.currency}"
+            self.notes.append(f"{CURRENCY_ASSUMED}: {message}; {_WHERE_CURRENCY}")
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
         settings = self.context.settings

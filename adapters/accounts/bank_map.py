@@ -268,6 +268,13 @@ class BankMap(Form):
         surely = named or all(map(is_currency, parts))  # three capitals beside other words may be anything (VIP 客户)
         return codes.pop() if surely and len(codes) == 1 else ""
 
+    @cached_property
+    def foreign(self) -> re.Pattern[str]:
+        """Finds the name or code of another currency than `currency` in a text."""
+        known = (_CURRENCIES | self.currencies).items()
+        words = {word for pair in known if pair[1] != self.currency for word in pair}
+        return re.compile("|".join(rf"(?<![A-Za-z]){word}(?![A-Za-z])" for word in sorted(map(re.escape, words))))
+
     def digits_of(self, currency: str) -> int:
         """Decimals of an amount in this file."""
         return 0 if self.unit == "fen" else minor_digits(currency)

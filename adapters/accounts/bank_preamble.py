@@ -51,9 +51,13 @@ class Preamble:
     account: str = ""
     currency: str = ""
     latest: date | None = None
+    other: str = ""  # a foreign currency that stands there behind no label that is known
 
     def read(self, texts: Sequence[str], start: int) -> None:
         """Takes what one row says: "账号：123" in one cell, or the value in the next cell."""
+        for text in texts:
+            found = self.bank.foreign.search(text)
+            self.other = self.other or (found.group() if found else "")
         for names, value in labels_of(texts):
             if not names.isdisjoint(self.bank.account_keys):
                 self.account = self.account or account_in(value)

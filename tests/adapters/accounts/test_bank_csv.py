@@ -367,3 +367,22 @@ def test_each_preset_loads_and_describes_itself(name: str) -> None:
 def test_a_wrong_mapping_is_named(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):
         bank_map(settings)
+
+
+@pytest.mark.parametrize(
+    ("above", "noted"),
+    [
+        ("卡内账户,活期储蓄存款 港币 现汇\n", True),
+        ("账户类型：美元户\n", True),
+        ("户名：USD Trading Ltd\n", True),
+        ("币种：港币\n", False),  # known, and taken
+        ("卡内账户,活期储蓄存款 人民币\n", False),
+        ("户名：苏州USDA公司\n", False),
+        ("", False),
+    ],
+)
+def test_a_currency_behind_no_known_label_is_told(above: str, noted: bool) -> None:
+    head = "账号,6228\n" + above + "日期,借方发生额（支取）,贷方发生额（收入）,余额,对方户名\n"
+    frame, _, closing = read("bank_csv", (head + "20260507,,67.00,100.00,甲\n").encode(), layout="ccb")
+    assert any(note.startswith("CURRENCY_ASSUMED") for note in closing.notes) is noted
+    assert frame["currency"].to_list() == ["HKD" if "币种" in above else "CNY"]
