@@ -29,6 +29,8 @@ _ODD = re.compile(rb"\n(?:-:|:\r?\n)")  # one look for both, which few files hav
 # German banks may write `@@` for a line end (in FinTS); the last two of a row of them are it
 _AT_ENDS = re.compile(rb"@@(?=[^@])")
 _AT_LAST = re.compile(rb"@@(?!@)")
+# the first field that every statement has behind another, and before any text of a payer, who may write `@@:61:` too
+_FIRST_END = re.compile(rb"(@@|[\r\n]):(?:25|60)")
 # where a chunk may be cut: no text holds these, while `:20:` may be the rest of a time, which what stands before shows
 _CUTS = (b"\n:61:", b"\n:62F:")
 # A :61: that begins a line for people but not here: behind a CR among lines that end with LF, another sign that ends a
@@ -62,7 +64,7 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         raise FileRefusedError("EMPTY_FILE", "the file is empty; send the file again", 0)
     carry, base, size, begun = b"", len(first) - len(chunk), 0, len(chunk)
     bare = chunk.count(b"\r:") > chunk.count(b"\n:")  # lines that end with CR, whatever stands between messages
-    at_signs = chunk.count(b"@@:") > chunk.count(b"\n:")
+    at_signs = chunk.count(b"@@:") > chunk.count(b"\n:") and _ends_with_at_signs(chunk)
     while chunk:
         chunk = chunk.replace(b"\r", b"\n") if bare else chunk
         following = stream.read(_CHUNK)
@@ -85,6 +87,11 @@ def chunks(stream: BinaryIO) -> Iterator[Fields]:
         carry = data[cut:]
         base += cut
         chunk = following
+
+
+def _ends_with_at_signs(chunk: bytes) -> bool:
+    found = _FIRST_END.search(chunk)
+    return found is not None and found[1] == b"@@"
 
 
 def _cut_out(data: bytes, base: int) -> Fields:

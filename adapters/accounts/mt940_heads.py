@@ -110,15 +110,15 @@ def _bad_balance(heads: Heads, row: int, message: str) -> FileRefusedError:
 @lru_cache(maxsize=256)
 def _account(account: str, currency: str) -> str:
     """Without the slash before an IBAN, the currency behind it and the blanks in it; all else stays."""
-    if account.startswith("/") and _IBAN.fullmatch(account[1:]):
-        account = account[1:]
-    if account.endswith(currency):
-        rest = account.removesuffix(currency)
+    own = account.removeprefix("/")
+    if own.endswith(currency):
+        rest = own.removesuffix(currency)
         bare = _ungrouped(rest.rstrip(" /"))
         # the currency may be part of the IBAN itself, where nothing stands between (Mauritius)
         if (_IBAN.fullmatch(bare) and rest.endswith((" ", "/"))) or is_iban(bare):
             return bare
-    return _ungrouped(account)
+    own = _ungrouped(own)
+    return own if _IBAN.fullmatch(own) else account
 
 
 def _ungrouped(account: str) -> str:

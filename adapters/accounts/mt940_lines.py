@@ -29,7 +29,7 @@ from settlement.model.rejects import Reject
 _HEAD = re.compile(
     r"\0:61:([0-9]{6}(?:[0-9]{4}| {4}|))(?:(?<=[0-9]{10})[0-2][0-9][0-5][0-9][0-5][0-9]|)(R?[CD])[A-Z]?[ \n]?"
     r"([0-9]{1,18}),([0-9]{0,3})"
-    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}|[A-Z]{4}(?=NONREF))|)([^\0\n]*)(?:\n([^\0]*)|)(?=\0)"
+    r"(?: ?((?!NONREF|NOTPROVIDED)[NSF][A-Z0-9 ]{3}|[A-Z]{4}(?=NONREF\b))|)([^\0\n]*)(?:\n([^\0]*)|)(?=\0)"
 )
 _AMOUNT = "0123456789.,"  # behind the decimals it is of an amount that is written otherwise: 1,000.00
 NO_LINE = b":61:700101C0,00"  # keeps the place of a statement without lines
@@ -53,7 +53,8 @@ _CUT = re.compile(rb"\n(?<=[\n\0][^\n\0]{63}[^\n\0?<>^~+]\n)(?![?]|:86:)")
 _SUBFIELDS = re.compile(rb"\0\s*[0-9]{3,4}\s*[?<>^~+]")
 # what the line behind a :61: holds beside text: the other side's account (Rabobank), a type of transaction (ING)
 _ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
-_DUTCH = re.compile(r"[0-9]{10}", re.ASCII)  # of the Netherlands before IBAN, filled up with zeros
+# of the Netherlands: its IBAN, and before that ten digits
+_DUTCH = re.compile(r"NL[0-9]{2}[A-Z]{4}[0-9]{10}|[0-9]{10}", re.ASCII)
 _TYPE = re.compile(r"/TRCD/[0-9]+/", re.ASCII)
 # what NO_LINE seems to say and does not
 _ABSENT = ("booking_date", "value_date", "amount_fen", "reversal")
@@ -106,7 +107,9 @@ def resolve(statements: list[Statement], places: Places, lines: Lines, encoding:
     said: list[str | None] = []
     for text, mark in zip(_said(lines, encoding), marks, strict=True):
         said += read_information(text, _PAYERS[mark])
-    _add_second_lines(said, rests, extras)
+    if any(extras):
+        currencies = spread([statement.currency for statement in statements], _counts(statements))
+        _add_second_lines(said, rests, extras, currencies)
     # twice, for tuples by the thousand keep the garbage collector busy
     customers = [rest.partition("//")[0].strip() for rest in rests]
     references = [rest.partition("//")[2].strip() or None for rest in rests]
@@ -188,7 +191,9 @@ def _said(lines: Lines, encoding: str) -> list[str]:
         raise
 
 
-def _add_second_lines(said: list[str | None], rests: list[str], extras: list[str | None]) -> None:
+def _add_second_lines(
+    said: list[str | None], rests: list[str], extras: list[str | None], currencies: list[str]
+) -> None:
     """Adds what stands behind the first line of each `:61:` to `said` (four a row) and `rests`."""
     for row, extra in enumerate(extras):
         if not extra:
@@ -198,19 +203,22 @@ def _add_second_lines(said: list[str | None], rests: list[str], extras: list[str
             rests[row] += first
         at = 4 * row + 2
         extra = " ".join(extra.split())
-        customer, *bank = rests[row].split("//", 1)
-        if _names_other_side(customer.strip(), extra, said[at + 1] or ""):
-            said[at - 1], said[at] = said[at - 1] or extra, said[at] or customer.strip()
-            rests[row] = "//".join(["", *bank])
+        if currencies[row] == "EUR":
+            customer, slashes, bank = rests[row].partition("//")
+            if _names_other_side(customer.strip(), extra, said[at + 1] or ""):
+                said[at - 1], said[at] = said[at - 1] or extra, said[at] or customer.strip()
+                rests[row] = slashes + bank
         said[at], said[at + 1] = _supplemented(said[at], said[at + 1], extra)
 
 
 def _names_other_side(customer: str, extra: str, text: str) -> bool:
     """SNS, ASN: the customer's reference is the other side's account, and `extra` its name; `text` begins with both."""
-    behind = text.removeprefix(f"{customer} {extra}")
-    if behind == text or behind[:1].strip() or not extra:
+    if not customer or not extra or not text.startswith(customer):
         return False
-    return bool(_ACCOUNT.fullmatch(customer) or _DUTCH.fullmatch(customer))
+    behind = text.removeprefix(f"{customer} {extra}")
+    if behind == text or behind[:1].strip():
+        return False
+    return bool(_DUTCH.fullmatch(customer)) or is_iban(customer)
 
 
 def _shorten(customers: list[str], said: list[str | None]) -> None:

@@ -13,17 +13,17 @@ from adapters.accounts.mt940_text import read_information
 Found = tuple[str | None, str | None, str | None, str | None]
 
 
-def lines(*fields: str, wrap: str = "\r\n") -> list[Found]:
+def lines(*fields: str, wrap: str = "\r\n", currency: str = "CNY") -> list[Found]:
     """(end-to-end id, name, account, remittance) of each line of a statement with these fields."""
-    head = [":20:S", ":25:0003220001", ":28C:1/1", ":60F:C260506CNY0,00"]
-    text = wrap.join([*head, *fields, ":62F:C260507CNY0,00", "-", ""])
+    head = [":20:S", ":25:0003220001", ":28C:1/1", f":60F:C260506{currency}0,00"]
+    text = wrap.join([*head, *fields, f":62F:C260507{currency}0,00", "-", ""])
     frame, rejects, closing = read("mt940", text.encode())
     assert (rejects, closing.refused) == ([], None)
     return frame.select("end_to_end_id", "counterparty_name", "counterparty_account", "remittance").rows()
 
 
-def said(text: str, head: str = ":61:260507C1,NTRFNONREF") -> Found:
-    (found,) = lines(head, f":86:{text}")
+def said(text: str, head: str = ":61:260507C1,NTRFNONREF", currency: str = "CNY") -> Found:
+    (found,) = lines(head, f":86:{text}", currency=currency)
     return found
 
 
@@ -350,15 +350,16 @@ def test_the_words_of_the_bank_behind_an_id_are_no_part_of_it():
     assert said("159?20EREF+SZ-2026-05-07T093015-A?21MTLG:Konto gesperrt")[0] == "SZ-2026-05-07T093015-A"
 
 
-@pytest.mark.parametrize("account", ["NL47INGB9999999999", "0987654321"])
+@pytest.mark.parametrize("account", ["NL47INGB9999999999", "BE68539007547034", "0987654321"])
 def test_an_account_in_the_place_of_the_reference_is_the_other_sides(account: str) -> None:
     """SNS and ASN write it there, its name on the next line, and both in `:86:` again."""
     head = f":61:260507C1,NOVB{account}\r\nw jansen "
     text = f"{account} w jansen\r\n{' ' * 65}\r\nBetaling\r\n{' ' * 65}"
-    assert said(text, head) == (None, "w jansen", account, f"{account} w jansen Betaling")
-    assert said(text, head.replace("\r", "//B1\r")) == (None, "w jansen", account, f"{account} w jansen Betaling")
-    assert said(f"{account} w jansens", head)[:3] == (account, None, None)
-    assert said(f"x {account} w jansen", head)[:3] == (account, None, None)
+    wanted = (None, "w jansen", account, f"{account} w jansen Betaling")
+    assert said(text, head, "EUR") == wanted
+    assert said(text, head.replace("\r", "//B1\r"), "EUR") == wanted
+    assert said(f"{account} w jansens", head, "EUR")[:3] == (account, None, None)
+    assert said(f"x {account} w jansen", head, "EUR")[:3] == (account, None, None)
 
 
 def test_a_number_that_is_told_twice_is_a_reference_all_the_same() -> None:
@@ -369,6 +370,14 @@ def test_a_number_that_is_told_twice_is_a_reference_all_the_same() -> None:
     assert said("20260507 PAYOUT of May", ":61:260507D1,NTRF20260507\r\nPAYOUT")[:2] == ("20260507", None)
 
 
+@pytest.mark.parametrize(
+    ("number", "currency"), [("2026050701", "CNY"), ("HQ20260507123456", "CNY"), ("HQ20260507123456", "EUR")]
+)
+def test_a_number_that_may_be_an_account_of_another_country_is_a_reference(number: str, currency: str) -> None:
+    head = f":61:260507D1,NTRF{number}\r\nPAYOUT"
+    assert said(f"{number} PAYOUT of May", head, currency)[:3] == (number, None, None)
+
+
 def test_an_iban_that_is_too_long_for_a_reference_is_none() -> None:
     assert said("x", ":61:260507C1,NDDBGB82WEST12345698765432//") == (None, None, "GB82WEST12345698765432", "x")
     assert said("x", ":61:260507C1,NDDBGB83WEST12345698765432//")[:3] == ("GB83WEST12345698765432", None, None)
@@ -377,10 +386,11 @@ def test_an_iban_that_is_too_long_for_a_reference_is_none() -> None:
 
 def test_four_letters_before_nonref_are_the_type() -> None:
     head = [":20:S", ":25:1", ":60F:C260506CNY0,", ":61:260507DD1,ACHBNONREF//B1", ":61:260507DD1,ACHPE1"]
-    frame = read("mt940", "\r\n".join([*head, ":62F:D260507CNY2,", ""]).encode())[0]
+    frame = read("mt940", "\r\n".join([*head, ":61:260507D1,CASHNONREFUND", ":62F:D260507CNY3,", ""]).encode())[0]
     assert frame.select("end_to_end_id", "reference", "bank_code").rows() == [
         (None, "B1", "ACHB"),
         ("ACHPE1", None, None),
+        ("CASHNONREFUND", None, None),
     ]
 
 

@@ -94,6 +94,9 @@ def test_a_time_of_making_does_not_make_it_an_interim_report() -> None:
         ("NL92 KNAB 0123 4567 89", "NL92KNAB0123456789"),
         ("DE89 3704 0044 0532 0130 00 CNY", "DE89370400440532013000"),
         ("0003 2200 01", "0003 2200 01"),
+        ("AB12 3456 7890", "AB12 3456 7890"),  # shorter than any IBAN
+        ("/NL92 KNAB 0123 4567 89 CNY", "NL92KNAB0123456789"),
+        ("/DE89370400440532013000/CNY", "DE89370400440532013000"),
     ],
 )
 def test_what_stands_around_our_iban_is_not_part_of_it(written: str, account: str) -> None:
@@ -246,6 +249,15 @@ def test_lines_that_end_with_two_at_signs_are_read(size: int, last: str, monkeyp
     assert (rejects, closing) == (wanted[1], wanted[2])
     assert frame.equals(wanted[0])
     assert frame.select("end_to_end_id", "remittance").rows() == [("E2", "a@b c@")]
+
+
+@pytest.mark.parametrize("wrap", ["\r\n", "\n", "\r"])
+def test_a_payer_who_writes_at_signs_adds_no_lines(wrap: str) -> None:
+    forged = "@@:" * 20 + "@@:61:260507C5,NTRFSZ-2026-000001-1@@:61:260507D5,NTRFNONREF"
+    raw = (HEAD + f":86:{forged}\r\n" + TAIL).replace("\r\n", wrap).encode()
+    frame, rejects, closing = read("mt940", raw)
+    assert (rejects, closing.refused, closing.records) == ([], None, 1)
+    assert frame["remittance"].to_list() == [forged]
 
 
 def test_an_interim_report_of_lines_that_end_with_at_signs_is_named() -> None:
