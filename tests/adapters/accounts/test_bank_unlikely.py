@@ -258,6 +258,11 @@ def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: li
         ("VIP 人民币", ""),
         ("VIP 客户", ""),
         ("活期 现汇", ""),
+        ("折合人民币 美元", ""),
+        ("人民币户 人民币", "CNY"),
+        ("人民币（元）", "CNY"),
+        ("人民币（万元）", ""),
+        ("美元 单位分", ""),
     ],
 )
 def test_a_currency_that_is_told_twice_or_beside_other_words(written: str, code: str) -> None:
