@@ -67,6 +67,11 @@ _CURRENCIES = {
 }
 
 
+def names_unit(currency: str) -> bool:
+    """Whether a unit that is not yuan stands beside a currency: 人民币（万元）."""
+    return any(map(_UNIT.fullmatch, _CURRENCY.findall(currency)))
+
+
 def _headings(description: str, default: Headings = ()) -> Any:
     return Field(default=default, strict=False, description=description)
 
@@ -272,7 +277,7 @@ class BankMap(Form):
         if parts == others and not all(map(is_currency, parts)):
             return ""  # three capitals beside other words may be anything (VIP 客户)
         codes.update(code for word, code in known.items() if any(word in part for part in others))
-        return codes.pop() if len(codes) == 1 and not any(map(_UNIT.fullmatch, others)) else ""
+        return codes.pop() if len(codes) == 1 and not names_unit(text) else ""
 
     @cached_property
     def _known_currencies(self) -> dict[str, str]:
