@@ -42,7 +42,7 @@ _ENCODINGS = {
 }
 _SECOND = {
     etree.ErrorTypes.ERR_DOCUMENT_END: "something stands behind the end of the XML document",
-    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "a second XML declaration: one document stands behind or inside another",
+    etree.ErrorTypes.ERR_RESERVED_XML_NAME: "an XML declaration that is not at the file's beginning",
 }
 _WRONG_BYTES = etree.ErrorTypes.ERR_INVALID_ENCODING
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
@@ -88,7 +88,7 @@ class GuardedStream:
             raise FileRefusedError(
                 "NOT_XML", "no XML begins here; send the bank's XML, or check the source's format", 0
             )
-        if begin.startswith(b"<?xml") and not self._first.removeprefix(BOM_UTF8).startswith(b"<"):
+        if begin[:5] == b"<?xml" and begin[5:6].isspace() and not self._first.removeprefix(BOM_UTF8).startswith(b"<"):
             message = "blanks or an empty line before the XML declaration; send the file without them"
             raise FileRefusedError("NOT_XML", message, 0)
         match = _DECLARATION.match(self._first)
@@ -227,7 +227,7 @@ def _told(error: Any, encoding: str) -> tuple[str, str]:
     if error.code == _WRONG_BYTES:
         return "BAD_ENCODING", f"bytes that are not {encoding} ({place}); declare the encoding that they are in"
     if error.code in _SECOND:  # statements of several days put one behind the other, mostly
-        message = f"{_SECOND[error.code]} ({place}), and would be lost; send each document as a file of its own"
+        message = f"{_SECOND[error.code]} ({place}); send each document as a file of its own, and nothing around it"
         return "AFTER_END", message
     return "NOT_XML", f"not well-formed XML ({place}); send the whole file again"
 

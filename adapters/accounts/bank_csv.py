@@ -27,7 +27,7 @@ from adapters.accounts.bank_cells import (
 from adapters.accounts.bank_feet import cut_notes, is_head
 from adapters.accounts.bank_headings import headings_of, no_headings, places_of
 from adapters.accounts.bank_kinds import Kind, Kinds, first_of
-from adapters.accounts.bank_map import CANONICAL, BankMap, bank_map, separator_of
+from adapters.accounts.bank_map import CANONICAL, BankMap, bank_map, names_unit, separator_of
 from adapters.accounts.bank_preamble import Preamble, heading_key, names_account
 from adapters.accounts.bank_rows import MAX_PREAMBLE, Row, rows
 from adapters.accounts.bank_table import MONEY, Table, table_at, table_without_headings
@@ -274,6 +274,8 @@ class _Reader:
         if not code:
             shown = mask_text(text[:MAX_SHOWN])
             message = f"the mapping does not know the currency {shown!r}; say its code: currencies: {{{shown}: …}}"
+            if names_unit(text):
+                message = f"the currency {shown!r} says a unit of the amounts; export them in yuan, and none there"
             raise CellError("BAD_CURRENCY", message)
         return code
 

@@ -28,6 +28,8 @@ PACKAGE = "adapters.accounts"
 PRESETS = ("icbc", "ccb", "abc", "cmb", "boc")
 Headings = tuple[str, ...]
 _CURRENCY = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])|[\u4e00-\u9fff]+")
+# beside a currency: its amounts are not in yuan; 元 is no word of these (人民币（元）)
+_UNIT = re.compile(r".*[千万亿]元?|(?:金额)?(?:单位)?[角分]")
 # columns of a mapping that have another name, or none, in a line
 CANONICAL = {
     "income": "amount",
@@ -63,6 +65,11 @@ _CURRENCIES = {
     "泰国铢": "THB",
     "卢布": "RUB",
 }
+
+
+def names_unit(currency: str) -> bool:
+    """Whether a unit that is not yuan stands beside a currency: 人民币（万元）."""
+    return any(map(_UNIT.fullmatch, _CURRENCY.findall(currency)))
 
 
 def _headings(description: str, default: Headings = ()) -> Any:
@@ -178,7 +185,7 @@ class BankMap(Form):
         "a foot or a reject"
     )
     currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="of a file that says none")
-    currencies: dict[str, str] = Field(
+    currencies: dict[str, Annotated[str, Field(pattern=r"^[A-Z]{3}$")]] = Field(
         default_factory=dict, description="what this bank writes for a currency, and its code: 葡币: MOP"
     )
     account_labels: Headings = _headings(
@@ -257,16 +264,24 @@ class BankMap(Form):
     def currency_of(self, text: str) -> str:
         """The code of a currency as the bank writes it; "" where it is not known.
 
-        It may be written twice (人民币(CNY)) or beside other words (活期存款 港币 现汇), but be one alone.
+        It may be written twice (人民币(CNY)) or beside other words (活期存款 港币 现汇), but be one alone, and not
+        within another word (折合人民币 美元).
         """
-        code = self.currencies.get(text) or _CURRENCIES.get(text, text)
+        known = self._known_currencies
+        code = known.get(text, text)
         if is_currency(code):
             return code
-        parts = _CURRENCY.findall(text)
-        named = {part: known for part in parts if (known := self.currencies.get(part) or _CURRENCIES.get(part))}
-        codes = {*named.values(), *filter(is_currency, set(parts) - set(named))}
-        surely = named or all(map(is_currency, parts))  # three capitals beside other words may be anything (VIP 客户)
-        return codes.pop() if surely and len(codes) == 1 else ""
+        parts = set(_CURRENCY.findall(text))
+        others = parts - known.keys()
+        codes = {*(known[part] for part in parts - others), *filter(is_currency, others)}
+        if parts == others and not all(map(is_currency, parts)):
+            return ""  # three capitals beside other words may be anything (VIP 客户)
+        codes.update(code for word, code in known.items() if any(word in part for part in others))
+        return codes.pop() if len(codes) == 1 and not names_unit(text) else ""
+
+    @cached_property
+    def _known_currencies(self) -> dict[str, str]:
+        return _CURRENCIES | self.currencies
 
     @cached_property
     def foreign(self) -> re.Pattern[str]:

@@ -75,7 +75,7 @@ class Head:
     @property
     def other_balances(self) -> str:
         """What a note says behind a balance that is missing: the codes of those that are there."""
-        codes = ", ".join(sorted(set(self.unread))[:9])
+        codes = ", ".join(sorted({" ".join(code.split())[:35] for code in self.unread})[:9])
         return f"; there is {codes}: ask the bank for OPBD and CLBD" if codes else ""
 
     def tally(self, indicator: str | None) -> Tally:
@@ -234,7 +234,7 @@ def _balance(element: Any, code: str | None, parts: Elements, statement: str, by
                 day = first_of(child)
     shown = f"statement {statement}: the balance {mask_cards(code or 'without a code')}, line {element.sourceline},"
     if amount is None or not is_currency(amount.currency) or indicator not in {"CRDT", "DBIT"}:
-        lacks = "currency" if amount is not None else "amount"
+        lacks = "currency (Ccy is three capital letters)" if amount is not None else "amount"
         if amount is not None and is_currency(amount.currency):
             lacks = "direction (CdtDbtInd is CRDT or DBIT)"
         raise FileRefusedError("BAD_BALANCE", f"{shown} has no {lacks}; ask the bank", byte)

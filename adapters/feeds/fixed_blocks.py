@@ -45,7 +45,7 @@ def fixed_blocks(stream: BinaryIO, state: FileState) -> Iterator[Unread]:
     head = read_exactly(stream, max(firsts) + 2)
     if head.startswith(codecs.BOM_UTF8) and layout.encoding.startswith("utf"):
         head, state.position = head[3:] + read_exactly(stream, 3), 3
-    newline = _newline_of(layout, head, firsts)
+    newline = _newline_of(layout, head, firsts, state.also)
     head = _header(stream, state, head, newline)
     stride = layout.record.width + len(newline)
     mark = layout.end_mark_bytes
@@ -105,7 +105,7 @@ class _Rooms:
                 self._free.put(room)
 
 
-def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
+def _newline_of(layout: Layout, head: bytes, widths: list[int], also: tuple[int, ...]) -> bytes:
     if not head:
         raise FileRefusedError(
             "EMPTY_FILE", "the file is empty; a day without records still has its header and trailer", 0
@@ -121,7 +121,8 @@ def _newline_of(layout: Layout, head: bytes, widths: list[int]) -> bytes:
     if any(head[width:].startswith((b"\n", b"\r\n")) for width in widths):
         message = f"the first line does not end with {ends}; send the file so, or correct the layout's `newline`"
         raise FileRefusedError("BAD_NEWLINE", message, 0, 0 if layout.header else 1)
-    message = f"the first line is not {widths[0]} bytes and a line end ({ends}); is it this format?"
+    known = " or ".join(map(str, (widths[0], *also)))
+    message = f"the first line is not {known} bytes and a line end ({ends}); is it this format?"
     raise FileRefusedError("RECORD_LENGTH", message, 0, 0 if layout.header else 1)
 
 

@@ -68,14 +68,22 @@ class _Done:
 
 
 def read_feed(
-    stream: BinaryIO, context: Context, layout: Layout, interpret: Interpret, *, bank_cards: bool = False
+    stream: BinaryIO,
+    context: Context,
+    layout: Layout,
+    interpret: Interpret,
+    *,
+    bank_cards: bool = False,
+    also: tuple[int, ...] = (),
 ) -> Iterator[Parsed | Closing]:
     """Parsed blocks, then Closing; nothing of a file whose Closing is `refused` may be kept.
 
-    `bank_cards`: its cards have check digits.
+    `bank_cards`: its cards have check digits. `also`: as in FileState.
     """
     declares = {spec.of for line in layout.lines for spec in line.fields if spec.of}
-    state = FileState(layout, WANTED.union(layout.key, layout.original_key, declares), f"{context.source}:".encode())
+    state = FileState(
+        layout, WANTED.union(layout.key, layout.original_key, declares), f"{context.source}:".encode(), also
+    )
     tally, totals, refused = Tally(CardTokens(context.tokeniser)), Totals(), None
     declared = state.declared
     with closing(in_order(_blocks(stream, state, context, interpret, tally.cards))) as blocks:

@@ -189,7 +189,7 @@ class CsvMapping(Document):
             raise ValueError("kind: give a column named kind, or `kind: SALE` for a file of sales alone")
         for number, column in enumerate(self.columns):
             self._check_column(column, number)
-        strange = [title for title in self.also.values() if title not in self._titles]
+        strange = [title for title in self.also.values() if title not in self._own_titles]
         if strange:
             raise MisfitError(f"no column has the title {strange[0]}", "also")
         check_keys(self.key, self.original_key)
@@ -269,16 +269,26 @@ class CsvMapping(Document):
         return {title for column in wanted for title in (column.title, column.and_) if title}
 
     @cached_property
-    def _titles(self) -> dict[str, str]:
-        """The headings of this mapping, as they are written, and plain."""
+    def _own_titles(self) -> list[str]:
         ends = (spec.title for spec in self.end.fields) if self.end else ()
-        titles = [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
+        return [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        """The headings that this mapping knows, as they are written, and plain; its own go before those of `also`."""
+        titles = [*self.also, *self._own_titles]
         return {_plain(title): title for title in titles} | {title: title for title in titles}
 
     def titled(self, cells: list[str]) -> list[str]:
-        """A row of headings in the words of this mapping: 金额 (元) is 金额（元）, and what `also` says."""
-        named = [self._titles.get(cell) or self._titles.get(_plain(cell), cell) for cell in cells]
-        return [cell if self.also.get(cell, cell) in named else self.also[cell] for cell in named]
+        """A row of headings in the words of this mapping: 金额 (元) is 金额（元）, and what `also` says.
+
+        Where a heading stands there as it is written here, another that differs by blanks alone is another.
+        """
+        there = set(cells)
+        alike = [self._titles.get(cell) or self._titles.get(_plain(cell), cell) for cell in cells]
+        named = [cell if title in there else title for cell, title in zip(cells, alike, strict=True)]
+        there = set(named)
+        return [cell if self.also.get(cell, cell) in there else self.also[cell] for cell in named]
 
     def lacking(self, titles: list[str]) -> list[str]:
         """A note on money that is blank in every record, as the file has no such heading: it may have been renamed."""

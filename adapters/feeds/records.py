@@ -53,13 +53,15 @@ Unread = Callable[[], Block]  # reads one block; FileRefusedError: a record of a
 class FileState:
     """What a reader of blocks knows so far; it is ahead of the blocks that have been read.
 
-    `wanted`: the fields that are asked for; others are only checked. `key_prefix`: what keys begin with.
+    `wanted`: the fields that are asked for; others are only checked. `key_prefix`: what keys begin with. `also`: other
+    widths of a record by which another layout would have been chosen.
     `declared` fills as header and trailer are read, `places` with where each stands: its field, and its line's byte.
     """
 
     layout: Layout
     wanted: frozenset[str]
     key_prefix: bytes = b""
+    also: tuple[int, ...] = ()
     declared: dict[str, Value] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     records: int = 0

@@ -109,9 +109,10 @@ def check_bad_rows(context: Context, tally: Tally) -> None:
 def check_hopeless(first_record: int, height: int, errors: Mapping[int, CellError], byte: int) -> None:
     """A file whose first HOPELESS records or more are all bad is another format; it is not read to its end."""
     if first_record == 1 and height >= HOPELESS and len(errors) == height:
+        first = f"{errors[0].field}: " if errors[0].field else ""  # of a whole record: has 3 fields; 5 are expected
         message = (
             f"none of the first {height} records can be read; is it this format, and set as it is sent? "
-            f"The first: {errors[0].field}: {errors[0]}"
+            f"The first: {first}{errors[0]}"
         )
         raise FileRefusedError("NOT_DECODABLE", message, byte, 1)
 

@@ -126,15 +126,19 @@ def acom_layout(settings: Mapping[str, object]) -> Layout:
     return layout_of(settings, f"unionpay_{record}")
 
 
-def _acom_layout_of(stream: BinaryIO, settings: Mapping[str, object]) -> Layout:
-    """The layout of a file: an ACOMA record goes on behind the 400 bytes of the field table, or it ends there."""
+def _acom_layout_of(stream: BinaryIO, settings: Mapping[str, object]) -> tuple[Layout, tuple[int, ...]]:
+    """The layout of a file, and the width of the other that was looked for.
+
+    An ACOMA record goes on behind the 400 bytes of the field table, or it ends there.
+    """
     layout = acom_layout(settings)
     if layout.format != "unionpay_acoma" or "layout" in settings or not stream.seekable():
-        return layout
+        return layout, ()
     start, longer = stream.tell(), shipped_layout(PACKAGE, "unionpay_acoma_951")
-    end = read_exactly(stream, longer.record.width + 2)[longer.record.width :]
+    width = longer.record.width
+    end = read_exactly(stream, width + 2)[width:]
     stream.seek(start)
-    return longer if end.startswith((b"\r\n", b"\n")) else layout
+    return (longer, ()) if end.startswith((b"\r\n", b"\n")) else (layout, (width,))
 
 
 def zm_layout(settings: Mapping[str, object]) -> Layout:
@@ -153,8 +157,9 @@ def _needs(layout: Layout, form: str, *names: str) -> Layout:
 
 def read_acom(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:
     """Blocks of canonical transactions of an institution file, then Closing."""
-    layout = _needs(_acom_layout_of(stream, context.settings), "unionpay_acom", *_ACOM_FIELDS)
-    return read_feed(stream, context, layout, interpret_acom, bank_cards=True)
+    layout, also = _acom_layout_of(stream, context.settings)
+    layout = _needs(layout, "unionpay_acom", *_ACOM_FIELDS)
+    return read_feed(stream, context, layout, interpret_acom, bank_cards=True, also=also)
 
 
 def read_zm(stream: BinaryIO, context: Context) -> Iterator[Parsed | Closing]:

@@ -258,12 +258,21 @@ def test_amounts_in_another_unit_are_not_yuan(above: str, unit: str, amounts: li
         ("VIP 人民币", ""),
         ("VIP 客户", ""),
         ("活期 现汇", ""),
+        ("折合人民币 美元", ""),
+        ("人民币户 人民币", "CNY"),
+        ("人民币（元）", "CNY"),
+        ("人民币（万元）", ""),
+        ("美元 单位分", ""),
     ],
 )
 def test_a_currency_that_is_told_twice_or_beside_other_words(written: str, code: str) -> None:
     frame, rejects, _ = read("bank_csv", f"{HEAD}20260507,1.00,,11.00,{written},甲\n".encode(), layout=PLAIN)
     assert [r.code for r in rejects] == ([] if code else ["BAD_CURRENCY"])
     assert frame["currency"].to_list() == [code or "CNY"]
+    # of a unit no code is asked for: under it, yuan would be read
+    assert ["in yuan" in r.message and "currencies:" not in r.message for r in rejects] == (
+        [] if code else [written in {"人民币（万元）", "美元 单位分"}]
+    )
 
 
 def test_a_packed_file_is_unpacked_first() -> None:

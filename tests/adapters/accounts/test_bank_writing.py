@@ -10,6 +10,7 @@ from accounts_support import read
 
 from adapters.accounts.bank_cells import CellError, date_of, name_of
 from adapters.accounts.statement import out_of_balance
+from settlement.model.errors import BadInput
 from tests.adapters.accounts.test_bank_csv import workbook
 
 PLAIN: dict[str, Any] = {
@@ -111,6 +112,9 @@ def test_an_unknown_currency_says_how_it_is_added_and_that_works() -> None:
     assert reject.code == "BAD_CURRENCY"
     assert "currencies: {葡币: …}" in reject.message
     assert _read(HEAD + row, currencies={"葡币": "MOP"})[0]["currency"].to_list() == ["MOP"]
+    for copied in ("…", "mop"):  # it would be the currency of the lines
+        with pytest.raises(BadInput, match="currencies"):
+            _read(HEAD + row, currencies={"葡币": copied})
 
 
 def test_money_out_below_zero_is_money_out_where_the_mapping_says_so() -> None:

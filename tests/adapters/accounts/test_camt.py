@@ -452,7 +452,7 @@ def test_a_file_that_cannot_be_trusted_is_refused(raw: bytes, code: str) -> None
         (
             statement(entry("1")) * 2,
             "AFTER_END",
-            "a second XML declaration: one document stands behind or inside another",
+            "an XML declaration that is not at the file's beginning (line 1); send each document as a file of its own",
         ),
         (statement(entry("1")) + "\x1a", "AFTER_END", "something stands behind the end of the XML document"),
         ("\r\n" + statement(entry("1")), "NOT_XML", "blanks or an empty line before the XML declaration"),
@@ -465,6 +465,13 @@ def test_xml_that_is_whole_is_not_asked_for_whole_again(raw: str, code: str, sai
     assert refused.code == code
     assert refused.message.startswith(said)
     assert "whole file" not in refused.message
+
+
+def test_a_style_sheet_is_no_declaration() -> None:
+    """It may stand behind blanks, as comments may."""
+    body = statement(entry("1")).partition("?>")[2].lstrip()
+    raw = '\n<?xml-stylesheet href="a.xsl"?>\n' + body
+    assert (read("camt053", raw.encode())[2].refused, read("camt053", body.encode())[2].refused) == (None, None)
 
 
 def test_a_notification_has_no_balances_and_needs_none() -> None:

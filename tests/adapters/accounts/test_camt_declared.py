@@ -229,7 +229,8 @@ def test_other_amounts_stay_refused(text: str) -> None:
     ("part", "without", "lacks"),
     [
         ("<CdtDbtInd>CRDT</CdtDbtInd>", "", "direction (CdtDbtInd is CRDT or DBIT)"),
-        (' Ccy="CNY"', "", "currency"),
+        (' Ccy="CNY"', "", "currency (Ccy is three capital letters)"),
+        ('Ccy="CNY"', 'Ccy="cny"', "currency (Ccy is three capital letters)"),
         ("Amt", "Amount", "amount"),
     ],
 )
@@ -245,6 +246,8 @@ def test_a_note_names_the_balances_that_are_not_the_booked_ones() -> None:
     (note,) = read("camt053", raw.encode())[2].notes
     assert note.startswith("BALANCE_MISSING")
     assert note.endswith("no opening and no closing balance; there is 015, OPAV: ask the bank for OPBD and CLBD")
+    (note,) = read("camt053", raw.replace("015", f"01\n5 6222020000000000007{'x' * 9000}").encode())[2].notes
+    assert "there is 01 5 622202*********0007xxxxxxxxxxx, OPAV:" in note, "one line, no longer than the code may be"
 
 
 def test_a_balance_that_cannot_be_read_is_named_with_its_place() -> None:

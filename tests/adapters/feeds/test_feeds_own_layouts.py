@@ -48,6 +48,14 @@ def test_an_end_mark_is_written_as_the_file_is(encoding, newline):
     assert written.decode("gbk").rstrip("\n").endswith("\n文件结束")
 
 
+def test_a_file_of_which_nothing_can_be_read_says_what_is_wrong_with_its_first_record():
+    refused = read(*[ROW.replace("|5", "")] * 100, "")[2]
+    assert (refused.code, refused.record) == ("NOT_DECODABLE", 1)
+    assert refused.message.endswith("as it is sent? The first: has 5 fields; 6 are expected")
+    refused = read(*[ROW.replace("|100|", "|1O0|")] * 100, "")[2]
+    assert " The first: paid: " in refused.message
+
+
 def test_a_fixed_file_ends_with_a_mark_in_its_encoding():
     frame, _, refused, *_ = read(f"S{CARD}20260507093015000100R1", "完", **FIXED, end_mark="完")
     assert (refused, frame["paid_fen"].to_list()) == (None, [100])

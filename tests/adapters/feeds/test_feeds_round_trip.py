@@ -77,6 +77,9 @@ def test_acom(record):
         again, rejects, closing = s.read("unionpay_acom", data, s.context(frame, "pos", record="acoma"))
         assert (rejects, closing.refused) == ([], None)
         assert again.equals(s.read("unionpay_acom", data, s.context(frame, "pos", record=record))[0])
+    for given, lengths in (("acomn", "500"), ("acoma", "400 or 951"), ("acoma_951", "951")):
+        cut = s.read("unionpay_acom", data[9:], s.context(frame, "pos", record=given))[2].refused
+        assert (cut.code, f"is not {lengths} bytes" in cut.message) == ("RECORD_LENGTH", True)
 
 
 def test_zm_masks_its_cards():

@@ -258,6 +258,22 @@ def test_a_heading_is_the_same_with_a_line_end_or_blanks_in_it(written):
         assert _read(_book((head, ROWS[0])), mapping)[0]["paid_fen"].to_list() == [30]
         for data in (text, text.replace(",".join(f'"{cell}"' for cell in head), ",".join(HEAD))):
             assert _read(data.encode(), mapping)[0]["paid_fen"].to_list() == [100]
-    twice = text.replace('"手续费"', "金额")
-    refused = _read(twice.encode(), broken)[2].refused
-    assert (refused.code, "stands twice" in refused.message) == ("BAD_HEADING", True)
+
+
+def test_of_headings_that_differ_by_blanks_the_one_that_is_written_so_counts():
+    """Where none is, nothing says which."""
+    mapping = _mapping("YYYYMMDDhhmmss")
+    mapping["columns"].append({"title": "原订单号", "name": "old"})
+    mapping |= {"original_key": ["old"], "also": {"费用(元)": "手续费"}}
+    row = "{},1,20260507090503,退货,1.00,2.00,a,b\n"
+    head = "{},订单号,时间,类型,金额,{},原 订单号,原订单号\n"
+    for other in ("金 额", '"金\n额"'):
+        frame, rejects, closing = _read((head + row).format(other, '"费用\n（元）"', "9").encode(), mapping)
+        assert (frame["paid_fen"].to_list(), rejects, closing.refused) == ([100], [], None)
+        assert (frame["fee_fen"].to_list(), frame["original_key"].to_list()) == ([200], ["x:b"])
+    twice = (head + row).replace(",金额,", ",金　额,").format("金 额", "手续费", "9")
+    refused = _read(twice.encode(), mapping)[2].refused
+    assert (refused.code, refused.message) == ("BAD_HEADING", "the heading stands twice: 金额")
+    mapping["also"] = {"费用": "手 续费"}
+    with pytest.raises(BadInput, match="no column has the title"):
+        _read(twice.encode(), mapping)
