@@ -70,6 +70,7 @@ class _Reader:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    currency: tuple[str, str] = ("", "")  # as the last row wrote it, and its code: most rows write the same
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
     minuses: set[bool] = field(default_factory=set)  # whether money out had a minus, where the mapping does not say it
@@ -270,7 +271,9 @@ class _Reader:
         text = value_of(self._cell(row, "currency")) or self.preamble.currency
         if not text:
             return self.bank.currency
-        code = self.bank.currency_of(text)
+        if text != self.currency[0]:
+            self.currency = text, self.bank.currency_of(text)
+        code = self.currency[1]
         if not code:
             shown = mask_text(text[:MAX_SHOWN])
             message = f"the mapping does not know the currency {shown!r}; say its code: currencies: {{{shown}: …}}"

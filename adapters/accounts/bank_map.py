@@ -286,9 +286,11 @@ class BankMap(Form):
     @cached_property
     def foreign(self) -> re.Pattern[str]:
         """Finds the name or code of another currency than `currency` in a text."""
-        known = (_CURRENCIES | self.currencies).items()
+        known = self._known_currencies.items()
         words = {word for pair in known if pair[1] != self.currency for word in pair}
-        return re.compile("|".join(rf"(?<![A-Za-z]){word}(?![A-Za-z])" for word in sorted(map(re.escape, words))))
+        # a number for a currency (13: HKD) may be part of any other
+        told = sorted(re.escape(word) for word in words if word.strip("0123456789"))
+        return re.compile(rf"(?<![A-Za-z])(?:{'|'.join(told)})(?![A-Za-z])")
 
     def digits_of(self, currency: str) -> int:
         """Decimals of an amount in this file."""

@@ -6,17 +6,23 @@ import io
 import random
 import zipfile
 from datetime import date
+from time import process_time
 from typing import Any
 
 import pytest
 import xlsxwriter
 from accounts_support import read, refusal
 
-from adapters.accounts.bank_map import PRESETS, bank_map
+from adapters.accounts.bank_map import PRESETS, BankMap, bank_map
 from adapters.accounts.statement import out_of_balance, unproven
 from settlement.model.errors import BadInput
 
 HEAD = "凭证号,本方账号,对方账号,交易时间,借/贷,借方发生额,贷方发生额,对方行号,摘要,用途,对方单位名称,余额,个性化信息"
+CODED: dict[str, Any] = {
+    "format": "coded",
+    "title": "x",
+    "columns": {"booking_date": ["日期"], "income": ["收入"], "expense": ["支出"], "balance": ["余额"]},
+}
 FIRST = '\t0001,0003220001,1102001,2026-05-07 10:11:12,贷,,"1,000.00 ",102,收款,财政拨款,苏州市财政局,"11,000.00",'
 SECOND = "\t0002,0003220001,1102002,2026-05-07 10:12:00,借,250.50,--,102,付款,补贴,甲公司,10749.50,SZ-1"
 
@@ -386,3 +392,33 @@ def test_a_currency_behind_no_known_label_is_told(above: str, noted: bool) -> No
     frame, _, closing = read("bank_csv", (head + "20260507,,67.00,100.00,甲\n").encode(), layout="ccb")
     assert any(note.startswith("CURRENCY_ASSUMED") for note in closing.notes) is noted
     assert frame["currency"].to_list() == ["HKD" if "币种" in above else "CNY"]
+
+
+def test_a_number_for_a_currency_is_not_looked_for_in_other_numbers() -> None:
+    mapping = {**CODED, "currencies": {"13": "HKD", "港纸": "HKD"}}
+    head = "账号,6213001300\n{}日期,收入,支出,余额\n20260507,67.00,,100.00\n"
+    for above, told in (("", 0), ("卡内账户,13\n", 0), ("卡内账户,港纸 现汇\n", 1)):
+        notes = read("bank_csv", head.format(above).encode(), layout=mapping)[2].notes
+        assert [note[:16] for note in notes] == ["CURRENCY_ASSUMED"] * told
+
+
+def test_a_long_row_above_the_headings_costs_no_time() -> None:
+    """Each of 60 rows may be of 64 KiB, and a workbook's of more."""
+    bank = bank_map({"layout": "ccb"})
+    bank.foreign.search("")
+    started = process_time()
+    assert bank.foreign.search("港" * 2_000_000) is None
+    assert process_time() - started < 1, "an alternative that looks behind at every place takes more"
+
+
+def test_a_currency_is_looked_up_once_for_rows_that_write_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    currency_of = BankMap.currency_of
+    monkeypatch.setattr(BankMap, "currency_of", lambda bank, text: asked.append(text) or currency_of(bank, text))
+    written = ["活期 港币 现汇"] * 3 + ["人民币", "", "不明", "不明", "人民币"]
+    rows = "".join(f"20260507,1.00,,{word}\n" for word in written)
+    mapping = {**CODED, "columns": {**CODED["columns"], "currency": ["币种"]}}
+    frame, rejects, _ = read("bank_csv", ("日期,收入,支出,币种\n" + rows).encode(), layout=mapping)
+    assert asked == ["活期 港币 现汇", "人民币", "不明", "人民币"]
+    assert [reject.record for reject in rejects] == [6, 7]
+    assert frame["currency"].to_list() == ["HKD"] * 3 + ["CNY"] * 3
