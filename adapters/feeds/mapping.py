@@ -269,26 +269,32 @@ class CsvMapping(Document):
         return {title for column in wanted for title in (column.title, column.and_) if title}
 
     @cached_property
-    def _own_titles(self) -> list[str]:
+    def _own_titles(self) -> dict[str, str]:
+        """The headings of this mapping, as they are written, and plain."""
         ends = (spec.title for spec in self.end.fields) if self.end else ()
-        return [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
+        titles = [*(title for c in self.columns for title in (c.title, c.and_)), *ends, *self.unlike]
+        return {_plain(title): title for title in titles} | {title: title for title in titles}
 
     @cached_property
     def _titles(self) -> dict[str, str]:
-        """The headings that this mapping knows, as they are written, and plain; its own go before those of `also`."""
-        titles = [*self.also, *self._own_titles]
-        return {_plain(title): title for title in titles} | {title: title for title in titles}
+        """The same and those of `also`, before which its own go."""
+        others = {_plain(title): title for title in self.also} | {title: title for title in self.also}
+        return others | self._own_titles
 
     def titled(self, cells: list[str]) -> list[str]:
         """A row of headings in the words of this mapping: 金额 (元) is 金额（元）, and what `also` says.
 
-        Where a heading stands there as it is written here, another that differs by blanks alone is another.
+        Where a heading stands there as it is written here, another that differs by blanks is another.
         """
         there = set(cells)
         alike = [self._titles.get(cell) or self._titles.get(_plain(cell), cell) for cell in cells]
-        named = [cell if title in there else title for cell, title in zip(cells, alike, strict=True)]
+        named = [
+            cell if title in there and _narrow(cell) != _narrow(title) else title
+            for cell, title in zip(cells, alike, strict=True)
+        ]
         there = set(named)
-        return [cell if self.also.get(cell, cell) in there else self.also[cell] for cell in named]
+        others = {other: self._own_titles[title] for other, title in self.also.items()}
+        return [cell if others.get(cell, cell) in there else others[cell] for cell in named]
 
     def lacking(self, titles: list[str]) -> list[str]:
         """A note on money that is blank in every record, as the file has no such heading: it may have been renamed."""
@@ -328,9 +334,13 @@ class CsvMapping(Document):
         return "no column of kinds" if self.kind else ""
 
 
+def _narrow(heading: str) -> str:
+    return unicodedata.normalize("NFKC", heading)
+
+
 def _plain(heading: str) -> str:
     """A heading in signs of one width, without blanks and line ends: workbooks break headings to be narrow."""
-    return "".join(unicodedata.normalize("NFKC", heading).split())
+    return "".join(_narrow(heading).split())
 
 
 def mapping_of(settings: Mapping[str, object]) -> CsvMapping:
