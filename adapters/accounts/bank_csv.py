@@ -70,6 +70,7 @@ class _Reader:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    assumed: str = ""  # a foreign currency above lines that say none
     currency: tuple[str, str] = ("", "")  # as the last row wrote it, and its code: most rows write the same
     looked_at: str = ""  # the column that the row was last asked for: what a reject is about
     passed: int = 0
@@ -116,8 +117,8 @@ class _Reader:
         money = {place for name in (*MONEY, "balance") for place in table.columns[name]}
         self.notes.extend(cut_notes(self.last, self.position, self.records, min(self.shortest, table.width), money))
         self.notes += [*self.totals.count_note(self.records), *self.totals.sum_notes(self.records)]
-        if self.preamble.other and not self.preamble.currency and not table.columns["currency"]:
-            message = f"{self.preamble.other} stands above the headings, and the lines are read as {self.bank.currency}"
+        if self.assumed:
+            message = f"{self.assumed} stands above lines that say no currency, which are read as {self.bank.currency}"
             self.notes.append(f"{CURRENCY_ASSUMED}: {message}; {_WHERE_CURRENCY}")
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row]:
@@ -270,6 +271,7 @@ class _Reader:
     def _currency(self, row: Row) -> str:
         text = value_of(self._cell(row, "currency")) or self.preamble.currency
         if not text:
+            self.assumed = self.assumed or self.preamble.other
             return self.bank.currency
         if text != self.currency[0]:
             self.currency = text, self.bank.currency_of(text)

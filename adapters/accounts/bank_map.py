@@ -288,7 +288,7 @@ class BankMap(Form):
         """Finds the name or code of another currency than `currency` in a text."""
         known = self._known_currencies.items()
         words = {word for pair in known if pair[1] != self.currency for word in pair}
-        # a number for a currency (13: HKD) may be part of any other
+        # a number for a currency (13: HKD) may be part of any other; one look behind for all words, not one for each
         told = sorted(re.escape(word) for word in words if word.strip("0123456789"))
         return re.compile(rf"(?<![A-Za-z])(?:{'|'.join(told)})(?![A-Za-z])")
 

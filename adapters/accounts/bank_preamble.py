@@ -69,13 +69,14 @@ class Preamble:
 
     def begin_again(self, rows: Sequence[tuple[Sequence[str], int]]) -> bool:
         """Takes the rows between two lines, of which one names an account; False where that is the one of before."""
-        account, currency = self.account, self.currency
-        self.account = self.currency = ""
+        account, currency, other = self.account, self.currency, self.other
+        self.account = self.currency = self.other = ""
         for texts, start in rows:
             self.read(texts, start)
         if self.account != account:
             return True
-        self.currency = self.currency or currency  # the next page need not say it again
+        # the next page need not say these again
+        self.currency, self.other = self.currency or currency, self.other or other
         return False
 
 

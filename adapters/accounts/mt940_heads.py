@@ -28,7 +28,7 @@ _PARTS_OF_IT = (
     (r",", "without a comma before its decimals: a '.' is never a decimal"),
     (r"[0-9]{0,3}[ \t\r\f\v]*(?:\n|$)", "with more than three decimals, or with something behind them"),
 )
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 _GROUPED = re.compile(r"[A-Z]{2}[0-9]{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?", re.ASCII)  # as it is printed
 _UNREAD = -1
 _PARTS = 6  # the groups, and what stands between two balances: nothing
@@ -115,10 +115,10 @@ def _account(account: str, currency: str) -> str:
         rest = own.removesuffix(currency)
         bare = _ungrouped(rest.rstrip(" /"))
         # the currency may be part of the IBAN itself, where nothing stands between (Mauritius)
-        if (_IBAN.fullmatch(bare) and rest.endswith((" ", "/"))) or is_iban(bare):
+        if (IBAN.fullmatch(bare) and rest.endswith((" ", "/"))) or is_iban(bare):
             return bare
     own = _ungrouped(own)
-    return own if _IBAN.fullmatch(own) else account
+    return own if IBAN.fullmatch(own) else account
 
 
 def _ungrouped(account: str) -> str:
@@ -127,7 +127,7 @@ def _ungrouped(account: str) -> str:
 
 def is_iban(text: str) -> bool:
     """Whether it looks like an IBAN and its check digits are right."""
-    return bool(_IBAN.fullmatch(text)) and int("".join(str(int(one, 36)) for one in text[4:] + text[:4])) % 97 == 1
+    return bool(IBAN.fullmatch(text)) and int("".join(str(int(one, 36)) for one in text[4:] + text[:4])) % 97 == 1
 
 
 def _texts(heads: Heads, encoding: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from adapters.accounts.currency import minor_digits
-from adapters.accounts.mt940_heads import day_of, is_iban, sizes_of
+from adapters.accounts.mt940_heads import IBAN, day_of, is_iban, sizes_of
 from adapters.accounts.mt940_text import read_information
 from adapters.accounts.statement import Statement, fits, line_frame, spread
 from adapters.refused import FileRefusedError
@@ -52,7 +52,6 @@ _WRAPPED = re.compile(rb"\n(?:(?<=[^\n\0]{65}\n)(?<![\x01-\x09\x0b-\x7f]{71}\n)|
 _CUT = re.compile(rb"\n(?<=[\n\0][^\n\0]{63}[^\n\0?<>^~+]\n)(?![?]|:86:)")
 _SUBFIELDS = re.compile(rb"\0\s*[0-9]{3,4}\s*[?<>^~+]")
 # what the line behind a :61: holds beside text: the other side's account (Rabobank), a type of transaction (ING)
-_ACCOUNT = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 # of the Netherlands: its IBAN, and before that ten digits
 _DUTCH = re.compile(r"NL[0-9]{2}[A-Z]{4}[0-9]{10}|[0-9]{10}", re.ASCII)
 _TYPE = re.compile(r"/TRCD/[0-9]+/", re.ASCII)
@@ -237,7 +236,7 @@ def _shorten(customers: list[str], said: list[str | None]) -> None:
 
 def _supplemented(account: str | None, remittance: str | None, extra: str) -> tuple[str | None, str | None]:
     """With what the line behind the `:61:` adds: an account that no text gives, or text that none holds yet."""
-    if extra[2:4].isdigit() and _ACCOUNT.fullmatch(extra):
+    if extra[2:4].isdigit() and IBAN.fullmatch(extra):
         if account in {None, extra}:
             return extra, remittance
     elif not extra.strip("- "):
